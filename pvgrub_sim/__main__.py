@@ -1,0 +1,6 @@
+"""`python -m pvgrub_sim`."""
+
+from pvgrub_sim.cli import entry
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,62 @@
+"""The command line: one module a command, imported only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "boot": ("boot", "tell what PV-GRUB would do with a disk image"),
+}
+"""Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The whole parser, or one in which only the command `only` is complete (which starts faster)."""
+    from pvgrub_sim import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="pvgrub-sim",
+        description="Tells offline what PV-GRUB, the boot loader of Xen paravirtual guests, would do with a disk image.",
+        epilog="Exit status: 0 the default entry boots, 1 nothing boots, 2 usage or unreadable input, "
+        "3 only a fallback boots.",
+    )
+    parser.add_argument("--version", action="version", version=f"pvgrub-sim {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, help_text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        if only in (None, name):
+            import_module(f"pvgrub_sim.cli.{module}").configure(sub)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status.
+
+    argv: the arguments without the program's name; None takes them from sys.argv.
+    """
+    from pvgrub_sim.errors import PvgrubSimError
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    named = next((word for word in words if not word.startswith("-")), None)
+    args = build_parser(named if named in COMMANDS else None).parse_args(words)
+    try:
+        status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
+        sys.stdout.flush()
+    except PvgrubSimError as error:
+        print(f"pvgrub-sim: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Raw reads and writes of the emulated disks, with GRUB's bounds errors (stage2/disk_io.c, stubdom/grub/mini-os.c)."""
+
+from __future__ import annotations
+
+from pvgrub_sim.cint import s32, u32
+from pvgrub_sim.grub.errnum import ErrNum
+from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.model import EventKind
+
+SECTOR_BITS = 9
+SECTOR_SIZE = 1 << SECTOR_BITS
+SECTORS_PER_VTRACK = 63
+"""BUFFERLEN (0x7e00) in sectors, which equals the bogus geometry's sectors per track (get_diskinfo())."""
+
+PC_SLICE_TYPE_EZD = 0x55
+
+
+def get_diskinfo(m: Machine, drive: int) -> int | None:
+    """Number of 512-byte sectors of a drive, None when there is no such drive.
+
+    As get_diskinfo() in stubdom/grub/mini-os.c.
+    """
+    if not drive & 0x80:
+        return None
+    index = drive - 0x80
+    if not 0 <= index < len(m.disks):
+        return None
+    return m.disks[index].size >> SECTOR_BITS
+
+
+def select_drive(m: Machine, drive: int) -> None:
+    """Make `drive` the one that total_sectors describes; raises GrubError 21 when it does not exist."""
+    if m.buf_drive != drive:
+        total = get_diskinfo(m, drive)
+        if total is None:
+            m.fail(ErrNum.NO_DISK)
+        m.total_sectors = total
+        m.buf_drive = drive
+
+
+def biosdisk_read(m: Machine, drive: int, sector: int, count: int) -> bytes:
+    """The bytes of `count` sectors, written ones included; the range must lie on the disk."""
+    data = m.disks[drive - 0x80].read(sector << SECTOR_BITS, count << SECTOR_BITS)
+    written = m.overlay.get(drive)
+    if written:
+        hits = [number for number in written if sector <= number < sector + count]
+        if hits:
+            patched = bytearray(data)
+            for number in hits:
+                at = (number - sector) << SECTOR_BITS
+                patched[at : at + SECTOR_SIZE] = written[number]
+            data = bytes(patched)
+    return data
+
+
+def rawread(m: Machine, drive: int, sector: int, byte_offset: int, byte_len: int) -> bytes:
+    """Read `byte_len` bytes from a drive, `byte_offset` bytes behind the start of a 512-byte sector.
+
+    As rawread() in stage2/disk_io.c: it reads track by track, so what fails is the first track that is not
+    there: Error 18 when it begins past the end of the disk, Error 25 when it only ends there. Nothing is
+    read while errnum is set. Raises GrubError 18, 21 or 25.
+    """
+    if byte_len <= 0:
+        return b""
+    m.tick()
+    if m.errnum:
+        m.fail(m.errnum)
+    select_drive(m, drive)
+    sector = u32(sector)
+    sectors = (byte_offset + byte_len + SECTOR_SIZE - 1) >> SECTOR_BITS
+    if sector + sectors > m.total_sectors:
+        _fail_past_end(m, sector, sectors)
+    data = biosdisk_read(m, drive, sector, sectors)
+    if sector < SECTORS_PER_VTRACK:
+        data = _map_ezd(m, drive, sector, sectors, data)
+    if byte_offset == 0 and len(data) == byte_len:
+        return data
+    return data[byte_offset : byte_offset + byte_len]
+
+
+def _fail_past_end(m: Machine, sector: int, sectors: int) -> None:
+    """Set the error that reading `sectors` sectors at `sector` meets, some of them being past the end."""
+    total = m.total_sectors
+    if sector >= total:
+        m.fail(ErrNum.GEOM)
+    track_end = total - total % SECTORS_PER_VTRACK
+    # The last track is read only as far as it is wanted, so it fails as soon as it is reached; when the disk
+    # ends with a full track, the next one begins past the end.
+    if track_end == total and sector + sectors > total:
+        m.fail(ErrNum.GEOM)
+    m.fail(ErrNum.READ)
+
+
+def _map_ezd(m: Machine, drive: int, sector: int, sectors: int, data: bytes) -> bytes:
+    """Put sector 1 in the place of sector 0 when the disk has an EZ-Drive table.
+
+    As rawread() in stage2/disk_io.c, which looks for type 0x55 in sector 0's table whenever it fills its
+    buffer with the first track.
+    """
+    if sector != 0:
+        return data
+    if not any(data[446 + 16 * entry + 4] == PC_SLICE_TYPE_EZD for entry in range(4)):
+        return data
+    # QUIRK: any entry of type 0x55, not the first one alone, and no look at sector 1's own signature.
+    if m.total_sectors < 2:
+        m.fail(ErrNum.READ)
+    first = data[SECTOR_SIZE : 2 * SECTOR_SIZE] if sectors > 1 else biosdisk_read(m, drive, 1, 1)
+    return first + data[SECTOR_SIZE:]
+
+
+def devread(m: Machine, sector: int, byte_offset: int, byte_len: int) -> bytes:
+    """Read `byte_len` bytes from the open partition, `byte_offset` bytes (any number) behind a sector.
+
+    As devread() in stage2/disk_io.c, C's 32-bit arithmetic included. Raises GrubError 24 when the read leaves
+    the partition, even while errnum is set to something else; else what rawread raises.
+    """
+    sector = u32(sector)
+    if u32(sector + (s32(byte_offset + byte_len - 1) >> SECTOR_BITS)) >= m.part_length:
+        m.tick()
+        m.fail(ErrNum.OUTSIDE_PART)
+    return rawread(
+        m,
+        m.current_drive,
+        m.part_start + u32(sector + (byte_offset >> SECTOR_BITS)),
+        byte_offset & (SECTOR_SIZE - 1),
+        byte_len,
+    )
+
+
+def rawwrite(m: Machine, drive: int, sector: int, data: bytes) -> None:
+    """Write one sector of 512 bytes into the overlay; raises GrubError 29 when it cannot be.
+
+    As rawwrite() in stage2/disk_io.c: with an EZ-Drive table, sector 0 is written to sector 1.
+    """
+    total = get_diskinfo(m, drive)
+    sector = u32(sector)
+    if total is None or sector >= total:
+        m.fail(ErrNum.WRITE)
+    if sector == 0:
+        table = biosdisk_read(m, drive, 0, 1)
+        if any(table[446 + 16 * entry + 4] == PC_SLICE_TYPE_EZD for entry in range(4)):
+            sector = 1
+            if total < 2:
+                m.fail(ErrNum.WRITE)
+    m.overlay.setdefault(drive, {})[sector] = bytes(data[:SECTOR_SIZE])
+    m.emit(EventKind.WRITE, number=sector, path=f"hd{drive - 0x80}")

@@ -1,0 +1,25 @@
+"""PLACEHOLDER: the vstafs driver is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+from pvgrub_sim.grub.machine import Machine
+
+
+class Vstafs:
+    name: ClassVar[str] = "vstafs"
+
+    @classmethod
+    def mount(cls, m: Machine) -> Self | None:
+        return None
+
+    def open(self, path: bytes) -> None:
+        raise NotImplementedError
+
+    def read(self, length: int) -> bytes:
+        raise NotImplementedError
+
+    def list(self, path: bytes) -> Iterator[bytes]:
+        raise NotImplementedError

@@ -1,0 +1,17 @@
+"""The ways in which PV-GRUB's run ends, as one exception."""
+
+from __future__ import annotations
+
+from pvgrub_sim.model import Outcome
+
+
+class Stop(Exception):
+    """The run is over: the kernel was handed over, a key is wanted, PV-GRUB halts, hangs or dies.
+
+    outcome: how. reason: why, in words (for hang, crash and waits).
+    """
+
+    def __init__(self, outcome: Outcome, reason: str = "") -> None:
+        self.outcome = outcome
+        self.reason = reason
+        super().__init__(f"{outcome}: {reason}" if reason else str(outcome))

@@ -1,0 +1,67 @@
+"""Raw image files and block devices, read with pread: a sparse 2 TiB file costs what a small one costs."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from pvgrub_sim.errors import ImageError
+
+
+class RawDisk:
+    """A raw image file or block device, opened read-only.
+
+    path: the file. Raises ImageError when it is no file, cannot be opened, or is empty.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.name = str(path)
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise ImageError(self.name, (error.strerror or str(error)).lower()) from None
+        except ValueError as error:
+            raise ImageError(self.name, str(error)) from None
+        try:
+            self.size = self._measure()
+        except ImageError:
+            os.close(self._fd)
+            raise
+
+    def _measure(self) -> int:
+        status = os.fstat(self._fd)
+        if stat.S_ISDIR(status.st_mode):
+            raise ImageError(self.name, "is a directory, not a disk image")
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
+            raise ImageError(self.name, "is neither a regular file nor a block device")
+        size = os.lseek(self._fd, 0, os.SEEK_END)
+        if size == 0:
+            raise ImageError(self.name, "is empty, not a disk image", 0)
+        if size < 512:
+            raise ImageError(self.name, f"has {size} bytes, less than one sector of 512", 0)
+        return size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes at byte `offset`; raises ImageError on a short or failed read."""
+        try:
+            data = os.pread(self._fd, length, offset)
+            if len(data) < length:
+                parts = [data]
+                got = len(data)
+                while got < length:
+                    part = os.pread(self._fd, length - got, offset + got)
+                    if not part:
+                        raise ImageError(self.name, f"ends {length - got} bytes short of a read", offset + got)
+                    parts.append(part)
+                    got += len(part)
+                data = b"".join(parts)
+        except OSError as error:
+            raise ImageError(self.name, (error.strerror or str(error)).lower(), offset) from None
+        return data
+
+    def close(self) -> None:
+        """Close the file; further reads fail."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

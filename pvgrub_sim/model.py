@@ -1,0 +1,141 @@
+"""Frozen values shared by every layer: what a boot is made of and what is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """How PV-GRUB's run with an image ends."""
+
+    BOOTS = "boots"
+    """A kernel was accepted and handed over."""
+    FAILS = "fails"
+    """An entry failed and PV-GRUB waits at "Press any key"."""
+    PROMPT = "prompt"
+    """No usable menu: the grubdom> prompt."""
+    MENU = "menu"
+    """PV-GRUB waits in the menu for a person."""
+    WAITS = "waits"
+    """A key or a password is wanted inside an entry."""
+    HALT = "halt"
+    REBOOT = "reboot"
+    HANG = "hang"
+    """PV-GRUB itself would never end."""
+    CRASH = "crash"
+    """PV-GRUB itself would die."""
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class EventKind(StrEnum):
+    """What happened, step by step."""
+
+    CONFIG = "config"
+    """A config file was opened (path)."""
+    ENTRY = "entry"
+    """An entry was tried (entry, title in text)."""
+    COMMAND = "command"
+    """A command of an entry ran (text: the line)."""
+    FILE = "file"
+    """A file was opened (path, size)."""
+    ERROR = "error"
+    """An error was printed (number, text)."""
+    FALLBACK = "fallback"
+    """A fallback entry was chosen (entry)."""
+    KEY = "key"
+    """PV-GRUB waits for a key (text: why)."""
+    WRITE = "write"
+    """PV-GRUB would have written a sector (number: the sector of 512 bytes; path: the drive)."""
+    HANDOVER = "handover"
+    """The kernel was handed to the loader (path, size)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of a run; fields that do not apply to its kind are None."""
+
+    kind: EventKind
+    text: str = ""
+    entry: int | None = None
+    number: int | None = None
+    path: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BootError:
+    """An error that PV-GRUB printed: the entry's index, GRUB's error number and words, and the command line."""
+
+    entry: int | None
+    number: int
+    message: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """A file as handed to the kernel loader, after GRUB's own gunzip: size in bytes and CRC-32 of those bytes."""
+
+    path: str
+    size: int
+    crc32: int
+    detail: dict[str, Any] = field(default_factory=dict)
+    """What the loader found out (payload, guest_type, …); only for kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule has to say about an image."""
+
+    rule: str
+    severity: Severity
+    message: str
+    remedy: str = ""
+    where: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileInfo:
+    """Which PV-GRUB was simulated."""
+
+    name: str
+    arch: str
+    aki: str | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The whole answer for one image: the JSON report is this, field by field."""
+
+    image: str
+    profile: ProfileInfo
+    outcome: Outcome
+    entry: int | None
+    default_entry: int | None
+    config: str | None
+    errors: tuple[BootError, ...]
+    kernel: LoadedFile | None
+    initrd: LoadedFile | None
+    cmdline: str | None
+    console: str
+    writes: tuple[int, ...] = ()
+    events: tuple[Event, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    """Why PV-GRUB hangs, crashes or waits, in words; else empty."""
+
+    @property
+    def boots_default(self) -> bool:
+        """True when the default entry itself boots."""
+        return self.outcome is Outcome.BOOTS and self.entry == self.default_entry

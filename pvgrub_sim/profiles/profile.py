@@ -1,0 +1,41 @@
+"""Profile: what one version of PV-GRUB can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GZIP_ONLY = frozenset({"gzip"})
+AMAZON_104 = frozenset({"gzip", "bzip2", "lzo", "xz"})
+XEN_43 = frozenset({"gzip", "bzip2", "lzma", "xz", "lzo"})
+XEN_44 = XEN_43 | {"lz4"}
+XEN_415 = XEN_44 | {"zstd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One version of PV-GRUB on one architecture.
+
+    name: `amazon-1.05`, `xen-4.17`. arch: `x86_64` or `i386`. config_paths: where it looks for its config
+    file, in order. gpt: reads GPT tables. payloads: bzImage payload formats that it unpacks. xen: the Xen
+    release whose libxc words its messages. lz4_broken: lz4 payloads end in "Decoding failed". drivers_absent:
+    filesystem drivers it lacks. inferred: claims that no source documents.
+    """
+
+    name: str
+    arch: str = "x86_64"
+    config_paths: tuple[str, ...] = ("(hd0,0)/boot/grub/menu.lst",)
+    gpt: bool = False
+    payloads: frozenset[str] = GZIP_ONLY
+    xen: tuple[int, int] = (4, 17)
+    lz4_broken: bool = False
+    ext4: bool = True
+    drivers_absent: frozenset[str] = frozenset()
+    device: str | None = None
+    aki: str | None = None
+    released: str = ""
+    documented: tuple[str, ...] = ()
+    inferred: tuple[str, ...] = ()
+
+    def has_driver(self, name: str) -> bool:
+        """True when the filesystem driver of that name is compiled in."""
+        return name not in self.drivers_absent
