@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
 from pvgrub_sim.media.raw import RawDisk
+from pvgrub_sim.media.vbd import AttachedDisk, vbd_number
 
-__all__ = ["SECTOR_SIZE", "Disk", "RawDisk", "open_disk"]
+__all__ = ["SECTOR_SIZE", "AttachedDisk", "Disk", "RawDisk", "open_disk", "vbd_number"]
 
 
 def open_disk(path: str) -> Disk:

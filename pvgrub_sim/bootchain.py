@@ -1,0 +1,112 @@
+"""Wires the emulated machine to the kernel loader: one run of PV-GRUB on some disks."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvgrub_sim.grub.errnum import ErrNum
+from pvgrub_sim.grub.machine import Handover, Machine
+from pvgrub_sim.grub.stage2 import cmain
+from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.grub.terminal import Terminal
+from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.model import Outcome
+from pvgrub_sim.profiles import Profile
+
+WRONG_WIDTH = int(ErrNum.EXEC_FORMAT)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What `boot` gave to the kernel loader last: sizes in bytes, CRC-32s, and the command line."""
+
+    kernel_size: int
+    kernel_crc32: int
+    module_size: int
+    module_crc32: int
+    cmdline: bytes
+
+
+@dataclass(slots=True)
+class Boot:
+    """One run of PV-GRUB: how it ended and why, and the machine as it was then."""
+
+    machine: Machine
+    outcome: Outcome = Outcome.HANG
+    reason: str = ""
+    handed_over: HandedOver | None = None
+    kernel_detail: dict[str, Any] = field(default_factory=dict)
+    """What the loader found out about the kernel that was handed over last."""
+    refusals: list[int] = field(default_factory=list)
+    """Error numbers with which the loader refused kernels, in order."""
+
+    @property
+    def profile(self) -> Profile:
+        """The version of PV-GRUB that ran."""
+        return self.machine.profile
+
+
+def run(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True) -> Boot:
+    """Run PV-GRUB with the disks attached until it hands over a kernel, waits or dies.
+
+    disks: in any order; they are sorted by vbd number as init_disk() in stubdom/grub/mini-os.c does.
+    unpack: False stops at the kernel's headers instead of unpacking it. Raises ImageError when the host
+    cannot read an image.
+    """
+    ordered = sorted(disks, key=lambda disk: disk.vbd)
+    terminal = Terminal()
+
+    def kexec(machine: Machine, handover: Handover) -> None:
+        _load_kernel(boot, handover, unpack)
+
+    machine = Machine(profile, [attached.disk for attached in ordered], terminal, kexec)
+    boot = Boot(machine)
+    for number, attached in enumerate(ordered):
+        terminal.printk(f"vbd {attached.vbd} is hd{number}\n".encode())
+    try:
+        cmain(machine)
+    except Stop as stop:
+        boot.outcome = stop.outcome
+        boot.reason = stop.reason
+    return boot
+
+
+def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
+    """Give the kernel to libxc's loader; raises GrubError 9 or 13 when it is refused (as kexec() in kexec.c)."""
+    # Only now, so that a run that never gets here starts faster.
+    from pvgrub_sim.xen.loader import KernelRefused, parse_image
+
+    machine = boot.machine
+    boot.handed_over = HandedOver(
+        len(handover.kernel),
+        zlib.crc32(handover.kernel),
+        len(handover.module),
+        zlib.crc32(handover.module),
+        handover.cmdline,
+    )
+    try:
+        image = parse_image(
+            handover.kernel, machine.profile, lambda line: machine.term.printk(line.encode() + b"\n"), unpack=unpack
+        )
+    except KernelRefused as refused:
+        boot.kernel_detail = dict(refused.detail)
+        boot.refusals.append(refused.number)
+        machine.fail(ErrNum(refused.number))
+    boot.kernel_detail = dict(image.detail)
+
+
+def run_auto(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True) -> Boot:
+    """Run the build of PV-GRUB whose width is that of the first kernel tried.
+
+    The 64-bit build runs first; when what it refuses first is a kernel of the other width, the run is that of
+    the 32-bit build. Arguments and errors as for run().
+    """
+    from dataclasses import replace
+
+    boot = run(disks, replace(profile, arch="x86_64"), unpack=unpack)
+    if boot.refusals[:1] == [WRONG_WIDTH]:
+        return run(disks, replace(profile, arch="i386"), unpack=unpack)
+    return boot

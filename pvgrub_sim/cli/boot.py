@@ -1,0 +1,93 @@
+"""`pvgrub-sim boot`: what PV-GRUB would do with a disk image."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pvgrub_sim.errors import UsageError
+from pvgrub_sim.model import Outcome, Verdict
+
+FORMATS = ("text", "json")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("image", metavar="IMAGE", help="raw disk image or block device (only ever read)")
+    parser.add_argument(
+        "--disk",
+        action="append",
+        default=[],
+        metavar="DEVICE=IMAGE",
+        help="attach a further disk, e.g. /dev/sdb=data.img; disks are ordered by vbd number",
+    )
+    parser.add_argument("--device", default="/dev/sda1", help="device name of the first disk (default: %(default)s)")
+    version = parser.add_mutually_exclusive_group()
+    version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
+    version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version: amazon-1.01 … amazon-1.05, xen-4.2 …")
+    parser.add_argument(
+        "--arch",
+        choices=("auto", "x86_64", "i386"),
+        default="auto",
+        help="which build of PV-GRUB; auto (default): that of the kernel",
+    )
+    parser.add_argument(
+        "--config", metavar="PATH", help="config file as a Xen domain's extra= names it, e.g. '(hd0)/boot/grub/menu.lst'"
+    )
+    parser.add_argument("--no-unpack", action="store_true", help="check menu, files and kernel headers only")
+    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write the report to FILE instead of standard output")
+    parser.add_argument("--console", action="store_true", help="print only what the Xen console would show")
+    parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, not only the default")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate the boot, print the report, return the exit status."""
+    from pvgrub_sim.judge import boot
+
+    verdict = boot(
+        args.image,
+        disks=dict(_named_disk(text) for text in args.disk),
+        device=args.device,
+        aki=args.aki,
+        pvgrub=args.pvgrub,
+        arch=args.arch,
+        config=args.config,
+        unpack=not args.no_unpack,
+    )
+    _write(_render(verdict, args), args.output)
+    return exit_status(verdict, allow_fallback=args.allow_fallback)
+
+
+def exit_status(verdict: Verdict, *, allow_fallback: bool = False) -> int:
+    """0 the default entry boots (or any, with allow_fallback), 3 only a fallback boots, 1 nothing boots."""
+    if verdict.outcome is not Outcome.BOOTS:
+        return 1
+    return 0 if allow_fallback or verdict.boots_default else 3
+
+
+def _named_disk(text: str) -> tuple[str, str]:
+    device, equals, path = text.partition("=")
+    if not equals or not device or not path:
+        raise UsageError(f"--disk wants DEVICE=IMAGE (/dev/sdb=data.img), not {text!r}")
+    return device, path
+
+
+def _render(verdict: Verdict, args: argparse.Namespace) -> str:
+    if args.console:
+        return verdict.console + "\n" if verdict.console else ""
+    from pvgrub_sim.report import render
+
+    color = args.output is None and sys.stdout.isatty()
+    return render(args.format, [verdict], color=color)
+
+
+def _write(text: str, output: str | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output}: {error.strerror}") from None

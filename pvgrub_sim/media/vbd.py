@@ -1,0 +1,52 @@
+"""Device names and vbd numbers: the order in which Mini-OS sees an instance's block devices."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pvgrub_sim.errors import UsageError
+from pvgrub_sim.media.disk import Disk
+
+_DEVICE = re.compile(r"(?:/dev/)?(?P<kind>sd|xvd|hd)(?P<letters>[a-z]{1,2})(?P<partition>\d{0,2})")
+_HD_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedDisk:
+    """A disk and the vbd number under which xenstore lists it."""
+
+    disk: Disk
+    vbd: int
+    device: str
+
+
+def vbd_number(device: str) -> int:
+    """The vbd number of a device name such as `/dev/sda1`, `xvdb` or a plain number.
+
+    Raises UsageError for any other name. As Linux numbers SCSI, Xen and IDE disks (major << 8 | minor), and
+    Xen's docs/misc/vbd-interface.txt for those past the 15th: 1 << 28 | disk << 8 | partition.
+    """
+    if device.isdecimal() and len(device) < 12:
+        return int(device)
+    match = _DEVICE.fullmatch(device)
+    if match is None:
+        raise UsageError(f"{device!r} is not a block device name (/dev/sda1, /dev/xvdb, or a vbd number)")
+    disk = 0
+    for letter in match["letters"]:
+        disk = disk * 26 + ord(letter) - ord("a") + 1
+    disk -= 1
+    partition = int(match["partition"] or 0)
+    kind = match["kind"]
+    limit = 63 if kind == "hd" else 15 if disk < 16 else 255
+    if partition > limit:
+        raise UsageError(f"{device!r}: there is no partition {partition}")
+    if kind == "hd":
+        if disk >= 2 * len(_HD_MAJORS):
+            raise UsageError(f"{device!r}: there are only {2 * len(_HD_MAJORS)} such disks")
+        return _HD_MAJORS[disk // 2] << 8 | (disk % 2) << 6 | partition
+    if disk < 16:
+        return (8 if kind == "sd" else 202) << 8 | disk << 4 | partition
+    if kind == "sd":
+        raise UsageError(f"{device!r}: SCSI device names end at sdp")
+    return 1 << 28 | disk << 8 | partition
