@@ -105,6 +105,22 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class LayoutPart:
+    """One stretch of a disk, for a picture of its layout: offset and length in bytes.
+
+    name: GRUB's name of it (`(hd0)`, `(hd0,1)`), or empty for space that no partition has. kind: `disk` for the
+    whole disk (once a disk, first of its parts), `table`, `partition`, `extended`, `lvm`, `swap`, `raid`, `crypt` or
+    `free`. label: what is there, in words for people ("ext4 LABEL=/, type 0x83").
+    """
+
+    name: str
+    start: int
+    length: int
+    kind: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileInfo:
     """Which PV-GRUB was simulated."""
 
@@ -134,6 +150,8 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     reason: str = ""
     """Why PV-GRUB hangs, crashes or waits, in words; else empty."""
+    layout: tuple[LayoutPart, ...] = ()
+    """What lies where on the disks; empty when nobody looked."""
 
     @property
     def boots_default(self) -> bool:
