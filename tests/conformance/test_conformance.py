@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance.compare import differences
-from conformance.expected_failures import EXPECTED_FAILURES
-from images import unpack_sparse
+from tests.conformance.compare import differences
+from tests.conformance.expected_failures import EXPECTED_FAILURES
+from tests.images import unpack_sparse
 
 from pvgrub_sim.judge import boot
 
