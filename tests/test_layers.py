@@ -20,7 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("judge",),
     ("scan",),
     ("report",),
-    ("cli", "pytest_plugin", "__main__"),
+    ("cli", "pytest_plugin"),
+    ("__main__",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 ONLY_MODEL = {"report": {"model"}}
