@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pvgrub_sim.cint import s32, u32
-from pvgrub_sim.grub.errnum import ErrNum
-from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.grub.errnum import ErrNum, GrubError
+from pvgrub_sim.grub.machine import DiskReadHook, Machine
 from pvgrub_sim.model import EventKind
 
 SECTOR_BITS = 9
@@ -73,9 +73,21 @@ def rawread(m: Machine, drive: int, sector: int, byte_offset: int, byte_len: int
     data = biosdisk_read(m, drive, sector, sectors)
     if sector < SECTORS_PER_VTRACK:
         data = _map_ezd(m, drive, sector, sectors, data)
+    if m.disk_read_func:
+        _tell_sectors(m.disk_read_func, sector, byte_offset, byte_len)
     if byte_offset == 0 and len(data) == byte_len:
         return data
     return data[byte_offset : byte_offset + byte_len]
+
+
+def _tell_sectors(tell: DiskReadHook, sector: int, byte_offset: int, byte_len: int) -> None:
+    """Tell the hook of each sector of a read, as the instrumentation in rawread() does."""
+    while byte_len > 0:
+        length = min(SECTOR_SIZE - byte_offset, byte_len)
+        tell(sector, byte_offset, length)
+        sector += 1
+        byte_offset = 0
+        byte_len -= length
 
 
 def _fail_past_end(m: Machine, sector: int, sectors: int) -> None:
@@ -118,13 +130,70 @@ def devread(m: Machine, sector: int, byte_offset: int, byte_len: int) -> bytes:
     if u32(sector + (s32(byte_offset + byte_len - 1) >> SECTOR_BITS)) >= m.part_length:
         m.tick()
         m.fail(ErrNum.OUTSIDE_PART)
-    return rawread(
-        m,
-        m.current_drive,
-        m.part_start + u32(sector + (byte_offset >> SECTOR_BITS)),
-        byte_offset & (SECTOR_SIZE - 1),
-        byte_len,
-    )
+    sector = u32(sector + (byte_offset >> SECTOR_BITS))
+    byte_offset &= SECTOR_SIZE - 1
+    if m.disk_read_hook and m.debug:
+        m.term.write(b"<%d, %d, %d>" % (s32(sector), byte_offset, byte_len))
+    return rawread(m, m.current_drive, m.part_start + sector, byte_offset, byte_len)
+
+
+def devread_contents(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: int) -> bytes:
+    """devread() for a file's contents: the one kind of read that disk_read_hook is told of.
+
+    unit: bytes that the driver's C code reads at a time, counted from `sector`; it matters only to the hook.
+    """
+    if m.disk_read_hook is None:
+        return devread(m, sector, byte_offset, byte_len)
+    parts: list[bytes] = []
+    m.disk_read_func = m.disk_read_hook
+    try:
+        while byte_len > 0:
+            take = min(unit - byte_offset % unit, byte_len)
+            parts.append(devread(m, sector, byte_offset, take))
+            byte_offset += take
+            byte_len -= take
+    finally:
+        m.disk_read_func = None
+    return b"".join(parts)
+
+
+def devread_run(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: int) -> bytes:
+    """What a loop of devreads of one block each reads, done in one go.
+
+    sector: where the run's first block starts, in sectors of the partition. byte_offset: where in that block
+    to begin. byte_len: bytes in all. unit: the block's size in bytes, a multiple of 512. The loop that this
+    stands for ignores what devread returns, so an error does not end it: a later block outside the partition
+    still makes it Error 24. Raises GrubError with the errnum that is left at the end.
+    """
+    if m.disk_read_hook:
+        return devread_contents(m, sector, byte_offset, byte_len, unit)
+    sector = u32(sector)
+    count = (byte_offset + byte_len + SECTOR_SIZE - 1) >> SECTOR_BITS
+    good = _sectors_from(m, sector) if not m.errnum else 0
+    if count <= good:
+        return rawread(m, m.current_drive, m.part_start + sector, byte_offset, byte_len)
+    step = unit >> SECTOR_BITS
+    bad = good // step
+    total = byte_offset + byte_len
+    for index in (bad, (total - 1) // unit):
+        begin = max(index * unit, byte_offset)
+        try:
+            devread(m, sector + index * step, begin - index * unit, min((index + 1) * unit, total) - begin)
+        except GrubError:
+            continue
+    raise GrubError(m.errnum)
+
+
+def _sectors_from(m: Machine, sector: int) -> int:
+    """How many sectors can be read from a sector of the partition on."""
+    if u32(m.part_start + sector) != m.part_start + sector:
+        return 0
+    try:
+        select_drive(m, m.current_drive)
+    except GrubError:
+        return 0
+    end = min(m.part_length, m.total_sectors - m.part_start, 1 << 32)
+    return max(end - sector, 0)
 
 
 def rawwrite(m: Machine, drive: int, sector: int, data: bytes) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pvgrub_sim.cint import MAXINT
 from pvgrub_sim.grub.device import safe_parse_maxint, set_device
-from pvgrub_sim.grub.disk import SECTOR_SIZE, devread
+from pvgrub_sim.grub.disk import SECTOR_SIZE, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs import fsys_table
-from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, NETWORK_DRIVE, Machine
+from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, Machine
 from pvgrub_sim.grub.partitions import open_partition, sane_partition
 
 BLOCK_LIST_MAX = (0x7FF9 - 12 + 7) // 8
 """Runs that fit into the filesystem buffer (stage2/filesys.h:BLK_MAX_ADDR)."""
 
-WHITE_SPACE = b" \t\n\r\v\f"
+WHITE_SPACE = b" \t\n\r"
+"""What grub_isspace() in stage2/char_io.c takes for one."""
 
 
 def attempt_mount(m: Machine) -> None:
@@ -23,14 +24,15 @@ def attempt_mount(m: Machine) -> None:
     probes are still called, each of whose reads then fails.
     """
     m.fsys = None
-    if m.current_drive != NETWORK_DRIVE:
-        for driver in fsys_table(m.profile):
-            try:
-                m.fsys = driver.mount(m)
-            except GrubError:
-                continue
-            if m.fsys:
-                break
+    # QUIRK: the network drive too, whose first read fails with 21, or with 24 when it is outside of the partition
+    # that was open before.
+    for driver in fsys_table(m.profile):
+        try:
+            m.fsys = driver.mount(m)
+        except GrubError:
+            continue
+        if m.fsys:
+            break
     if m.fsys is None and not m.errnum:
         m.errnum = ErrNum.FSYS_MOUNT
 
@@ -188,7 +190,7 @@ def _read_block_list(m: Machine, length: int) -> bytes:
         take = min(size - skip, length)
         if take <= 0:
             break
-        parts.append(devread(m, start + skip // SECTOR_SIZE, skip % SECTOR_SIZE, take))
+        parts.append(devread_contents(m, start + skip // SECTOR_SIZE, skip % SECTOR_SIZE, take, size))
         m.filepos += take
         length -= take
         skip = 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, NoReturn
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.stop import Stop
-from pvgrub_sim.model import Event, EventKind, Outcome
+from pvgrub_sim.model import BootError, Event, EventKind, Outcome
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.base import FileSystem
@@ -21,6 +22,11 @@ NETWORK_DRIVE = 0x20
 GRUB_INVALID_DRIVE = 0xFF
 WHOLE_DISK = 0xFFFFFF
 """The partition number that means: no partition, the disk itself."""
+
+MAX_FALLBACK_ENTRIES = 8
+DRIVE_MAP_SIZE = 8
+DEFAULT_MEMORY = 262_144
+"""KiB."""
 
 STEP_BUDGET = 2_000_000
 """Steps (reads, directory entries, commands) after which the machine is taken to loop for ever."""
@@ -38,6 +44,37 @@ class Handover:
 
 KernelLoader = Callable[["Machine", Handover], None]
 """Unpacks and checks the kernel: returns when the kernel is accepted, prints and raises GrubError when not."""
+
+DiskReadHook = Callable[[int, int, int], None]
+"""Told of each sector that a file's contents are read from: sector of the disk, offset and length in bytes."""
+
+
+class KernelType(Enum):
+    """What has been loaded (kernel_t in stage2/shared.h), as far as PV-GRUB can load it."""
+
+    NONE = auto()
+    PV = auto()
+    CHAINLOADER = auto()
+
+
+class PasswordType(Enum):
+    """How a password is given (password_t in stage2/shared.h); md5 is not compiled in."""
+
+    PLAIN = auto()
+    UNSUPPORTED = auto()
+
+
+@dataclass
+class ModuleArea:
+    """What `initrd` or `module` have read (module_image and its companions in stubdom/grub/mini-os.c).
+
+    image: the initrd's bytes, or a header page with the packed modules behind it; None when nothing is loaded.
+    modules: how many modules are packed; None while it is an initrd.
+    """
+
+    image: bytearray | bytes | None = None
+    modules: int | None = None
+    path: str | None = None
 
 
 @dataclass
@@ -80,6 +117,54 @@ class Machine:
     block_list: list[tuple[int, int]] | None = None
     """The open block list as (first sector, sectors) runs, or None when a filesystem's file is open."""
     compressed_file: GunzipFile | None = None
+    no_decompression: bool = False
+    disk_read_hook: DiskReadHook | None = None
+    """Set by the commands that want to know where a file lies."""
+    disk_read_func: DiskReadHook | None = None
+    """The same, while a driver reads a file's contents."""
+    cur_part_offset: int | None = None
+    """Sector of the partition table that was walked last (None stands for cur_part_addr == 0)."""
+
+    # stage2/builtins.c, stage2/asm.S
+    kernel_type: KernelType = KernelType.NONE
+    debug: bool = False
+    default_entry: int = 0
+    fallback_entryno: int = -1
+    fallback_entries: list[int] = field(default_factory=lambda: [0] * MAX_FALLBACK_ENTRIES)
+    current_entryno: int = 0
+    saved_entryno: int = 0
+    password: bytes | None = None
+    password_type: PasswordType = PasswordType.PLAIN
+    auth: bool = False
+    grub_timeout: int = -1
+    show_menu: bool = True
+    bios_drive_map: list[int] = field(default_factory=lambda: [0] * (DRIVE_MAP_SIZE + 1))
+    mb_cmdline: int = 0
+    """Bytes of the Multiboot command-line buffer that are used."""
+
+    # stubdom/grub/mini-os.c
+    config_file: bytes = b""
+    default_file: bytes = b""
+    mem_lower: int = DEFAULT_MEMORY
+    """The domain's memory in KiB, as the menu's first line tells it."""
+    kernel_image: bytes | None = None
+    kernel_arg: bytes = b""
+    module_area: ModuleArea = field(default_factory=ModuleArea)
+
+    # what is told about the run afterwards
+    config_opened: str | None = None
+    """The config file that was opened first."""
+    first_default_entry: int | None = None
+    """The entry that the first menu boots by itself."""
+    booted_entry: int | None = None
+    kernel_path: str | None = None
+    initrd_path: str | None = None
+    handover: Handover | None = None
+    boot_errors: list[BootError] = field(default_factory=list)
+    script_line: bytes = b""
+    """The command line that runs."""
+    undefined: list[str] = field(default_factory=list)
+    """What depended on memory that nothing defines, in words."""
 
     overlay: dict[int, dict[int, bytes]] = field(default_factory=dict)
     """Sectors written, by drive and sector number: the image itself is never written."""

@@ -230,6 +230,7 @@ def walk(m: Machine, dest: int) -> Iterator[Slice]:
         m.current_slice = found.type
         m.part_start = found.start
         m.part_length = found.length
+        m.cur_part_offset = found.offset
         yield found
 
 
