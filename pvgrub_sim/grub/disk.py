@@ -186,14 +186,12 @@ def devread_run(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: 
 
 def _sectors_from(m: Machine, sector: int) -> int:
     """How many sectors can be read from a sector of the partition on."""
-    if u32(m.part_start + sector) != m.part_start + sector:
-        return 0
     try:
         select_drive(m, m.current_drive)
     except GrubError:
         return 0
-    end = min(m.part_length, m.total_sectors - m.part_start, 1 << 32)
-    return max(end - sector, 0)
+    start = u32(m.part_start + sector)
+    return max(min(m.part_length - sector, m.total_sectors - start, (1 << 32) - start), 0)
 
 
 def rawwrite(m: Machine, drive: int, sector: int, data: bytes) -> None:

@@ -1,0 +1,78 @@
+"""The filesystem buffer (FSYS_BUF, stage2/shared.h): the memory in which a driver keeps what it has read."""
+
+from __future__ import annotations
+
+import struct
+from typing import ClassVar
+
+from pvgrub_sim.grub.disk import devread
+from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.model import Outcome
+
+FSYS_BUFLEN = 0x8000
+SCRATCH_LEFT = (4 << 20) - 0x68000
+"""Bytes from FSYS_BUF to the end of grub_scratch_mem (stubdom/grub/mini-os.c)."""
+
+_U16 = struct.Struct("<H")
+_U32 = struct.Struct("<I")
+
+
+class FsysBuffer:
+    """Bytes by address, counted from FSYS_BUF; what lies behind them reads as zeros."""
+
+    stable: ClassVar[bool] = True
+    """False when blocks do not stay as they were read, so that each use must read them again."""
+
+    def __init__(self, m: Machine) -> None:
+        self.m = m
+        self.memory = bytearray(FSYS_BUFLEN)
+
+    @classmethod
+    def of(cls, m: Machine) -> FsysBuffer:
+        """The machine's filesystem buffer."""
+        return cls(m)
+
+    def read(self, sector: int, size: int, address: int) -> None:
+        """devread() `size` bytes at a sector of the partition to an address. Raises GrubError."""
+        if address + size > len(self.memory):
+            if address + size > SCRATCH_LEFT:
+                raise Stop(Outcome.CRASH, f"a block of {size} bytes overruns GRUB's memory")
+            self.memory.extend(bytes(address + size - len(self.memory)))
+        self.memory[address : address + size] = devread(self.m, sector, 0, size)
+
+    def store(self, address: int, data: bytes) -> None:
+        """Put bytes at an address."""
+        self.memory[address : address + len(data)] = data
+
+    def load(self, address: int, size: int) -> bytes:
+        """`size` bytes at an address."""
+        data = bytes(self.memory[max(address, 0) : max(address + size, 0)])
+        return data + bytes(size - len(data))
+
+    def move(self, to: int, source: int, size: int) -> None:
+        """memmove()."""
+        self.store(to, self.load(source, size))
+
+    def u16(self, address: int) -> int:
+        """The little-endian 16-bit number at an address."""
+        try:
+            return int(_U16.unpack_from(self.memory, address)[0])
+        except struct.error:
+            return int.from_bytes(self.load(address, 2), "little")
+
+    def u32(self, address: int) -> int:
+        """The little-endian 32-bit number at an address."""
+        try:
+            return int(_U32.unpack_from(self.memory, address)[0])
+        except struct.error:
+            return int.from_bytes(self.load(address, 4), "little")
+
+    def words(self, address: int, count: int) -> tuple[int, ...]:
+        """`count` little-endian 32-bit numbers at an address."""
+        return struct.unpack(f"<{count}I", self.load(address, 4 * count))
+
+
+def log2(value: int) -> int:
+    """The number of the lowest bit that is set: GRUB's log2() is x86's `bsf`, which leaves 0 as it is."""
+    return (value & -value).bit_length() - 1 if value else 0

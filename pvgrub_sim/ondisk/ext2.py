@@ -1,0 +1,66 @@
+"""ext2, ext3 and ext4: byte layouts (Linux Documentation/filesystems/ext4, e2fsprogs lib/ext2fs/ext2_fs.h)."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+SUPERBLOCK_OFFSET = 1024
+"""In bytes from the start of the filesystem."""
+SUPERBLOCK_SIZE = 1024
+MAGIC = 0xEF53
+ROOT_INO = 2
+
+# struct ext2_super_block: offsets in bytes
+S_FIRST_DATA_BLOCK = 20
+S_LOG_BLOCK_SIZE = 24
+S_INODES_PER_GROUP = 40
+S_MAGIC = 56
+S_INODE_SIZE = 88
+S_FEATURE_INCOMPAT = 96
+S_DESC_SIZE = 254
+
+FEATURE_INCOMPAT_EXTENTS = 0x0040
+FEATURE_INCOMPAT_64BIT = 0x0080
+
+# struct ext4_group_desc: offsets in bytes
+BG_INODE_TABLE = 8
+BG_INODE_TABLE_HI = 40
+DESC_SIZE = 32
+"""Without the 64bit feature; with it, s_desc_size counts."""
+
+# struct ext2_inode: offsets in bytes
+I_MODE = 0
+I_SIZE = 4
+I_BLOCKS = 28
+I_FLAGS = 32
+I_BLOCK = 40
+I_FILE_ACL = 104
+I_SIZE_HIGH = 108
+GOOD_OLD_INODE_SIZE = 128
+
+S_IFMT = 0o170000
+S_IFLNK = 0o120000
+S_IFREG = 0o100000
+S_IFDIR = 0o040000
+
+HUGE_FILE_FL = 0x00040000
+EXTENTS_FL = 0x00080000
+
+NDIR_BLOCKS = 12
+IND_BLOCK = 12
+DIND_BLOCK = 13
+TIND_BLOCK = 14
+
+DIR_ENTRY = Struct("<IHBB")
+"""inode, rec_len, name_len, file_type; the name follows."""
+
+EXT_MAGIC = 0xF30A
+EXT_HEADER = Struct("<HHHHI")
+"""eh_magic, eh_entries, eh_max, eh_depth, eh_generation."""
+EXT_EXTENT = Struct("<IHHI")
+"""ee_block, ee_len, ee_start_hi, ee_start_lo."""
+EXT_INDEX = Struct("<IIHH")
+"""ei_block, ei_leaf_lo, ei_leaf_hi, ei_unused."""
+
+assert DIR_ENTRY.size == 8
+assert EXT_HEADER.size == EXT_EXTENT.size == EXT_INDEX.size == 12
