@@ -1,1 +1,57 @@
-"""Package report."""
+"""Reports: a verdict for people, for pipelines and for other programs.
+
+The only input is model.Verdict. A format is a module of this package that is a Reporter; it is imported when it
+is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from pvgrub_sim.model import Verdict
+
+REPORTERS: dict[str, tuple[str, str]] = {
+    "text": ("text", "for people: the verdict in one sentence, why, what to do, the console"),
+    "json": ("json_report", "for programs: everything, in a format that only grows"),
+    "junit": ("junit", "for CI servers: one test case an image, the console in its output"),
+    "sarif": ("sarif", "for code scanning: findings as SARIF 2.1.0"),
+    "github": ("github", "for GitHub Actions: workflow commands that annotate the run"),
+    "html": ("html", "for a browser: one file with the disks' layout and the chain step by step"),
+}
+"""Format: module of this package, and what it is for."""
+
+FORMATS = tuple(REPORTERS)
+
+
+class Reporter(Protocol):
+    """One format."""
+
+    @property
+    def MEDIA_TYPE(self) -> str:
+        """What render() returns, as a MIME type."""
+        ...
+
+    def render(self, verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+        """The report on the verdicts, in their order, ending in a newline.
+
+        color: use terminal colours, where the format has any. allow_fallback: booting by fallback is no failure.
+        """
+        ...
+
+
+def reporter(name: str) -> Reporter:
+    """The reporter of that name; raises KeyError for a name that is not in FORMATS."""
+    return cast(Reporter, import_module(f"{__name__}.{REPORTERS[name][0]}"))
+
+
+def render(name: str, verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+    """The report in the format `name`; arguments as for Reporter.render().
+
+    The environment variable NO_COLOR, when it is set and not empty, turns colours off (https://no-color.org).
+    """
+    color = color and not os.environ.get("NO_COLOR")
+    return reporter(name).render(verdicts, color=color, allow_fallback=allow_fallback)

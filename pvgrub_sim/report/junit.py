@@ -1,0 +1,41 @@
+"""The report for CI servers: JUnit XML, one test case an image, the console in system-out.
+
+Written to the schema that Jenkins and GitLab read (https://llg.cubic.org/docs/junit/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree import ElementTree as ET
+
+from pvgrub_sim.model import Verdict
+from pvgrub_sim.report import text, words
+
+MEDIA_TYPE = "application/xml"
+
+
+def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+    """A test suite with one case an image; arguments as for Reporter.render()."""
+    failures = sum(words.is_failure(verdict, allow_fallback=allow_fallback) for verdict in verdicts)
+    counts = {"tests": str(len(verdicts)), "failures": str(failures), "errors": "0"}
+    root = ET.Element("testsuites", {"name": "pvgrub-sim", **counts})
+    suite = ET.SubElement(root, "testsuite", {"name": "pvgrub-sim boot", **counts, "skipped": "0"})
+    for verdict in verdicts:
+        _case(suite, verdict, allow_fallback)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(suite: ET.Element, verdict: Verdict, allow_fallback: bool) -> None:
+    profile = verdict.profile
+    case = ET.SubElement(
+        suite,
+        "testcase",
+        classname=words.printable(f"pvgrub-sim.{profile.name.replace('.', '_')}.{profile.arch}"),
+        name=words.printable(verdict.image),
+    )
+    if words.is_failure(verdict, allow_fallback=allow_fallback):
+        failure = ET.SubElement(case, "failure", type=verdict.outcome, message=words.headline(verdict))
+        failure.text = text.render_without_console(verdict)
+    out = ET.SubElement(case, "system-out")
+    out.text = words.printable(verdict.console)

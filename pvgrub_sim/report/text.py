@@ -1,0 +1,91 @@
+"""The report for people: the verdict in one sentence, why, what to do, what was read, the console."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from pvgrub_sim.model import Finding, Severity, Verdict
+from pvgrub_sim.report import words
+from pvgrub_sim.report.words import Status
+
+MEDIA_TYPE = "text/plain"
+WIDTH = 100
+"""Columns at which prose is wrapped; commands, paths and the console are not."""
+
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+_STATUS_COLOR = {Status.BOOTS: GREEN, Status.FALLBACK: YELLOW, Status.DOWN: RED}
+_SEVERITY_COLOR = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.NOTE: CYAN}
+
+
+def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+    """One block an image, and a summary when there are several; arguments as for Reporter.render()."""
+    paint = _Paint(color)
+    blocks = ["\n".join(_block(verdict, paint)) for verdict in verdicts]
+    if len(verdicts) != 1:
+        blocks.append(paint(words.summary(verdicts), BOLD))
+    return "\n\n".join(blocks) + "\n"
+
+
+def render_without_console(verdict: Verdict) -> str:
+    """The block of one image, for formats that keep the console elsewhere."""
+    return "\n".join(_block(verdict, _Paint(False), console=False)) + "\n"
+
+
+class _Paint:
+    """Wraps text in terminal colours, or leaves it."""
+
+    def __init__(self, color: bool) -> None:
+        self._color = color
+
+    def __call__(self, text: str, *codes: str) -> str:
+        return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if self._color and text else text
+
+
+def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str]:
+    status = words.status(verdict)
+    lines = [
+        f"{paint(words.one_line(verdict.image), BOLD)}: {paint(status, BOLD, _STATUS_COLOR[status])}",
+        *_wrap(words.headline(verdict)),
+        *(paint(line, DIM) for line in _wrap(f"Simulated: {words.simulated(verdict)}. {words.caveat(verdict)}")),
+    ]
+    if verdict.errors:
+        lines += ["", paint("Errors that PV-GRUB prints", BOLD)]
+        for error in verdict.errors:
+            where = f"{words.entry_name(verdict, error.entry)}: " if error.entry is not None else ""
+            lines.append(f"  {words.one_line(where)}{paint(words.one_line(words.error_words(error)), RED)}")
+            if error.command:
+                lines.append(f"    {words.one_line(error.command)}")
+    if verdict.findings:
+        lines += ["", paint("Why, and what to do", BOLD)]
+        for finding in words.by_severity(verdict.findings):
+            lines += _finding(finding, paint)
+    lines += ["", paint("What was read", BOLD)]
+    lines += [f"  {name:<10} {value}".rstrip() for name, value in words.facts(verdict)]
+    if console and verdict.console:
+        lines += ["", paint("Console", BOLD)]
+        lines += [
+            f"  {paint('|', DIM)} {line}".rstrip() for line in words.printable(verdict.console).rstrip().split("\n")
+        ]
+    return lines
+
+
+def _finding(finding: Finding, paint: _Paint) -> list[str]:
+    severity = paint(finding.severity, BOLD, _SEVERITY_COLOR[finding.severity])
+    where = f" at {words.one_line(finding.where)}" if finding.where else ""
+    lines = [f"  {severity} {paint(finding.rule, BOLD)}{where}", *_wrap(words.printable(finding.message), "    ")]
+    if finding.evidence:
+        lines += [f"    {paint('seen:', DIM)}", *_verbatim(finding.evidence)]
+    if finding.remedy:
+        lines += [f"    {paint('remedy:', DIM)}", *_verbatim(finding.remedy)]
+    return lines
+
+
+def _verbatim(text: str) -> list[str]:
+    return [f"      {line}".rstrip() for line in words.printable(text).rstrip("\n").split("\n")]
+
+
+def _wrap(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

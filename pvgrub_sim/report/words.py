@@ -1,0 +1,233 @@
+"""What a verdict means, in plain words, for every format that people read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pvgrub_sim.model import BootError, EventKind, Finding, LoadedFile, Outcome, Severity, Verdict
+
+HANDED_OVER_ONLY = (
+    '"Handed over to the kernel" is all that is claimed: what the kernel does then with its initrd, its root device '
+    "and its console is not simulated."
+)
+
+_COMMAND_WIDTH = 72
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+
+
+class Status(StrEnum):
+    """A verdict in one word: what a traffic light would show."""
+
+    BOOTS = "boots"
+    FALLBACK = "boots only by fallback"
+    DOWN = "does not come up"
+
+
+def status(verdict: Verdict) -> Status:
+    """How the verdict is to be taken."""
+    if verdict.outcome is not Outcome.BOOTS:
+        return Status.DOWN
+    return Status.BOOTS if verdict.boots_default else Status.FALLBACK
+
+
+def is_failure(verdict: Verdict, *, allow_fallback: bool) -> bool:
+    """True when a pipeline should stop; allow_fallback: any entry that boots will do."""
+    return status(verdict) is Status.DOWN or (status(verdict) is Status.FALLBACK and not allow_fallback)
+
+
+def printable(text: str) -> str:
+    """The text with control characters shown as escapes, so that an image cannot steer a terminal or break XML.
+
+    Newlines and tabs stay; direction overrides and what cannot be encoded are escaped as well.
+    """
+    return _UNPRINTABLE.sub(lambda match: _escape(ord(match[0])), text)
+
+
+def one_line(text: str) -> str:
+    """printable() for a place that has one line only: newlines and tabs are escaped too."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one sentence."""
+    return one_line(_SENTENCES[verdict.outcome](verdict))
+
+
+def caveat(verdict: Verdict) -> str:
+    """What a verdict that boots does not say; empty for the others."""
+    return HANDED_OVER_ONLY if verdict.outcome is Outcome.BOOTS else ""
+
+
+def simulated(verdict: Verdict) -> str:
+    """Which PV-GRUB was simulated: `PV-GRUB amazon-1.05, x86_64, hd0, AKI aki-1234`."""
+    profile = verdict.profile
+    words = [f"PV-GRUB {profile.name}", profile.arch]
+    if profile.device:
+        words.append(profile.device)
+    if profile.aki:
+        words.append(f"AKI {profile.aki}")
+    return one_line(", ".join(words))
+
+
+def entry_name(verdict: Verdict, entry: int | None) -> str:
+    """`entry 0 'Amazon Linux'`, or `entry 0` when its title is not known."""
+    if entry is None:
+        return "no entry"
+    titles = {event.entry: event.text for event in verdict.events if event.kind is EventKind.ENTRY}
+    title = titles.get(entry, "")
+    return f"entry {entry} '{title}'" if title else f"entry {entry}"
+
+
+def error_words(error: BootError) -> str:
+    """`Error 15: File not found`, as PV-GRUB prints it."""
+    return f"Error {error.number}: {error.message}"
+
+
+def file_words(loaded: LoadedFile) -> str:
+    """`/boot/vmlinuz, 4,136 bytes, CRC-32 7a1c794e, xz payload, xen-3.0-x86_64`."""
+    words = [loaded.path, f"{loaded.size:,} bytes", f"CRC-32 {loaded.crc32:08x}"]
+    if payload := loaded.detail.get("payload"):
+        words.append(f"{payload} payload")
+    if guest := loaded.detail.get("guest_type"):
+        words.append(str(guest))
+    return one_line(", ".join(words))
+
+
+def facts(verdict: Verdict) -> list[tuple[str, str]]:
+    """What was read and handed over, as (name, value), in the order a reader wants it."""
+    rows = [("menu", verdict.config or "none found")]
+    if verdict.entry is not None:
+        default = " (the default)" if verdict.entry == verdict.default_entry else ""
+        rows.append(("boots", entry_name(verdict, verdict.entry) + default))
+    elif verdict.default_entry is not None:
+        rows.append(("default", entry_name(verdict, verdict.default_entry)))
+    if verdict.kernel:
+        refused = "" if verdict.outcome is Outcome.BOOTS else ", not accepted"
+        rows.append(("kernel", file_words(verdict.kernel) + refused))
+    if verdict.initrd:
+        rows.append(("initrd", file_words(verdict.initrd)))
+    if verdict.cmdline is not None:
+        rows.append(("arguments", verdict.cmdline or "(none)"))
+    if verdict.writes:
+        rows.append(("writes", "sectors " + ", ".join(map(str, verdict.writes))))
+    return [(name, one_line(value)) for name, value in rows]
+
+
+def by_severity(findings: Sequence[Finding]) -> list[Finding]:
+    """Errors first, notes last; otherwise in the order given."""
+    return sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """`3 images: 1 boots, 2 do not come up.`"""
+    counts = [(sum(status(verdict) is wanted for verdict in verdicts), wanted) for wanted in Status]
+    words = [f"{count} {_PLURALS[wanted] if count > 1 else wanted}" for count, wanted in counts if count]
+    return f"{len(verdicts)} image{'' if len(verdicts) == 1 else 's'}: {', '.join(words)}."
+
+
+_PLURALS = {
+    Status.BOOTS: "boot",
+    Status.FALLBACK: "boot only by fallback",
+    Status.DOWN: "do not come up",
+}
+
+
+def _short(command: str) -> str:
+    return command if len(command) <= _COMMAND_WIDTH else command[: _COMMAND_WIDTH - 1] + "…"
+
+
+def _failures(verdict: Verdict) -> str:
+    """`entry 0 'A' failed: Error 15: File not found (kernel /x); entry 2 failed: …`, the last error of each entry."""
+    last = {error.entry: error for error in verdict.errors if error.entry is not None}
+    words = []
+    for entry, error in last.items():
+        where = f" ({_short(error.command)})" if error.command else ""
+        words.append(f"{entry_name(verdict, entry)} failed: {error_words(error)}{where}")
+    return "; ".join(words)
+
+
+def _because(verdict: Verdict, otherwise: str) -> str:
+    return verdict.reason.rstrip(".") or otherwise
+
+
+def _boots(verdict: Verdict) -> str:
+    kernel = f"the kernel {verdict.kernel.path}" if verdict.kernel else "its kernel"
+    if verdict.boots_default:
+        name = entry_name(verdict, verdict.entry)
+        return f"PV-GRUB boots {name}, the default, and hands over to {kernel}."
+    name = entry_name(verdict, verdict.entry) if verdict.entry is not None else kernel
+    if failures := _failures(verdict):
+        return f"PV-GRUB boots {name} because {failures}."
+    return f"PV-GRUB boots {name}, which is not the default ({entry_name(verdict, verdict.default_entry)})."
+
+
+def _fails(verdict: Verdict) -> str:
+    why = _failures(verdict) or _because(verdict, "no entry boots")
+    return f"The instance never comes up: {why}, and PV-GRUB waits for a key that nobody can press."
+
+
+def _prompt(verdict: Verdict) -> str:
+    if verdict.config is None:
+        why = "PV-GRUB finds no config file"
+    else:
+        why = f"PV-GRUB finds no menu entry in {verdict.config}"
+    if verdict.reason:
+        why += f" ({_because(verdict, '')})"
+    return f"The instance never comes up: {why} and stays at its grubdom> prompt."
+
+
+def _menu(verdict: Verdict) -> str:
+    tried = [event.entry for event in verdict.events if event.kind is EventKind.ENTRY]
+    if tried:
+        why = f"{entry_name(verdict, tried[-1])} ends without booting a kernel, and PV-GRUB is back in its menu"
+    else:
+        why = "PV-GRUB waits in its menu"
+    why += f" ({_because(verdict, '')})" if verdict.reason else ""
+    return f"The instance never comes up: {why}, where nobody chooses."
+
+
+def _waits(verdict: Verdict) -> str:
+    tried = [event.entry for event in verdict.events if event.kind is EventKind.ENTRY]
+    where = f" inside {entry_name(verdict, tried[-1])}" if tried else ""
+    return f"The instance never comes up: PV-GRUB waits{where} for {_because(verdict, 'a key or a password')}."
+
+
+def _halt(verdict: Verdict) -> str:
+    return f"The instance stops: PV-GRUB halts it{_in_entry(verdict)} and no kernel runs."
+
+
+def _reboot(verdict: Verdict) -> str:
+    return f"The instance never comes up: PV-GRUB reboots it{_in_entry(verdict)}, every time it gets there."
+
+
+def _in_entry(verdict: Verdict) -> str:
+    tried = [event.entry for event in verdict.events if event.kind is EventKind.ENTRY]
+    return f" in {entry_name(verdict, tried[-1])}" if tried else ""
+
+
+def _hang(verdict: Verdict) -> str:
+    return f"The instance never comes up: PV-GRUB itself never ends: {_because(verdict, 'it loops for ever')}."
+
+
+def _crash(verdict: Verdict) -> str:
+    return f"The instance never comes up: PV-GRUB itself dies: {_because(verdict, 'the cause is not known')}."
+
+
+_SENTENCES = {
+    Outcome.BOOTS: _boots,
+    Outcome.FAILS: _fails,
+    Outcome.PROMPT: _prompt,
+    Outcome.MENU: _menu,
+    Outcome.WAITS: _waits,
+    Outcome.HALT: _halt,
+    Outcome.REBOOT: _reboot,
+    Outcome.HANG: _hang,
+    Outcome.CRASH: _crash,
+}

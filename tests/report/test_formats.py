@@ -1,0 +1,302 @@
+"""What every format must hold, whatever an image says."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pvgrub_sim.model import Event, EventKind, Outcome, Verdict
+from pvgrub_sim.report import FORMATS, REPORTERS, render, reporter, words
+from pvgrub_sim.report.html import MAX_STEPS
+from tests import schemas
+from tests.report.verdicts import CONFIG, boots, fails, fallback, hostile, stuck
+
+ALL = [boots(), fallback(), fails(), hostile(), *(stuck(outcome) for outcome in Outcome)]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_a_reporter(name: str) -> None:
+    assert reporter(name).MEDIA_TYPE
+    assert REPORTERS[name][1]
+    assert render(name, ALL).endswith("\n")
+    assert render(name, ALL[:1]).encode("utf-8"), "can be written to a file"
+    assert render(name, [])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_can_be_written_whatever_an_image_says(name: str) -> None:
+    render(name, [hostile()]).encode("utf-8")
+
+
+# --- json
+
+
+def test_json_is_one_object_for_one_image() -> None:
+    told = json.loads(render("json", [fallback()]))
+    assert told["format_version"] == 1
+    assert told["image"] == "images/old kernel,50%.img"
+    assert told["kernel"]["crc32"] == "7a1c794e"
+    assert told["kernel"]["payload"] == "xz"
+    assert told["initrd"] is None
+    assert told["errors"] == [
+        {"entry": 0, "number": 15, "message": "File not found", "command": "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro"}
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_json_has_a_list_for_several_images(count: int) -> None:
+    told = json.loads(render("json", [boots(), fails()][:count]))
+    assert told["format_version"] == 1
+    assert len(told["images"]) == count
+
+
+def test_json_gives_back_what_an_image_says() -> None:
+    told = json.loads(render("json", [hostile()]))
+    assert told["console"] == hostile().console
+    assert told["image"] == hostile().image
+
+
+# --- sarif
+
+
+@pytest.mark.parametrize("verdicts", [ALL, ALL[:1], []], ids=["all", "one", "none"])
+def test_sarif_is_valid_against_the_published_schema(verdicts: list[Verdict]) -> None:
+    assert schemas.problems(schemas.SARIF, json.loads(render("sarif", verdicts))) == []
+
+
+def test_sarif_has_a_result_for_each_finding_and_each_failure() -> None:
+    run = json.loads(render("sarif", [boots(), fallback(), fails()]))["runs"][0]
+    assert [(result["ruleId"], result["level"]) for result in run["results"]] == [
+        ("pvgrub-outcome", "warning"),
+        ("kernel-missing", "error"),
+        ("default-entry-fails", "warning"),
+        ("no-console-hvc0", "note"),
+        ("pvgrub-outcome", "error"),
+        ("payload-unsupported", "error"),
+    ]
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        location = result["locations"][0]["physicalLocation"]["artifactLocation"]
+        assert run["artifacts"][location["index"]]["location"]["uri"] == location["uri"]
+
+
+@pytest.mark.parametrize(
+    ("image", "uri"),
+    [
+        ("a/b c.img", "a/b%20c.img"),
+        ("C:d.img", "C%3Ad.img"),
+        ("/srv/ö.img", "file:///srv/%C3%B6.img"),
+        ("https://example.org/a.img?x=1", "https://example.org/a.img?x=1"),
+    ],
+)
+def test_sarif_names_images_by_uri(image: str, uri: str) -> None:
+    from dataclasses import replace
+
+    run = json.loads(render("sarif", [replace(fails(), image=image)]))["runs"][0]
+    assert run["artifacts"][0]["location"]["uri"] == uri
+
+
+# --- junit
+
+
+def test_junit_counts_and_console() -> None:
+    root = ET.fromstring(render("junit", ALL))
+    suite = root[0]
+    assert suite.get("tests") == root.get("tests") == str(len(ALL))
+    assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
+    case = suite[1]
+    assert case.get("name") == fallback().image
+    assert case.findtext("system-out") == fallback().console
+    assert "Error 15: File not found" in (case.findtext("failure") or "")
+    assert "  Booting" not in (case.findtext("failure") or "")
+
+
+def test_junit_takes_a_fallback_when_it_is_allowed() -> None:
+    assert "<failure" in render("junit", [fallback()])
+    assert "<failure" not in render("junit", [fallback()], allow_fallback=True)
+    assert "<failure" in render("junit", [fails()], allow_fallback=True)
+
+
+# --- github
+
+
+def test_github_lines_that_an_image_dictates_are_no_commands() -> None:
+    lines = render("github", [hostile()]).split("\n")
+    stop = next(line for line in lines if line.startswith("::stop-commands::"))
+    token = stop.removeprefix("::stop-commands::")
+    start, end = lines.index(stop), lines.index(f"::{token}::")
+    injected = [number for number, line in enumerate(lines) if line.startswith(("::error::inj", "##[error]inj"))]
+    assert injected
+    assert all(start < number < end for number in injected)
+    commands = [line for number, line in enumerate(lines) if not start < number < end and line]
+    assert all(re.match(r"::(error|warning|notice|group|endgroup|stop-commands|[0-9a-f]{64})\b", c) for c in commands)
+
+
+def test_github_escapes_properties_and_data() -> None:
+    first = render("github", [fallback()]).split("\n")[0]
+    assert first.startswith("::warning file=images/old kernel%2C50%25.img,title=PV-GRUB%3A boots only by fallback::")
+    assert render("github", [fallback()], allow_fallback=True).startswith("::notice ")
+    assert render("github", [fails()]).startswith("::error ")
+    assert "%0ARemedy:%0Als -l /boot%0Ased" in render("github", [fallback()])
+
+
+# --- html
+
+
+class _Page(HTMLParser):
+    """Checks that tags are balanced and collects tags, ids and references."""
+
+    VOID = frozenset({"meta", "rect", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            assert not name.startswith("on")
+            assert name not in ("src", "style")
+            if name == "id":
+                self.ids.append(value or "")
+            if name in ("aria-labelledby", "href"):
+                self.references += (value or "").split()
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("verdicts", [ALL, [boots()], [hostile()], []], ids=["all", "boots", "hostile", "none"])
+def test_html_is_balanced_self_contained_and_without_scripts(verdicts: list[Verdict]) -> None:
+    text = render("html", verdicts)
+    page = _Page(text)
+    assert not {"script", "img", "link", "iframe", "b"} & set(page.tags)
+    assert len(page.ids) == len(set(page.ids))
+    assert {reference.removeprefix("#") for reference in page.references} <= set(page.ids)
+    assert not re.search(r"(https?:)?//(?!\s)|@import|url\(", text)
+    assert page.tags.count("h1") == 1
+
+
+def test_html_draws_every_part_and_says_where_the_menu_was_read() -> None:
+    text = render("html", [boots()])
+    for part in boots().layout:
+        assert part.label in text
+    assert text.count("<svg ") == 2
+    assert text.count("menu read here") == 1
+    assert text.count(' read"><title>(hd0,0)') == 1
+
+
+def test_html_cuts_a_chain_that_never_ends() -> None:
+    events = [Event(EventKind.COMMAND, "configfile /boot/grub/menu.lst")] * (MAX_STEPS + 1000)
+    text = render("html", [stuck(Outcome.HANG, "", *events)])
+    assert text.count('<li class="command">') == MAX_STEPS
+    assert "and 1,000 more steps" in text
+
+
+# --- words
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence"),
+    [
+        (boots(), "PV-GRUB boots entry 0 'Amazon Linux', the default, and hands over to the kernel /boot/vmlinuz-6.1."),
+        (
+            fallback(),
+            "PV-GRUB boots entry 1 'Fallback' because entry 0 'Vanilla Linux 4.3' failed: "
+            "Error 15: File not found (kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro).",
+        ),
+        (
+            fails(),
+            "The instance never comes up: entry 0 'Debian' failed: Error 9: Unknown boot failure (boot); "
+            "entry 1 'Rescue' failed: Error 17: Cannot mount selected partition (kernel /vmlinuz), "
+            "and PV-GRUB waits for a key that nobody can press.",
+        ),
+        (
+            stuck(Outcome.PROMPT, config=None),
+            "The instance never comes up: PV-GRUB finds no config file and stays at its grubdom> prompt.",
+        ),
+        (
+            stuck(Outcome.PROMPT),
+            f"The instance never comes up: PV-GRUB finds no menu entry in {CONFIG} and stays at its grubdom> prompt.",
+        ),
+        (
+            stuck(Outcome.MENU, "no timeout is set"),
+            "The instance never comes up: PV-GRUB waits in its menu (no timeout is set), where nobody chooses.",
+        ),
+        (
+            stuck(Outcome.MENU, "", Event(EventKind.ENTRY, "Empty", entry=2)),
+            "The instance never comes up: entry 2 'Empty' ends without booting a kernel, "
+            "and PV-GRUB is back in its menu, where nobody chooses.",
+        ),
+        (
+            stuck(Outcome.WAITS, "a password", Event(EventKind.ENTRY, "A", entry=0)),
+            "The instance never comes up: PV-GRUB waits inside entry 0 'A' for a password.",
+        ),
+        (
+            stuck(Outcome.HALT, "", Event(EventKind.ENTRY, "A", entry=0)),
+            "The instance stops: PV-GRUB halts it in entry 0 'A' and no kernel runs.",
+        ),
+        (
+            stuck(Outcome.REBOOT),
+            "The instance never comes up: PV-GRUB reboots it, every time it gets there.",
+        ),
+        (
+            stuck(Outcome.HANG, "a directory entry of length 0."),
+            "The instance never comes up: PV-GRUB itself never ends: a directory entry of length 0.",
+        ),
+        (
+            stuck(Outcome.CRASH, "division by zero"),
+            "The instance never comes up: PV-GRUB itself dies: division by zero.",
+        ),
+    ],
+    ids=lambda value: value.outcome if isinstance(value, Verdict) else "",
+)
+def test_the_verdict_in_one_sentence(verdict: Verdict, sentence: str) -> None:
+    assert words.headline(verdict) == sentence
+    assert sentence in render("text", [verdict]).replace("\n  ", " ")
+
+
+def test_only_the_handover_is_claimed() -> None:
+    assert words.HANDED_OVER_ONLY in render("text", [boots()]).replace("\n  ", " ")
+    assert words.HANDED_OVER_ONLY not in render("text", [fails()]).replace("\n  ", " ")
+
+
+def test_summary_of_several_images() -> None:
+    assert words.summary([boots(), fallback(), fails(), fails()]) == (
+        "4 images: 1 boots, 1 boots only by fallback, 2 do not come up."
+    )
+    assert render("text", [boots(), fails()]).endswith("2 images: 1 boots, 1 does not come up.\n")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(st.characters(codec=None), max_size=60))
+def test_no_control_character_gets_through(text: str) -> None:
+    from dataclasses import replace
+
+    verdict = replace(hostile(), console=text, image=text, config=text)
+    for name in FORMATS:
+        told = render(name, [verdict])
+        told.encode("utf-8")
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", told), name
+    ET.fromstring(render("junit", [verdict]))
+    json.loads(render("json", [verdict]))
+    _Page(render("html", [verdict]))
