@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import sys
 from pathlib import Path
 
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.model import Outcome, Verdict
+from pvgrub_sim.report import FORMATS
 
-FORMATS = ("text", "json")
+WORST_FIRST = (2, 1, 3, 0)
+"""Exit statuses from worst to best: of several images the worst counts."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("image", metavar="IMAGE", help="raw disk image or block device (only ever read)")
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="+", help="raw disk image, block device or glob pattern (images are only read)"
+    )
     parser.add_argument(
         "--disk",
         action="append",
@@ -43,11 +48,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Simulate the boot, print the report, return the exit status."""
+    """Simulate the boot of each image, print one report, return the worst exit status."""
+    verdicts: list[Verdict] = []
+    statuses: list[int] = []
+    for image in _expand(args.images):
+        try:
+            verdict = _simulate(image, args)
+        except ImageError as error:
+            print(f"pvgrub-sim: {error}", file=sys.stderr)
+            statuses.append(2)
+            continue
+        verdicts.append(verdict)
+        statuses.append(exit_status(verdict, allow_fallback=args.allow_fallback))
+    if verdicts:
+        _write(_render(verdicts, args), args.output)
+    return min(statuses, key=WORST_FIRST.index)
+
+
+def _expand(words: list[str]) -> list[str]:
+    """The images that the arguments name; a pattern that the shell left as it is becomes the files it matches."""
+    images: list[str] = []
+    for word in words:
+        if not any(char in word for char in "*?[") or Path(word).exists():
+            images.append(word)
+            continue
+        found = sorted(glob.glob(word))
+        if not found:
+            raise UsageError(f"{word}: no file matches")
+        images += found
+    return images
+
+
+def _simulate(image: str, args: argparse.Namespace) -> Verdict:
     from pvgrub_sim.judge import boot
 
-    verdict = boot(
-        args.image,
+    return boot(
+        image,
         disks=dict(_named_disk(text) for text in args.disk),
         device=args.device,
         aki=args.aki,
@@ -56,8 +92,6 @@ def run(args: argparse.Namespace) -> int:
         config=args.config,
         unpack=not args.no_unpack,
     )
-    _write(_render(verdict, args), args.output)
-    return exit_status(verdict, allow_fallback=args.allow_fallback)
 
 
 def exit_status(verdict: Verdict, *, allow_fallback: bool = False) -> int:
@@ -74,13 +108,13 @@ def _named_disk(text: str) -> tuple[str, str]:
     return device, path
 
 
-def _render(verdict: Verdict, args: argparse.Namespace) -> str:
+def _render(verdicts: list[Verdict], args: argparse.Namespace) -> str:
     if args.console:
-        return verdict.console + "\n" if verdict.console else ""
+        return "".join(verdict.console + "\n" for verdict in verdicts if verdict.console)
     from pvgrub_sim.report import render
 
     color = args.output is None and sys.stdout.isatty()
-    return render(args.format, [verdict], color=color)
+    return render(args.format, verdicts, color=color, allow_fallback=args.allow_fallback)
 
 
 def _write(text: str, output: str | None) -> None:
