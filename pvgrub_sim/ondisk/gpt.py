@@ -15,3 +15,9 @@ entries' LBA, number of entries, size of an entry in bytes, CRC of the entries."
 
 ENTRY: Final = struct.Struct("<QQ16sQQ")
 """First and second half of the type GUID, partition GUID, first LBA, last LBA; attributes and name follow."""
+
+FULL_ENTRY: Final = struct.Struct("<16s16sQQQ72s")
+"""Type GUID, partition GUID, first LBA, last LBA, attributes, name in UTF-16: all of a 128-byte entry."""
+assert FULL_ENTRY.size == 128
+
+ATTRIBUTE_LEGACY_BOOT: Final = 1 << 2

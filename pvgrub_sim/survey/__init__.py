@@ -1,1 +1,18 @@
-"""Package survey."""
+"""The survey: an honest modern reader's view of an image. It explains what PV-GRUB does and never decides it."""
+
+from __future__ import annotations
+
+from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, Survey, Table, Volume
+from pvgrub_sim.survey.surveyor import open_reader, survey
+
+__all__ = [
+    "BootFile",
+    "Content",
+    "ContentKind",
+    "FileKind",
+    "Survey",
+    "Table",
+    "Volume",
+    "open_reader",
+    "survey",
+]

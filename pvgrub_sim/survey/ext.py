@@ -1,0 +1,326 @@
+"""ext2, ext3 and ext4 as Linux reads them: extents and block maps, 64-bit block numbers, inline data, meta_bg.
+
+Layouts: Linux, Documentation/filesystems/ext4. Checksums are not verified, the journal is not replayed, hashed
+directories are scanned in their linear form, as they may be.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+from pvgrub_sim.ondisk import ext2
+from pvgrub_sim.survey.area import Area, Damaged
+from pvgrub_sim.survey.ext_names import feature_names
+from pvgrub_sim.survey.tree import Node, NodeType, Run
+
+FLAG_ENCRYPT: Final = 0x800
+FLAG_INLINE: Final = 0x10000000
+INCOMPAT_JOURNAL_DEV: Final = 0x8
+INCOMPAT_META_BG: Final = 0x10
+RO_SPARSE_SUPER: Final = 0x1
+COMPAT_SPARSE_SUPER2: Final = 0x200
+DEEPEST: Final = 5
+UNWRITTEN: Final = 32768
+
+_XATTR: Final = struct.Struct("<BBHIII")
+_TYPES: Final = {0x4: NodeType.DIRECTORY, 0x8: NodeType.FILE, 0xA: NodeType.LINK}
+
+
+@dataclass(frozen=True, slots=True)
+class Superblock:
+    """The fields that matter, under the kernel's names without the s_ prefix."""
+
+    inodes_count: int
+    blocks_count: int
+    first_data_block: int
+    block_size: int
+    blocks_per_group: int
+    inodes_per_group: int
+    state: int
+    rev_level: int
+    inode_size: int
+    compat: int
+    incompat: int
+    ro_compat: int
+    uuid: bytes
+    volume_name: bytes
+    desc_size: int
+    first_meta_bg: int
+    backup_bgs: tuple[int, int]
+    creator_os: int
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """From the superblock's 1024 bytes; raises Damaged when a field makes it unreadable."""
+
+        def u32(at: int) -> int:
+            return int.from_bytes(raw[at : at + 4], "little")
+
+        def u16(at: int) -> int:
+            return int.from_bytes(raw[at : at + 2], "little")
+
+        dynamic = u32(76) >= 1
+        incompat = u32(96) if dynamic else 0
+        wide = bool(incompat & ext2.FEATURE_INCOMPAT_64BIT)
+        if u32(24) > 6:
+            raise Damaged(f"block size 2^{10 + u32(24)} is none of ext4's")
+        block = cls(
+            inodes_count=u32(0),
+            blocks_count=u32(4) | (u32(336) << 32 if wide else 0),
+            first_data_block=u32(20),
+            block_size=1024 << u32(24),
+            blocks_per_group=u32(32),
+            inodes_per_group=u32(40),
+            state=u16(58),
+            rev_level=u32(76),
+            inode_size=u16(88) if dynamic else 128,
+            compat=u32(92) if dynamic else 0,
+            incompat=incompat,
+            ro_compat=u32(100) if dynamic else 0,
+            uuid=raw[104:120],
+            volume_name=raw[120:136],
+            desc_size=u16(254) if wide else 32,
+            first_meta_bg=u32(260),
+            backup_bgs=(u32(588), u32(592)),
+            creator_os=u32(72),
+        )
+        return block
+
+    def check(self) -> None:
+        """Raise Damaged when the fields do not allow files to be found."""
+        if not self.inodes_per_group or not self.blocks_per_group:
+            raise Damaged("inodes or blocks per group are 0")
+        if self.inode_size < 128 or self.inode_size > self.block_size or self.inode_size & (self.inode_size - 1):
+            raise Damaged(f"an inode size of {self.inode_size} bytes")
+        if self.desc_size < 32 or self.desc_size > self.block_size or self.desc_size & (self.desc_size - 1):
+            raise Damaged(f"a group descriptor size of {self.desc_size} bytes")
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The features under the names that dumpe2fs prints."""
+        return feature_names(self.compat, self.incompat, self.ro_compat)
+
+
+class ExtReader:
+    """An honest reader of one ext filesystem. area: where it lies. Raises Damaged when it cannot be read."""
+
+    def __init__(self, area: Area, superblock: Superblock) -> None:
+        superblock.check()
+        self.area = area
+        self.sb = superblock
+        self._inodes: dict[int, bytes] = {}
+
+    # ---- inodes
+
+    def _descriptor_place(self, group: int) -> int:
+        """Byte offset of a group's descriptor, meta_bg included (ext4: fs/ext4/super.c, descriptor_loc)."""
+        sb = self.sb
+        per_block = sb.block_size // sb.desc_size
+        number, index = divmod(group, per_block)
+        first = 1 if sb.block_size == 1024 else 0
+        if not sb.incompat & INCOMPAT_META_BG or number < sb.first_meta_bg:
+            block = first + number + 1
+        else:
+            home = number * per_block
+            block = sb.first_data_block + home * sb.blocks_per_group + self._has_superblock(home)
+            if first and not sb.first_data_block and number == 0:
+                block += 1
+        return block * sb.block_size + index * sb.desc_size
+
+    def _has_superblock(self, group: int) -> int:
+        sb = self.sb
+        if group == 0:
+            return 1
+        if sb.compat & COMPAT_SPARSE_SUPER2:
+            return int(group in sb.backup_bgs)
+        if group == 1 or not sb.ro_compat & RO_SPARSE_SUPER:
+            return 1
+        if not group & 1:
+            return 0
+        return int(any(_is_power(group, base) for base in (3, 5, 7)))
+
+    def _record(self, number: int) -> bytes:
+        """The bytes of an inode."""
+        sb = self.sb
+        if not 1 <= number <= sb.inodes_count:
+            raise Damaged(f"inode {number} of {sb.inodes_count}")
+        group, index = divmod(number - 1, sb.inodes_per_group)
+        raw = self.area.read(self._descriptor_place(group), sb.desc_size)
+        table = int.from_bytes(raw[8:12], "little")
+        if sb.desc_size >= 64:
+            table |= int.from_bytes(raw[40:44], "little") << 32
+        return self.area.read(table * sb.block_size + index * sb.inode_size, sb.inode_size)
+
+    def root(self) -> Node:
+        """The root directory."""
+        node = self.node(ext2.ROOT_INO)
+        if node.type is not NodeType.DIRECTORY:
+            raise Damaged("the root inode is not a directory")
+        return node
+
+    def node(self, number: int) -> Node:
+        """The node of an inode number."""
+        raw = self._record(number)
+        kind = _TYPES.get(raw[1] >> 4, NodeType.OTHER)
+        size = int.from_bytes(raw[4:8], "little")
+        if kind is not NodeType.LINK:
+            size |= int.from_bytes(raw[108:112], "little") << 32
+        return Node(number, kind, size, raw)
+
+    @staticmethod
+    def flags(node: Node) -> int:
+        """i_flags."""
+        return int.from_bytes(node.record[32:36], "little")
+
+    # ---- directories
+
+    def names(self, node: Node) -> Iterator[tuple[bytes, int]]:
+        """The names in a directory, `.` and `..` left out."""
+        if self.flags(node) & FLAG_ENCRYPT:
+            raise Damaged("an encrypted directory: its names cannot be read without the key")
+        stored = self.inline(node)
+        if stored is not None:
+            yield from self._scan(stored[4:60])
+            yield from self._scan(stored[60:])
+            return
+        for run in self.runs(node):
+            if run.place is None:
+                continue
+            for at in range(0, run.length, self.sb.block_size):
+                yield from self._scan(self.area.read(run.place + at, min(self.sb.block_size, run.length - at)))
+
+    @staticmethod
+    def _scan(block: bytes) -> Iterator[tuple[bytes, int]]:
+        at = 0
+        while at + 8 <= len(block):
+            length = block[at + 4] | block[at + 5] << 8
+            # 64 KiB blocks: the length that does not fit 16 bits is written as 65535 or 0.
+            if length in (0, 65535) and len(block) == 65536:
+                length = 65536 - at
+            if length < 8:
+                raise Damaged(f"a directory entry of length {length}")
+            number = int.from_bytes(block[at : at + 4], "little")
+            name = block[at + 8 : at + 8 + block[at + 6]]
+            if number and name and name not in (b".", b".."):
+                yield name, number
+            at += length
+
+    # ---- content
+
+    def inline(self, node: Node) -> bytes | None:
+        """Content kept in the inode: a fast symbolic link, or a file with inline data."""
+        raw = node.record
+        flags = self.flags(node)
+        if flags & FLAG_INLINE:
+            return raw[40:100] + self._system_data(raw)
+        if node.type is NodeType.LINK and node.size < 60 and not flags & ext2.EXTENTS_FL:
+            return raw[40:100]
+        return None
+
+    @staticmethod
+    def _system_data(raw: bytes) -> bytes:
+        """The value of the attribute system.data behind the inode's fields (xattr.h: ext4_xattr_ibody_header)."""
+        if len(raw) <= 128 + 2:
+            return b""
+        base = 128 + int.from_bytes(raw[128:130], "little")
+        if raw[base : base + 4] != b"\0\0\x02\xea":
+            return b""
+        base += 4
+        at = base
+        while at + 16 <= len(raw) and raw[at : at + 4] != bytes(4):
+            length, index, place, block, size, _hash = _XATTR.unpack_from(raw, at)
+            if index == 7 and raw[at + 16 : at + 16 + length] == b"data" and not block:
+                return raw[base + place : base + place + size]
+            at += (16 + length + 3) & ~3
+        return b""
+
+    def runs(self, node: Node) -> Iterator[Run]:
+        """Where a file's bytes lie."""
+        if self.flags(node) & ext2.EXTENTS_FL:
+            found = self._extents(node.record[40:100], None)
+        else:
+            found = self._block_map(node)
+        yield from fill(found, node.size, self.sb.block_size)
+
+    def _extents(self, raw: bytes, depth: int | None) -> Iterator[tuple[int, int, int, bool]]:
+        """(first block, blocks, block on disk, unwritten) of a node of an extent tree and all below it."""
+        magic, count, _most, level, _ = ext2.EXT_HEADER.unpack_from(raw)
+        if magic != ext2.EXT_MAGIC:
+            raise Damaged("an extent tree's node without its magic number")
+        if level > DEEPEST or (depth is not None and level != depth):
+            raise Damaged(f"an extent tree's node of depth {level}")
+        for slot in range(min(count, len(raw) // 12 - 1)):
+            at = 12 + 12 * slot
+            if level == 0:
+                first, length, high, low = ext2.EXT_EXTENT.unpack_from(raw, at)
+                unwritten = length > UNWRITTEN
+                yield first, length - UNWRITTEN if unwritten else length, low | high << 32, unwritten
+            else:
+                _first, low, high, _ = ext2.EXT_INDEX.unpack_from(raw, at)
+                size = self.sb.block_size
+                yield from self._extents(self.area.read((low | high << 32) * size, size), level - 1)
+
+    def _block_map(self, node: Node) -> Iterator[tuple[int, int, int, bool]]:
+        """As _extents(), for a file with a block map; neighbouring blocks come as one run."""
+        blocks = -(-node.size // self.sb.block_size)
+        pointers = struct.unpack_from("<15I", node.record, 40)
+        per_block = self.sb.block_size // 4
+        first = 0
+        levels = (*[0] * ext2.NDIR_BLOCKS, 1, 2, 3)
+        for level, pointer in zip(levels, pointers, strict=True):
+            if first >= blocks:
+                return
+            yield from self._mapped(pointer, level, first, blocks)
+            first += per_block**level
+
+    def _mapped(self, pointer: int, level: int, first: int, blocks: int) -> Iterator[tuple[int, int, int, bool]]:
+        if not pointer or first >= blocks:
+            return
+        if level == 0:
+            yield first, 1, pointer, False
+            return
+        size = self.sb.block_size
+        table = struct.unpack(f"<{size // 4}I", self.area.read(pointer * size, size))
+        if level > 1:
+            below = (size // 4) ** (level - 1)
+            for index, entry in enumerate(table):
+                yield from self._mapped(entry, level - 1, first + index * below, blocks)
+            return
+        start = 0
+        for index in range(1, len(table) + 1):
+            if index == len(table) or table[index] != table[index - 1] + 1 or not table[start]:
+                if table[start]:
+                    yield first + start, index - start, table[start], False
+                start = index
+
+
+def fill(found: Iterator[tuple[int, int, int, bool]], size: int, block_size: int) -> Iterator[Run]:
+    """Runs of blocks as runs of bytes, with holes between them and cut at the file's size.
+
+    found: (first block, blocks, block on disk, unwritten) in ascending order; what goes back raises Damaged.
+    """
+    at = 0
+    for first, count, place, unwritten in found:
+        begin = first * block_size
+        if begin < at:
+            raise Damaged("a file's extents overlap or are out of order")
+        if begin >= size:
+            # Blocks behind the end, set aside by fallocate(2).
+            break
+        if begin > at:
+            yield Run(at, begin - at, None)
+        length = min(count * block_size, size - begin)
+        if length:
+            yield Run(begin, length, place * block_size, unwritten)
+        at = begin + length
+    if at < size:
+        yield Run(at, size - at, None)
+
+
+def _is_power(number: int, base: int) -> bool:
+    while number % base == 0:
+        number //= base
+    return number == 1

@@ -1,0 +1,185 @@
+"""What lies in an area: every signature that is there, with its label, UUID, state and features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from pvgrub_sim.survey import containers, lvm, superblocks
+from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
+from pvgrub_sim.survey.result import Content, ContentKind
+from pvgrub_sim.survey.tree import Reader
+
+Found = tuple[Content, Reader | None]
+
+
+def identify(area: Area) -> list[Found]:
+    """Everything found in an area, with a reader for those whose files can be read.
+
+    More than one is usual: a RAID member whose metadata is at the end holds its filesystem as well.
+    """
+    found: list[Found] = []
+    for probe in _READABLE:
+        try:
+            one = probe(area)
+        except Damaged:
+            continue
+        if one is not None:
+            found.append(one)
+    for simple in _SIMPLE:
+        content = simple(area)
+        if content is not None:
+            found.append((content, None))
+    return found
+
+
+def _filesystem(kind: str, open_reader: Callable[[], Reader] | None, problems: list[str], **fields: Any) -> Found:
+    """A filesystem with its reader, or with the reason why it has none."""
+    reader = None
+    if open_reader is not None:
+        try:
+            reader = open_reader()
+        except Damaged as error:
+            problems.append(f"{kind}: {error}")
+    content = Content(
+        ContentKind.FILESYSTEM, kind, readable=reader is not None, problems=tuple(problems), **fields
+    )
+    return content, reader
+
+
+def probe_ext(area: Area) -> Found | None:
+    """ext2, ext3, ext4, or an external journal of theirs; told apart as blkid does."""
+    from pvgrub_sim.ondisk import ext2
+    from pvgrub_sim.survey import ext, ext_names
+
+    raw = area.peek(ext2.SUPERBLOCK_OFFSET, ext2.SUPERBLOCK_SIZE)
+    if len(raw) < 1024 or int.from_bytes(raw[56:58], "little") != ext2.MAGIC:
+        return None
+    problems: list[str] = []
+    fields: dict[str, Any] = {"label": text_of(raw[120:136]), "uuid": uuid_of(raw[104:120])}
+    try:
+        block = ext.Superblock.parse(raw)
+    except Damaged as error:
+        return _filesystem("ext4", None, [f"ext4: {error}"], **fields)
+    journal = bool(block.compat & 0x4)
+    fields |= {
+        "version": f"{block.rev_level}.{int.from_bytes(raw[62:64], 'little')}",
+        "size": block.blocks_count * block.block_size,
+        "block_size": block.block_size,
+        "features": block.features,
+    }
+    if block.incompat & ext.INCOMPAT_JOURNAL_DEV:
+        return Content(ContentKind.JOURNAL, "jbd", **fields), None
+    simple = not block.incompat & ~ext_names.EXT3_COMPAT_INCOMPAT and not block.ro_compat & ~ext_names.EXT3_RO_COMPAT
+    kind = ("ext3" if journal else "ext2") if simple else "ext4"
+    if block.incompat & 0x4:
+        state = "needs recovery"
+    elif block.state & 2:
+        state = "errors"
+    else:
+        state = "clean" if block.state & 1 else "not clean"
+    if block.blocks_count * block.block_size > area.size:
+        problems.append(
+            f"{kind}: the filesystem has {block.blocks_count * block.block_size} bytes, its place only {area.size}"
+        )
+    return _filesystem(kind, lambda: ext.ExtReader(area, block), problems, state=state, **fields)
+
+
+def probe_xfs(area: Area) -> Found | None:
+    """XFS, version 4 or 5."""
+    raw = area.peek(0, 512)
+    if len(raw) < 512 or raw[:4] != b"XFSB":
+        return None
+    from pvgrub_sim.survey import xfs, xfs_log
+
+    block = xfs.Superblock.parse(raw)
+    problems: list[str] = []
+    fields = xfs.describe(block)
+    if block.version not in (4, 5):
+        return _filesystem("xfs", None, [f"xfs: version {block.version} is unknown"], **fields)
+    size = block.dblocks * block.blocksize
+    if size > area.size:
+        problems.append(f"xfs: the filesystem has {size} bytes, its place only {area.size}")
+    return _filesystem(
+        "xfs", lambda: xfs.XfsReader(area, block), problems, state=xfs_log.log_state(area, block), **fields
+    )
+
+
+def probe_fat(area: Area) -> Found | None:
+    """FAT12, FAT16 or FAT32."""
+    from pvgrub_sim.survey import fat
+
+    boot = fat.BootSector.parse(area.peek(0, 512))
+    if boot is None:
+        return None
+    reader = fat.FatReader(area, boot)
+    problems: list[str] = []
+    label = ""
+    try:
+        label = reader.label()
+    except Damaged as error:
+        problems.append(f"vfat: {error}")
+    return _filesystem(
+        "vfat",
+        lambda: reader,
+        problems,
+        version=f"FAT{boot.width}",
+        label=label,
+        uuid=f"{boot.serial >> 16:04X}-{boot.serial & 0xFFFF:04X}" if boot.serial else "",
+        size=boot.size,
+        block_size=boot.sector,
+        state="not clean" if boot.dirty else "clean",
+        detail={"cluster_size": boot.cluster},
+    )
+
+
+def probe_iso(area: Area) -> Found | None:
+    """ISO 9660."""
+    from pvgrub_sim.survey import iso
+
+    raw = area.peek(iso.DESCRIPTORS * iso.SECTOR, iso.SECTOR)
+    if len(raw) < iso.SECTOR or raw[:7] != iso.MAGIC:
+        return None
+    reader: iso.IsoReader | None = None
+    problems: list[str] = []
+    try:
+        reader = iso.IsoReader(area, raw)
+    except Damaged as error:
+        problems.append(f"iso9660: {error}")
+    content = Content(
+        ContentKind.FILESYSTEM,
+        "iso9660",
+        "Rock Ridge" if reader is not None and reader.rock_ridge else "",
+        raw[40:72].decode("ascii", "replace").rstrip(" \0"),
+        _iso_uuid(raw),
+        int.from_bytes(raw[80:84], "little") * int.from_bytes(raw[128:130], "little"),
+        int.from_bytes(raw[128:130], "little"),
+        readable=reader is not None,
+        problems=tuple(problems),
+    )
+    return content, reader
+
+
+def _iso_uuid(raw: bytes) -> str:
+    """The date of the last change, or of creation, which tools take for a UUID."""
+    for at in (830, 813):
+        digits = raw[at : at + 16]
+        if digits.isdigit() and digits.strip(b"0"):
+            text = digits.decode()
+            return "-".join((text[:4], *(text[where : where + 2] for where in range(4, 16, 2))))
+    return ""
+
+
+_READABLE: Final = (probe_ext, probe_xfs, probe_fat, probe_iso)
+_SIMPLE: Final = (
+    lvm.probe,
+    containers.probe_raid,
+    containers.probe_luks,
+    containers.probe_swap,
+    superblocks.probe_jfs,
+    superblocks.probe_reiserfs,
+    superblocks.probe_btrfs,
+    superblocks.probe_ufs,
+    superblocks.probe_minix,
+    superblocks.probe_others,
+)

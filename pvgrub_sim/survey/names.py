@@ -1,0 +1,91 @@
+"""Names of partition types, for people.
+
+MBR types after sfdisk's list (util-linux include/pt-mbr-partnames.h), GUIDs after the UEFI and the Discoverable
+Partitions specifications.
+"""
+
+from __future__ import annotations
+
+MBR_TYPES: dict[int, str] = {
+    0x00: "empty",
+    0x01: "FAT12",
+    0x04: "FAT16 <32M",
+    0x05: "extended",
+    0x06: "FAT16",
+    0x07: "HPFS/NTFS/exFAT",
+    0x0B: "W95 FAT32",
+    0x0C: "W95 FAT32 (LBA)",
+    0x0E: "W95 FAT16 (LBA)",
+    0x0F: "W95 extended (LBA)",
+    0x11: "hidden FAT12",
+    0x14: "hidden FAT16 <32M",
+    0x16: "hidden FAT16",
+    0x17: "hidden HPFS/NTFS",
+    0x1B: "hidden W95 FAT32",
+    0x1C: "hidden W95 FAT32 (LBA)",
+    0x1E: "hidden W95 FAT16 (LBA)",
+    0x27: "hidden NTFS (recovery)",
+    0x39: "Plan 9",
+    0x55: "EZ-Drive",
+    0x63: "GNU HURD or System V",
+    0x80: "old Minix",
+    0x81: "Minix / old Linux",
+    0x82: "Linux swap / Solaris",
+    0x83: "Linux",
+    0x85: "Linux extended",
+    0x8E: "Linux LVM",
+    0x9E: "VSTa",
+    0xA5: "FreeBSD",
+    0xA6: "OpenBSD",
+    0xA8: "Darwin UFS",
+    0xA9: "NetBSD",
+    0xAF: "HFS / HFS+",
+    0xBE: "Solaris boot",
+    0xBF: "Solaris",
+    0xDA: "non-FS data",
+    0xDE: "Dell Utility",
+    0xE8: "LUKS",
+    0xEA: "Linux extended boot",
+    0xEE: "GPT protective",
+    0xEF: "EFI (FAT-12/16/32)",
+    0xFB: "VMware VMFS",
+    0xFD: "Linux RAID autodetect",
+}
+
+GPT_TYPES: dict[str, str] = {
+    "C12A7328-F81F-11D2-BA4B-00A0C93EC93B": "EFI system",
+    "024DEE41-33E7-11D3-9D69-0008C781F39F": "MBR partition scheme",
+    "21686148-6449-6E6F-744E-656564454649": "BIOS boot",
+    "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7": "Microsoft basic data",
+    "E3C9E316-0B5C-4DB8-817D-F92DF00215AE": "Microsoft reserved",
+    "0FC63DAF-8483-4772-8E79-3D69D8477DE4": "Linux filesystem",
+    "BC13C2FF-59E6-4262-A352-B275FD6F7172": "Linux extended boot",
+    "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709": "Linux root (x86-64)",
+    "44479540-F297-41B2-9AF7-D131D5F0458A": "Linux root (x86)",
+    "933AC7E1-2EB4-4F13-B844-0E14E2AEF915": "Linux /home",
+    "3B8F8425-20E0-4F3B-907F-1A25A76F98E8": "Linux server data",
+    "A19D880F-05FC-4D3B-A006-743F0F84911E": "Linux RAID",
+    "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F": "Linux swap",
+    "E6D6D379-F507-44C2-A23C-238F2A3DF928": "Linux LVM",
+    "CA7D7CCB-63ED-4C53-861C-1742536059CC": "LUKS",
+    "8DA63339-0007-60C0-C436-083AC8230908": "Linux reserved",
+    "83BD6B9D-7F41-11DC-BE0B-001560B84F0F": "FreeBSD boot",
+    "516E7CB4-6ECF-11D6-8FF8-00022D09712B": "FreeBSD data",
+    "516E7CB5-6ECF-11D6-8FF8-00022D09712B": "FreeBSD swap",
+    "516E7CB6-6ECF-11D6-8FF8-00022D09712B": "FreeBSD UFS",
+    "516E7CBA-6ECF-11D6-8FF8-00022D09712B": "FreeBSD ZFS",
+    "48465300-0000-11AA-AA11-00306543ECAC": "Apple HFS+",
+}
+
+BSD_TYPES: dict[int, str] = {
+    0: "unused",
+    1: "swap",
+    7: "4.2BSD",
+    8: "MSDOS",
+    9: "4.4LFS",
+    11: "HPFS",
+    12: "ISO9660",
+    13: "boot",
+    27: "ZFS",
+}
+"""As in FreeBSD's sys/disk/bsd.h (fstypenames)."""

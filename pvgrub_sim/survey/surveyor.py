@@ -1,0 +1,60 @@
+"""The way from a disk to its survey."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.ondisk.mbr import EXTENDED_TYPES
+from pvgrub_sim.survey.area import TOTAL_UNITS, Area, Budget, Damaged
+from pvgrub_sim.survey.boot_files import boot_files
+from pvgrub_sim.survey.identify import identify
+from pvgrub_sim.survey.result import Content, Survey, Volume
+from pvgrub_sim.survey.tables import read_table
+from pvgrub_sim.survey.tree import Reader
+
+
+def survey(disk: Disk, grub: str = "(hd0)") -> Survey:
+    """Survey a disk; whatever is damaged becomes a line of `problems`, nothing is raised.
+
+    grub: what PV-GRUB calls the disk.
+    """
+    total = Budget(TOTAL_UNITS)
+    area = Area(disk, 0, disk.size, Budget(total=total))
+    table, partitions = read_table(area)
+    whole = _fill(Volume(None, "(hd0)", 0, disk.size), disk, total)
+    volumes = (whole, *(_fill(volume, disk, total) for volume in partitions))
+    if grub != "(hd0)":
+        volumes = tuple(replace(volume, grub=grub[:-1] + volume.grub[4:]) for volume in volumes)
+    return Survey(disk.name, disk.size, table, volumes[0], volumes[1:])
+
+
+def _area(volume: Volume, disk: Disk, total: Budget) -> Area:
+    size = max(0, min(volume.size, disk.size - volume.offset))
+    return Area(disk, volume.offset, size, Budget(total=total))
+
+
+def _fill(volume: Volume, disk: Disk, total: Budget) -> Volume:
+    """The volume with what lies in it."""
+    if volume.table == "mbr" and int(volume.type, 16) in EXTENDED_TYPES:
+        return volume
+    area = _area(volume, disk, total)
+    contents = []
+    for content, reader in identify(area):
+        contents.append(content if reader is None else _with_files(content, reader))
+    return replace(volume, contents=tuple(contents))
+
+
+def _with_files(content: Content, reader: Reader) -> Content:
+    try:
+        reader.root()
+    except Damaged as error:
+        return replace(content, readable=False, problems=(*content.problems, f"{content.type}: {error}"))
+    files, problems = boot_files(reader)
+    return replace(content, files=files, problems=(*content.problems, *problems))
+
+
+def open_reader(disk: Disk, volume: Volume) -> Reader | None:
+    """A reader of a volume's filesystem, None when it has none that the survey can read."""
+    area = _area(volume, disk, Budget(TOTAL_UNITS))
+    return next((reader for _, reader in identify(area) if reader is not None), None)

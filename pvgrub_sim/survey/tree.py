@@ -1,0 +1,160 @@
+"""Reading files: what every honest reader offers, and what can be done with any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from pvgrub_sim.survey.area import Area, Damaged
+
+MOST_LINKS: Final = 40
+"""Symbolic links that one path may pass, as in Linux."""
+CHUNK: Final = 1 << 20
+LONGEST_TARGET: Final = 4096
+MOST_NAMES: Final = 1_000_000
+"""Entries of one directory, after which it is taken to be damaged."""
+
+
+class NodeType(Enum):
+    """What a name leads to."""
+
+    FILE = "-"
+    DIRECTORY = "d"
+    LINK = "l"
+    OTHER = "?"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A file, directory or link: its number in the filesystem, type, size in bytes, and the reader's own record."""
+
+    number: int
+    type: NodeType
+    size: int
+    record: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of a file: byte offset in the file, length in bytes, and byte offset in the area.
+
+    place is None where the file has no block; unwritten: there is one, but it reads as zeros.
+    """
+
+    offset: int
+    length: int
+    place: int | None
+    unwritten: bool = False
+
+
+class Reader(Protocol):
+    """An honest reader of one filesystem; all of it raises Damaged where the filesystem is not sound."""
+
+    area: Area
+
+    def root(self) -> Node:
+        """The root directory."""
+
+    def names(self, node: Node) -> Iterator[tuple[bytes, int]]:
+        """The names in a directory with the numbers that node() takes, without `.` and `..`."""
+
+    def node(self, number: int) -> Node:
+        """What a number stands for."""
+
+    def inline(self, node: Node) -> bytes | None:
+        """Content that lies in the record itself; None when it lies in runs."""
+
+    def runs(self, node: Node) -> Iterator[Run]:
+        """Where the content lies: in ascending order, without gaps, up to the file's size."""
+
+
+def content(reader: Reader, node: Node, start: int = 0) -> Iterator[bytes]:
+    """The bytes of a file from byte `start` on, in pieces of at most 1 MiB; raises Damaged."""
+    stored = reader.inline(node)
+    if stored is not None:
+        yield stored[start : node.size]
+        return
+    if node.size > max(reader.area.disk.size, 1 << 30):
+        raise Damaged(f"a file of {node.size} bytes on a disk of {reader.area.disk.size}")
+    for run in reader.runs(node):
+        done = max(0, start - run.offset)
+        while done < run.length:
+            take = min(CHUNK, run.length - done)
+            if run.place is None or run.unwritten:
+                yield bytes(take)
+            else:
+                yield reader.area.read_data(run.place + done, take)
+            done += take
+
+
+def head(reader: Reader, node: Node, length: int, start: int = 0) -> bytes:
+    """Up to `length` bytes of a file from byte `start` on; fewer where it ends. Raises Damaged."""
+    parts = []
+    left = length
+    for piece in content(reader, node, start):
+        parts.append(piece[:left])
+        left -= len(parts[-1])
+        if left <= 0:
+            break
+    return b"".join(parts)
+
+
+def target(reader: Reader, node: Node) -> bytes:
+    """Where a symbolic link leads; raises Damaged."""
+    if not 0 < node.size <= LONGEST_TARGET:
+        raise Damaged(f"a symbolic link of {node.size} bytes")
+    return head(reader, node, node.size)
+
+
+def names_of(reader: Reader, node: Node) -> Iterator[tuple[bytes, int]]:
+    """The names in a directory, as Reader.names(), but not for ever; raises Damaged."""
+    if node.type is not NodeType.DIRECTORY:
+        raise Damaged("not a directory")
+    for count, entry in enumerate(reader.names(node)):
+        if count >= MOST_NAMES:
+            raise Damaged(f"a directory of more than {MOST_NAMES} entries")
+        yield entry
+
+
+def child(reader: Reader, node: Node, name: bytes) -> Node | None:
+    """The entry of a directory by its exact name, None when there is none; raises Damaged."""
+    for entry, number in names_of(reader, node):
+        if entry == name:
+            return reader.node(number)
+    return None
+
+
+def find(reader: Reader, path: bytes, follow: bool = True) -> Node | None:
+    """What an absolute path leads to, through links; None when it leads nowhere.
+
+    follow: a link as the last component is followed as well. Raises Damaged.
+    """
+    stack = [reader.root()]
+    todo = path.split(b"/")[::-1]
+    links = 0
+    while todo:
+        name = todo.pop()
+        if name in (b"", b"."):
+            continue
+        if name == b"..":
+            if len(stack) > 1:
+                stack.pop()
+            continue
+        if stack[-1].type is not NodeType.DIRECTORY:
+            return None
+        node = child(reader, stack[-1], name)
+        if node is None:
+            return None
+        if node.type is NodeType.LINK and (follow or any(part not in (b"", b".") for part in todo)):
+            links += 1
+            if links > MOST_LINKS:
+                return None
+            where = target(reader, node)
+            if where[:1] == b"/":
+                del stack[1:]
+            todo += where.split(b"/")[::-1]
+            continue
+        stack.append(node)
+    return stack[-1]
