@@ -44,9 +44,8 @@ def test_json_is_one_object_for_one_image() -> None:
     assert told["kernel"]["crc32"] == "7a1c794e"
     assert told["kernel"]["payload"] == "xz"
     assert told["initrd"] is None
-    assert told["errors"] == [
-        {"entry": 0, "number": 15, "message": "File not found", "command": "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro"}
-    ]
+    command = "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro"
+    assert told["errors"] == [{"entry": 0, "number": 15, "message": "File not found", "command": command}]
 
 
 @pytest.mark.parametrize("count", [0, 2])
