@@ -1,0 +1,36 @@
+"""How GRUB cuts a path into names (the loop at the top of most *_dir() functions) and compares them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+WHITE_SPACE: Final = b" \t\r\n"
+"""What isspace() takes for white space (stage2/char_io.c:grub_isspace)."""
+
+_NAME: Final = re.compile(rb"[^ \t\r\n/\0]*")
+_END: Final = re.compile(rb"[ \t\r\n\0]|\Z")
+
+
+def ends(path: bytes, at: int) -> bool:
+    """True when a path is over at this index: its end, white space or a NUL."""
+    return _END.match(path, at) is not None
+
+
+def skip_slashes(path: bytes, at: int) -> int:
+    """The index of the first byte from `at` on that is no slash."""
+    while path[at : at + 1] == b"/":
+        at += 1
+    return at
+
+
+def next_name(path: bytes, at: int) -> tuple[bytes, int]:
+    """The name that begins at an index, and the index behind it (of a slash or of the path's end)."""
+    match = _NAME.match(path, at)
+    assert match
+    return match[0], match.end()
+
+
+def c_string(data: bytes) -> bytes:
+    """The bytes up to the first NUL."""
+    return data.partition(b"\0")[0]
