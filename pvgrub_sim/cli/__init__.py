@@ -10,6 +10,10 @@ from importlib import import_module
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "boot": ("boot", "tell what PV-GRUB would do with a disk image"),
+    "inspect": ("inspect", "show what is really on a disk image: partitions, filesystems, kernels"),
+    "ls": ("files", "list a directory of a disk image as PV-GRUB sees it"),
+    "cat": ("files", "print a file of a disk image as PV-GRUB reads it"),
+    "completion": ("completion", "print a script that completes commands, options and files in a shell"),
 }
 """Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""
 

@@ -54,7 +54,13 @@ def _with_files(content: Content, reader: Reader) -> Content:
     return replace(content, files=files, problems=(*content.problems, *problems))
 
 
-def open_reader(disk: Disk, volume: Volume) -> Reader | None:
-    """A reader of a volume's filesystem, None when it has none that the survey can read."""
-    area = _area(volume, disk, Budget(TOTAL_UNITS))
+def volume_reader(disk: Disk, grub: str) -> Reader | None:
+    """A reader of the filesystem on `(hd0)`, `(hd0,1)` …; None when there is none that the survey can read."""
+    whole = Volume(None, "(hd0)", 0, disk.size)
+    total = Budget(TOTAL_UNITS)
+    partitions = () if grub == whole.grub else read_table(_area(whole, disk, total))[1]
+    volume = next((volume for volume in (whole, *partitions) if volume.grub == grub), None)
+    if volume is None:
+        return None
+    area = Area(disk, volume.offset, _area(volume, disk, total).size, Budget(TOTAL_UNITS * 10))
     return next((reader for _, reader in identify(area) if reader is not None), None)
