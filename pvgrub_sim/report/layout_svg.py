@@ -58,11 +58,12 @@ def _figure(disk: LayoutPart, parts: list[LayoutPart], read_from: str, ident: st
     return "\n".join(
         [
             "<figure>",
+            '<div class="scroll">'
             f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="{ident}-title {ident}-desc">',
             f'<title id="{ident}-title">{_text(title)}</title>',
             f'<desc id="{ident}-desc">The table below says the same.</desc>',
             *boxes,
-            "</svg>",
+            "</svg></div>",
             f"<figcaption>{_text(title)}. Small parts are drawn larger than they are.</figcaption>",
             *_table([disk, *shown], read_from),
             *([f"<p>… and {len(parts) - len(shown)} more parts.</p>"] if len(parts) > len(shown) else []),
