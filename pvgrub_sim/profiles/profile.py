@@ -16,8 +16,9 @@ class Profile:
     """One version of PV-GRUB on one architecture.
 
     name: `amazon-1.05`, `xen-4.17`. arch: `x86_64` or `i386`. config_paths: where it looks for its config
-    file, in order. gpt: reads GPT tables. payloads: bzImage payload formats that it unpacks. xen: the Xen
-    release whose libxc words its messages. lz4_broken: lz4 payloads end in "Decoding failed". drivers_absent:
+    file, in order. gpt: reads GPT tables. payloads: bzImage payload formats that it unpacks. recognised: formats
+    that it knows by name only, and complains of by that name. xen: the Xen release whose libxc words its messages.
+    lz4_broken: lz4 payloads end in "Decoding failed". drivers_absent:
     filesystem drivers it lacks. inferred: claims that no source documents.
     """
 
@@ -26,6 +27,7 @@ class Profile:
     config_paths: tuple[str, ...] = ("(hd0,0)/boot/grub/menu.lst",)
     gpt: bool = False
     payloads: frozenset[str] = GZIP_ONLY
+    recognised: frozenset[str] = frozenset()
     xen: tuple[int, int] = (4, 17)
     lz4_broken: bool = False
     ext4: bool = True

@@ -1,0 +1,197 @@
+"""ELF files as Xen's libelf reads them: nothing is an error, what lies outside the image reads as zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pvgrub_sim.ondisk import elf as layout
+
+MAX_STRING = 4096
+"""libelf.h ELF_MAX_STRING_LENGTH: a longer string does not exist."""
+
+Buffer = bytes | bytearray | memoryview
+
+
+class ElfImage:
+    """Access to an ELF image by pointers, with libelf's arithmetic (libelf-tools.c, libelf.h).
+
+    data: the bytes. size: how large libelf takes the image to be, in bytes; behind the data there are zeros
+    (libxc unpacks gzip into a zeroed buffer that is 16 bytes too large). bits: width of PV-GRUB's pointers.
+
+    A pointer is an absolute address with an assumed place of the image, for sums of hostile offsets wrap around
+    at the width of a pointer and are compared as they come out.
+    """
+
+    __slots__ = ("base", "data", "ehdr", "is64", "mask", "phdr", "section_names", "shdr", "size", "swapped", "symtab")
+
+    def __init__(self, data: Buffer, size: int, bits: int = 64) -> None:
+        self.data = data
+        self.size = size
+        self.mask = (1 << bits) - 1
+        self.base = 0x7F00_0000_0000 if bits == 64 else 0x8000_0000
+        self.is64 = data[layout.EI_CLASS] == layout.CLASS_64
+        # Any other value, 0 included, means the other byte order.
+        self.swapped = data[layout.EI_DATA] != layout.DATA_LSB
+        self.ehdr = layout.EHDR64 if self.is64 else layout.EHDR32
+        self.phdr = layout.PHDR64 if self.is64 else layout.PHDR32
+        self.shdr = layout.SHDR64 if self.is64 else layout.SHDR32
+        self.section_names = 0
+        self.symtab = 0
+
+    def readable(self, pointer: int, count: int = 1) -> bool:
+        """True when count bytes at a pointer lie in the image (libelf-tools.c:elf_access_ok)."""
+        at = pointer - self.base
+        return 0 <= at <= self.size and count <= self.size - at
+
+    def unsigned(self, pointer: int, count: int) -> int:
+        """The number of count bytes at a pointer; 0 outside the image."""
+        pointer &= self.mask
+        if not self.readable(pointer, count):
+            return 0
+        at = pointer - self.base
+        raw = bytes(self.data[at : at + count])
+        if len(raw) < count:
+            raw += bytes(count - len(raw))
+        return int.from_bytes(raw, "big" if self.swapped else "little")
+
+    def field(self, fields: layout.Fields, name: str, pointer: int) -> int:
+        """A field of the structure at a pointer."""
+        offset, count = fields[name]
+        return self.unsigned(pointer + offset, count)
+
+    def header(self, name: str) -> int:
+        """A field of the ELF header."""
+        return self.field(self.ehdr, name, self.base)
+
+    def string(self, pointer: int) -> bytes | None:
+        """The NUL-terminated string at a pointer; None when it leaves the image or is longer than 4096 bytes."""
+        pointer &= self.mask
+        if not self.readable(pointer):
+            return None
+        at = pointer - self.base
+        # The first 4096 characters may be anything, then the NUL must come.
+        raw = bytes(self.data[at : at + MAX_STRING + 1])
+        if len(raw) <= MAX_STRING and at + len(raw) < self.size:
+            raw += b"\0"
+        end = raw.find(b"\0")
+        return None if end < 0 or at + end >= self.size else raw[:end]
+
+    # -- headers -------------------------------------------------------------------------------------------
+
+    @property
+    def section_count(self) -> int:
+        """Section headers, at most as many as could lie in the image."""
+        return min(self.header("e_shnum"), self.size // layout.SHDR32_SIZE, 0xFFFFFFFF)
+
+    def section_pointer(self, index: int) -> int:
+        """Where a section header is; 0 for an index beyond the last one."""
+        if index >= self.section_count:
+            return 0
+        return (self.base + self.header("e_shoff") + self.header("e_shentsize") * index) & self.mask
+
+    def sections(self) -> Iterator[int]:
+        """Pointers to all section headers but the first, up to the first one outside the image."""
+        first, step = self.base + self.header("e_shoff"), self.header("e_shentsize")
+        for index in range(1, self.section_count):
+            pointer = (first + step * index) & self.mask
+            if not self.readable(pointer):
+                return
+            yield pointer
+
+    def segments(self) -> Iterator[int]:
+        """Pointers to all program headers, up to the first one outside the image."""
+        first, step = self.base + self.header("e_phoff"), self.header("e_phentsize")
+        for index in range(self.header("e_phnum")):
+            pointer = (first + step * index) & self.mask
+            if not self.readable(pointer):
+                return
+            yield pointer
+
+    def section_start(self, section: int) -> int:
+        """Where a section's content begins."""
+        return (self.base + self.field(self.shdr, "sh_offset", section)) & self.mask
+
+    def section_end(self, section: int) -> int:
+        """Where a section's content ends."""
+        return (self.section_start(section) + self.field(self.shdr, "sh_size", section)) & self.mask
+
+    def segment_start(self, segment: int) -> int:
+        """Where a segment's content begins."""
+        return (self.base + self.field(self.phdr, "p_offset", segment)) & self.mask
+
+    def segment_end(self, segment: int) -> int:
+        """Where a segment's content ends."""
+        return (self.segment_start(segment) + self.field(self.phdr, "p_filesz", segment)) & self.mask
+
+    def section_by_name(self, name: bytes) -> int:
+        """The first section header with that name, or 0."""
+        if not self.section_names:
+            return 0
+        for section in self.sections():
+            if self.string(self.section_names + self.field(self.shdr, "sh_name", section)) == name:
+                return section
+        return 0
+
+
+def is_elf(data: Buffer, size: int) -> bool:
+    """True for at least 52 bytes that begin with the ELF magic (libelf-tools.c:elf_is_elfbinary)."""
+    return size >= layout.EHDR32_SIZE and bytes(data[:4]) == layout.MAGIC
+
+
+def open_elf(data: Buffer, size: int, bits: int = 64) -> ElfImage | None:
+    """An ELF image whose header tables end inside it, or None (libelf-loader.c:elf_init)."""
+    if not is_elf(data, size):
+        return None
+    elf = ElfImage(data, size, bits)
+    wrap = (1 << 64) - 1
+    # QUIRK: these sums wrap at 64 bits, so an offset just below 2^64 passes.
+    if (elf.header("e_phoff") + elf.header("e_phentsize") * elf.header("e_phnum")) & wrap > size:
+        return None
+    if (elf.header("e_shoff") + elf.header("e_shentsize") * elf.section_count) & wrap > size:
+        return None
+    if names := elf.section_pointer(elf.header("e_shstrndx")):
+        elf.section_names = elf.section_start(names)
+    count = elf.section_count
+    for section in elf.sections():
+        if elf.field(elf.shdr, "sh_type", section) == layout.SHT_SYMTAB:
+            link = elf.field(elf.shdr, "sh_link", section)
+            if 0 < link < count:
+                elf.symtab = section
+            break
+    return elf
+
+
+def memory_range(elf: ElfImage) -> tuple[int, int]:
+    """First and end address of the loadable segments (libelf-loader.c:elf_parse_binary); (2^64 - 1, 0) without any."""
+    wrap = (1 << 64) - 1
+    low, high = wrap, 0
+    for segment in elf.segments():
+        flags = elf.field(elf.phdr, "p_flags", segment)
+        if elf.field(elf.phdr, "p_type", segment) == layout.PT_LOAD and flags & 7:
+            start = elf.field(elf.phdr, "p_paddr", segment)
+            end = (start + elf.field(elf.phdr, "p_memsz", segment)) & wrap
+            low, high = min(low, start), max(high, end)
+    return low, high
+
+
+def end_with_bsd_symbols(elf: ElfImage, end: int) -> int:
+    """The end address when the BSD symbol table is loaded behind the kernel (libelf-loader.c:elf_parse_bsdsyms).
+
+    end: the end of the segments. Returns 0 where libelf leaves the end alone.
+    """
+    if not elf.symtab:
+        return 0
+    unit = 8 if elf.is64 else 4
+    wrap = (1 << 64) - 1
+
+    def rounded(value: int) -> int:
+        return (value + unit - 1) & wrap & ~(unit - 1)
+
+    # One word, libelf's structure up to its section headers (a word and the larger ELF header), three of them.
+    size = 4 + 4 + layout.EHDR64_SIZE + 3 * (layout.SHDR64_SIZE if elf.is64 else layout.SHDR32_SIZE)
+    size = rounded(rounded(size) + elf.field(elf.shdr, "sh_size", elf.symtab))
+    strings = elf.section_pointer(elf.field(elf.shdr, "sh_link", elf.symtab))
+    if not elf.readable(strings) or elf.field(elf.shdr, "sh_type", strings) != layout.SHT_STRTAB:
+        return 0
+    size = rounded(size + elf.field(elf.shdr, "sh_size", strings))
+    return (rounded(end) + size) & wrap

@@ -1,0 +1,316 @@
+"""The kernel as libxenguest and PV-GRUB take it: accepted, or refused with libxc's own words.
+
+Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c, stubdom/grub/kexec.c.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from pvgrub_sim.ondisk import bzimage
+from pvgrub_sim.ondisk import elf as layout
+from pvgrub_sim.profiles import Profile
+from pvgrub_sim.xen.elf import Buffer, ElfImage, is_elf, open_elf
+from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
+from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked
+from pvgrub_sim.xen.payload import FORMATS, Format, format_of
+from pvgrub_sim.xen.wording import BOOT, BZIMAGE, CORE, ELF, FLAT, INTERNAL_ERROR, Log, Wording
+
+BOOT_FAILURE = 9
+"""GRUB's ERR_BOOT_FAILURE: everything that libxenguest refuses."""
+EXEC_FORMAT = 13
+"""GRUB's ERR_EXEC_FORMAT: a good kernel of the wrong width."""
+OLDEST_PROTOCOL = 0x208
+PROBES_NOTES_FROM = (4, 7)
+"""Before this release the ELF loader took any ELF, and its checks complained aloud."""
+STRICT_FEATURES_UNTIL = (4, 2)
+"""Before this release an unknown feature was refused even when it was optional."""
+SUPPORTED_TYPES = frozenset({"xen-3.0-x86_64", "xen-3.0-x86_32p"})
+"""Guest types that Xen takes (its capabilities)."""
+
+
+class KernelRefused(Exception):
+    """The kernel does not boot. number: GRUB's error number, 9 or 13. reason: why, in our words."""
+
+    def __init__(self, number: int, reason: str = "") -> None:
+        super().__init__(number, reason)
+        self.number = number
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class KernelImage:
+    """A kernel that is accepted.
+
+    loader: `multiboot-binary`, `bzImage` or `ELF`. payload: format of a bzImage's payload, `none` for an
+    uncompressed one, "" for other files. size: of the unpacked kernel, in bytes, or None when it was not unpacked.
+    bits: 64 or 32, the ELF class. notes: Xen's notes by name.
+    """
+
+    loader: str
+    payload: str = ""
+    guest_type: str = ""
+    version: str = ""
+    protocol: str = ""
+    size: int | None = None
+    bits: int | None = None
+    start: int = 0
+    end: int = 0
+    entry: int = 0
+    notes_from: str = ""
+    notes: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Blob:
+    """What the loaders look at: the file, then its payload, then what that unpacks to (dom->kernel_blob)."""
+
+    data: Buffer
+    size: int
+
+
+class _Loader:
+    """One run of xc_dom_parse_image()."""
+
+    def __init__(self, kernel: bytes, profile: Profile, log: Log, unpack: bool) -> None:
+        self.kernel = kernel
+        self.profile = profile
+        self.bits = 64 if profile.arch == "x86_64" else 32
+        self.words = Wording(profile.xen, log)
+        self.unpack = unpack
+        self.blob = _Blob(kernel, len(kernel))
+        self.payload = ""
+        self.reason = "no loader of libxenguest knows this kind of file"
+
+    def parse(self) -> KernelImage:
+        """The image, or KernelRefused(9)."""
+        flat = find_table(self.kernel)
+        if flat is not None:
+            return self.flat(flat)
+        if self.probe_bzimage():
+            if self.blob.size < 0:
+                return self.described(KernelImage("bzImage", self.payload))
+            if self.probe_elf():
+                return self.elf("bzImage")
+        # QUIRK: a failed probe leaves the blob at the payload, so a bare ELF in a bzImage boots all the same.
+        if self.probe_elf():
+            return self.elf("ELF" if self.blob.data is self.kernel else "bzImage")
+        self.words.panic(CORE, 689, "xc_dom_find_loader: no loader found")
+        raise KernelRefused(BOOT_FAILURE, self.reason)
+
+    # -- bzImage -------------------------------------------------------------------------------------------
+
+    def refuse_bzimage(self, line: int, text: str) -> bool:
+        self.words.panic(BZIMAGE, line, f"xc_dom_probe_bzimage_kernel{text}")
+        self.reason = text.lstrip(": ").strip()
+        return False
+
+    def probe_bzimage(self) -> bool:
+        """True when the payload was unpacked, or left packed for the ELF loader (xc_dom_probe_bzimage_kernel)."""
+        if len(self.kernel) < bzimage.HEADER_SIZE:
+            self.words.not_a_bzimage("kernel image too small")
+            return False
+        if not bzimage.is_bzimage(self.kernel):
+            self.words.not_a_bzimage("kernel is not a bzImage")
+            return False
+        header = bzimage.read_setup_header(self.kernel)
+        if header.version < OLDEST_PROTOCOL:
+            return self.refuse_bzimage(832, f": boot protocol too old ({header.version:04x})")
+        start, length = header.payload_start, header.payload_length
+        if start >= len(self.kernel):
+            return self.refuse_bzimage(846, ": payload offset overflow")
+        if start + length > len(self.kernel):
+            return self.refuse_bzimage(852, ": payload length overflow")
+        image = memoryview(self.kernel)[start:]
+        self.blob = _Blob(image[:length], length)
+        self.payload = "none"
+        found = format_of(self.blob.data, self.profile.payloads | self.profile.recognised)
+        if found is None:
+            known = format_of(self.blob.data)
+            done = self.refuse_bzimage(938, ": unknown compression format")
+            if known is not None:
+                self.payload = known.name
+                self.reason = f"this PV-GRUB does not unpack {known.name} payloads"
+            return done
+        self.payload = found.name
+        return self.unpacked(found, Packed(image, length, self.bits))
+
+    def unpacked(self, found: Format, packed: Packed) -> bool:
+        """True when a payload was unpacked, or need not be."""
+        try:
+            if found.name not in self.profile.payloads:
+                raise Damaged
+            if found.name == "lz4" and self.profile.lz4_broken and self.bits == 64:
+                raise Damaged("Decoding failed")
+            if not self.unpack:
+                self.blob = _Blob(b"", -1)
+                return True
+            result: Unpacked | None = found.decoder(packed)
+        except Damaged as error:
+            for text in error.args:
+                if found.name == "gzip":
+                    self.words.panic(CORE, 374, text, INTERNAL_ERROR)
+                else:
+                    self.words.panic("decompress_unsafe", 14, text)
+            done = self.refuse_bzimage(865 + 11 * FORMATS.index(found), found.complaint)
+            self.reason = f"the {found.name} payload does not unpack"
+            return done
+        if result is not None:
+            self.blob = _Blob(result.data, result.size)
+        return True
+
+    # -- ELF -----------------------------------------------------------------------------------------------
+
+    def probe_elf(self) -> bool:
+        """True when the ELF loader takes the blob (xc_dom_probe_elf_kernel)."""
+        data, size = self.blob.data, self.blob.size
+        if not is_elf(data, size):
+            return False
+        if self.profile.xen < PROBES_NOTES_FROM:
+            return True
+        elf = open_elf(data, size, self.bits)
+        if elf is None:
+            self.reason = "a damaged ELF: its header tables lie outside the file"
+            return False
+        try:
+            check_xen_info(elf, self.xen_info(elf))
+        except NotAXenKernel as error:
+            self.reason = str(error).removeprefix("ERROR: ")
+            return False
+        return True
+
+    def xen_info(self, elf: ElfImage) -> XenInfo:
+        return read_xen_info(elf, strict_features=self.profile.xen < STRICT_FEATURES_UNTIL)
+
+    def elf(self, loader: str) -> KernelImage:
+        """The image of an ELF kernel (xc_dom_parse_elf_kernel, xc_dom_compat_check)."""
+        elf = open_elf(self.blob.data, self.blob.size, self.bits)
+        if elf is None:
+            self.words.panic(ELF, 155, "xc_dom_parse_elf_kernel: corrupted ELF image")
+            raise KernelRefused(BOOT_FAILURE, "a damaged ELF: its header tables lie outside the file")
+        try:
+            info = self.xen_info(elf)
+            check_xen_info(elf, info)
+        except NotAXenKernel as error:
+            if error.function:
+                self.words.complain(f"{error.function}: {error}")
+            raise KernelRefused(BOOT_FAILURE, str(error).removeprefix("ERROR: ")) from None
+        if info.needs_dom0 and self.profile.xen >= STRICT_FEATURES_UNTIL:
+            text = "Kernel does not support unprivileged (DomU) operation"
+            self.words.panic(ELF, 178, f"xc_dom_parse_elf_kernel: {text}")
+            raise KernelRefused(BOOT_FAILURE, text)
+        image = KernelImage(
+            loader=loader,
+            payload=self.payload,
+            guest_type=self.guest_type(elf, info),
+            size=self.blob.size,
+            bits=64 if elf.is64 else 32,
+            start=info.start,
+            end=info.end,
+            entry=info.virt_entry,
+            notes_from=info.source,
+            notes=info.values,
+        )
+        return self.supported(self.described(image))
+
+    def described(self, image: KernelImage) -> KernelImage:
+        """The image with what the setup header says."""
+        if not bzimage.is_bzimage(self.kernel):
+            return image
+        header = bzimage.read_setup_header(self.kernel)
+        return replace(image, version=bzimage.kernel_version(self.kernel), protocol=header.protocol)
+
+    def guest_type(self, elf: ElfImage, info: XenInfo) -> str:
+        """Xen's name for the kind of kernel (xc_dom_guest_type); raises KernelRefused for an unknown machine."""
+        machine = elf.header("e_machine")
+        if machine == layout.EM_X86_64:
+            return "xen-3.0-x86_64"
+        if machine == layout.EM_386:
+            return "xen-3.0-x86_32" if info.pae == "no" else "xen-3.0-x86_32p"
+        self.words.panic(ELF, 87, f"xc_dom_guest_type: unknown image type {machine}")
+        raise KernelRefused(BOOT_FAILURE, f"a kernel for machine {machine}, neither x86-64 nor i386")
+
+    def flat(self, table: FlatTable) -> KernelImage:
+        """The image of a flat kernel."""
+        try:
+            guest_type, start, end = check_table(table, len(self.kernel), self.bits)
+        except FlatRefused as error:
+            self.words.panic(FLAT, error.line, f"xc_dom_parse_bin_kernel: {error.text}")
+            raise KernelRefused(BOOT_FAILURE, f"a Xen multiboot header with a fault: {error.text}") from None
+        return self.supported(
+            KernelImage("multiboot-binary", "", guest_type, size=len(self.kernel), start=start, end=end,
+                        entry=table.entry_addr)
+        )
+
+    def supported(self, image: KernelImage) -> KernelImage:
+        """The image, unless Xen takes no guest of its type (xc_dom_compat_check)."""
+        if image.guest_type not in SUPPORTED_TYPES:
+            text = f"guest type {image.guest_type} not supported"
+            self.words.panic(BOOT, 87, f"xc_dom_compat_check: {text} by xen kernel, sorry")
+            raise KernelRefused(BOOT_FAILURE, f"{text} (a 32-bit kernel without PAE)")
+        return image
+
+
+def _check_width(image: KernelImage, profile: Profile, log: Log) -> None:
+    """PV-GRUB's own check (kexec.c:kexec); raises KernelRefused(13)."""
+    if not image.guest_type:
+        return
+    wanted, words = {
+        "x86_64": ("xen-3.0-x86_64", "x86 64 kernels"),
+        "i386": ("xen-3.0-x86_32p", "x86 32 PAE kernels"),
+    }[profile.arch]
+    if image.guest_type != wanted:
+        log(f"can only boot {words}, not {image.guest_type}")
+        raise KernelRefused(EXEC_FORMAT, f"this PV-GRUB boots {words} only, and this is {image.guest_type}")
+
+
+def _parse(kernel: bytes, profile: Profile, log: Log, unpack: bool) -> KernelImage:
+    try:
+        image = _Loader(kernel, profile, log, unpack).parse()
+    except KernelRefused:
+        log("xc_dom_parse_image returned -1")
+        raise
+    _check_width(image, profile, log)
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    lines: tuple[str, ...]
+    outcome: KernelImage | KernelRefused
+
+
+_REMEMBERED_MOST = 16
+_remembered: OrderedDict[tuple[bytes, Profile, bool], _Remembered] = OrderedDict()
+
+
+def parse_image(
+    kernel: bytes, profile: Profile, log: Callable[[str], None], *, unpack: bool = True
+) -> KernelImage:
+    """Do with a kernel what PV-GRUB does at `boot`.
+
+    kernel: the file as GRUB read it. profile: the PV-GRUB. log: takes each line that is printed. unpack: False
+    checks headers and formats only, and leaves guest type and notes of bzImages unknown. Raises KernelRefused.
+    What was found is remembered by content: a second entry with the same kernel does not unpack it again.
+    """
+    key = (sha256(kernel).digest(), profile, unpack)
+    known = _remembered.get(key)
+    if known is None:
+        lines: list[str] = []
+        outcome: KernelImage | KernelRefused
+        try:
+            outcome = _parse(kernel, profile, lines.append, unpack)
+        except KernelRefused as refused:
+            outcome = KernelRefused(refused.number, refused.reason)
+        known = _remembered[key] = _Remembered(tuple(lines), outcome)
+        if len(_remembered) > _REMEMBERED_MOST:
+            _remembered.popitem(last=False)
+    for line in known.lines:
+        log(line)
+    if isinstance(known.outcome, KernelRefused):
+        raise KernelRefused(known.outcome.number, known.outcome.reason)
+    return known.outcome

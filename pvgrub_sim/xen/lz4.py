@@ -1,0 +1,123 @@
+"""lz4 payloads: legacy frames as the kernel build makes them, unpacked as the Mini-OS build does (unlz4.c)."""
+
+from __future__ import annotations
+
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, grow, whole
+
+MAGIC = 0x184C2102
+CHUNK = 8 << 20
+"""Bytes that a chunk unpacks to, but for the last one."""
+FAILED = "Decoding failed"
+
+
+def unpack_lz4(packed: Packed) -> Unpacked:
+    """Unpack chunk after chunk; the size word decides how much comes out of each.
+
+    QUIRK: a chunk's own length is not used: a chunk ends where its decoder stops, which may be behind the payload.
+    """
+    import lz4.block
+
+    image, at = packed.image, 4
+    left = packed.length - 4
+    expected = packed.size_word
+    if packed.length < 8 or int.from_bytes(image[:4], "little") != MAGIC:
+        raise Damaged("invalid header")
+    left -= 4
+    out = bytearray()
+    while True:
+        length = int.from_bytes(image[at : at + 4], "little")
+        at += 4
+        left -= 4
+        if length == MAGIC:
+            if at >= len(image):
+                raise Damaged(FAILED)
+            continue
+        if expected >= CHUNK:
+            room = CHUNK
+            expected -= CHUNK
+        else:
+            room = expected  # QUIRK: and the next chunk, should there be one, gets as much again
+        chunk: bytes | bytearray = b""
+        used = 0
+        if 0 < length <= len(image) - at:
+            try:
+                chunk = lz4.block.decompress(image[at : at + length], uncompressed_size=room)
+                used = length
+            except (lz4.block.LZ4BlockError, ValueError, MemoryError):
+                chunk = b""
+        if not used or len(chunk) != room:
+            # Not as the format has it, which the library cannot follow.
+            chunk, used = unpack_chunk(image[at:], room, packed.bits)
+        grow(out, chunk)
+        left -= used
+        at += used
+        if left == 0:
+            return whole(out)
+        if left < 0:
+            raise Damaged("data corrupted")
+
+
+_SHORT_STEP = {
+    64: (4, 8, 8, 9, 8, 10, 12, 14),
+    32: (0, 4, 4, 6),
+}
+"""Width of pointers: for a match from so many bytes ago, how far behind the copying loop reads after its first step."""
+
+
+def unpack_chunk(source: memoryview, room: int, bits: int) -> tuple[bytearray, int]:
+    """Unpack one chunk that fills exactly room bytes; returns it and how many bytes of the source it took.
+
+    Slow, and right about chunks that the format forbids (lz4/decompress.c:lz4_uncompress). Raises Damaged, also
+    where the decoder would run into the memory behind the file.
+    """
+    out = bytearray()
+    at = 0
+
+    def extended(length: int) -> int:
+        nonlocal at
+        if length == 15:
+            while (more := source[at]) == 255:
+                length += 255
+                at += 1
+            length += more
+            at += 1
+        return length
+
+    try:
+        while True:
+            token = source[at]
+            at += 1
+            length = extended(token >> 4)
+            last = len(out) + length > room - 8
+            if at + length > len(source) or (last and len(out) + length != room):
+                raise Damaged(FAILED)
+            out += source[at : at + length]
+            at += length
+            if last:
+                return out, at
+            back = source[at] | source[at + 1] << 8
+            at += 2
+            if back > len(out):
+                raise Damaged(FAILED)
+            _repeat(out, back, extended(token & 15) + 4, room, bits)
+    except IndexError:
+        raise Damaged(FAILED) from None
+
+
+def _repeat(out: bytearray, back: int, length: int, room: int, bits: int) -> None:
+    """Append length bytes from back bytes ago, where the copying loop keeps inside its buffer; else Damaged."""
+    here = len(out)
+    if here + length > room - 8:
+        step = 8 if bits == 64 else 4
+        target = here + step
+        source = target - (_SHORT_STEP[bits][back] if back < step else back)
+        # QUIRK: a match near the end is refused by where the loop stands, not by where it would end.
+        if here + length >= room or source + 8 > room or (bits == 32 and target + 8 > room):
+            raise Damaged(FAILED)
+    if not back:
+        out += bytes(length)  # QUIRK: distance 0 takes what the buffer held before
+    elif back >= length:
+        out += out[here - back : here - back + length]
+    else:
+        pattern = out[here - back :]
+        out += (pattern * (length // back + 1))[:length]

@@ -1,0 +1,310 @@
+"""What a kernel tells Xen about itself, and whether libelf accepts it (xen/common/libelf/libelf-dominfo.c)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from pvgrub_sim.ondisk import elf as layout
+from pvgrub_sim.ondisk.xen_notes import DOM0_BIT, FEATURES, NAMES, STRINGS, NoteType
+from pvgrub_sim.xen.elf import ElfImage, end_with_bsd_symbols, memory_range
+
+UNSET = (1 << 64) - 1
+WRAP = (1 << 64) - 1
+NOTE_CHECK = "elf_xen_note_check"
+ADDRESS_CHECK = "elf_xen_addr_calc_check"
+MAX_NOTES = 65536
+"""libelf.h ELF_MAX_TOTAL_NOTE_COUNT."""
+FEATURE_LENGTH = 63
+OLD_FEATURES = 4
+"""Bit of the last feature that releases before 4.2 know."""
+STRING_KEPT = 15
+"""Characters of GUEST_OS, LOADER and XEN_VERSION that are kept."""
+
+
+class NotAXenKernel(Exception):
+    """libelf refuses the image; str() is its message, of which a silent probe shows nothing.
+
+    function: where libelf says so, or "" where it says nothing.
+    """
+
+    def __init__(self, message: str, function: str = "") -> None:
+        super().__init__(message)
+        self.function = function
+
+
+@dataclass(slots=True)
+class XenInfo:
+    """What the notes, or the section `__xen_guest`, say (libelf.h:struct elf_dom_parms).
+
+    pae: `no`, `yes`, `extended-cr3` or `bimodal`. values: every value read, under its note's name.
+    source: `notes` or `__xen_guest`, or "" when there is neither.
+    """
+
+    guest_os: bytes = b""
+    loader: bytes = b""
+    xen_version: bytes = b""
+    pae: str = "no"
+    bsd_symtab: bool = False
+    virt_base: int = UNSET
+    virt_entry: int = UNSET
+    paddr_offset: int = UNSET
+    p2m_base: int = UNSET
+    supported: int = 0
+    required: int = 0
+    start: int = 0
+    end: int = 0
+    source: str = ""
+    has_note_segment: bool = False
+    values: dict[str, str | int] = field(default_factory=dict)
+
+    @property
+    def needs_dom0(self) -> bool:
+        """True when the kernel can only be a dom0."""
+        return bool(self.required >> DOM0_BIT & 1)
+
+
+def parse_features(text: bytes, info: XenInfo, strict: bool = False) -> bool:
+    """Take in a FEATURES string; False when it requires a feature that is unknown (elf_xen_parse_features).
+
+    strict: as before Xen 4.2, any unknown feature, and `dom0`, is refused.
+    """
+    position = 0
+    while position < len(text):
+        # QUIRK: a name is cut at 63 characters and the rest of it taken for the next name.
+        bar = text.find(b"|", position, position + FEATURE_LENGTH)
+        end = bar if bar >= 0 else min(position + FEATURE_LENGTH, len(text))
+        name = text[position:end]
+        position = end + 1 if bar >= 0 else end
+        required = name.startswith(b"!")
+        bit = FEATURES.get((name[1:] if required else name).decode("latin-1"))
+        if strict and (bit is None or bit > OLD_FEATURES):
+            return False
+        if bit is not None:
+            info.supported |= 1 << bit
+            if required:
+                info.required |= 1 << bit
+        elif required:
+            return False
+    return True
+
+
+def _number(elf: ElfImage, note: int, size: int) -> int:
+    return elf.unsigned(_descriptor(elf, note), size) if size in {1, 2, 4, 8} else 0
+
+
+def _descriptor(elf: ElfImage, note: int) -> int:
+    return note + layout.NOTE_SIZE + (elf.field(layout.NOTE, "namesz", note) + 3 & 0xFFFFFFFC)
+
+
+def _take_note(elf: ElfImage, note: int, info: XenInfo, strict: bool) -> None:
+    """Take in one note named Xen (elf_xen_parse_note); raises NotAXenKernel for its features."""
+    try:
+        kind = NoteType(elf.field(layout.NOTE, "type", note))
+    except ValueError:
+        return
+    size = elf.field(layout.NOTE, "descsz", note)
+    number, text = 0, b""
+    if kind in STRINGS:
+        found = elf.string(_descriptor(elf, note))
+        if found is None:
+            return
+        text = found
+        info.values[kind.name] = text.decode("utf-8", "backslashreplace")
+    elif kind in NAMES:
+        info.values[kind.name] = ""
+    else:
+        number = _number(elf, note, size)
+        info.values[kind.name] = number
+    match kind:
+        case NoteType.LOADER:
+            info.loader = text[:STRING_KEPT]
+        case NoteType.GUEST_OS:
+            info.guest_os = text[:STRING_KEPT]
+        case NoteType.XEN_VERSION:
+            info.xen_version = text[:STRING_KEPT]
+        case NoteType.PAE_MODE:
+            # QUIRK: exactly "yes", so `yes[extended-cr3]` counts for nothing here.
+            if text == b"yes":
+                info.pae = "extended-cr3"
+            if b"bimodal" in text:
+                info.pae = "bimodal"
+        case NoteType.BSD_SYMTAB:
+            info.bsd_symtab = info.bsd_symtab or text == b"yes"
+        case NoteType.VIRT_BASE:
+            info.virt_base = number
+        case NoteType.ENTRY:
+            info.virt_entry = number
+        case NoteType.INIT_P2M:
+            info.p2m_base = number
+        case NoteType.PADDR_OFFSET:
+            info.paddr_offset = number
+        case NoteType.FEATURES:
+            if not parse_features(text, info, strict):
+                raise NotAXenKernel("an unknown feature is required")
+        case NoteType.SUPPORTED_FEATURES:
+            if size and size % 4 == 0:
+                info.supported |= elf.unsigned(_descriptor(elf, note), 4)
+
+
+def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: list[int], strict: bool) -> int:
+    """Take in the notes of one segment or section (elf_xen_parse_notes); returns how many were Xen's.
+
+    place: pointers to its start and end. budget: one number, how many notes may still be looked at.
+    """
+    start, end = place
+    info.has_note_segment = start != 0
+    found = 0
+    note = start
+    while note < end and budget[0]:
+        budget[0] -= 1
+        # QUIRK: the name ends at its NUL, whatever namesz says.
+        if elf.string(note + layout.NOTE_SIZE) == b"Xen":
+            _take_note(elf, note, info, strict)
+            found += 1
+        sizes = sum(elf.field(layout.NOTE, name, note) + 3 & 0xFFFFFFFC for name in ("namesz", "descsz"))
+        following = (note + layout.NOTE_SIZE + sizes) & elf.mask
+        if following <= note or not elf.readable(note):
+            break
+        note = following
+    return found
+
+
+_GUEST_ITEM = re.compile(
+    rb"(?P<cut>[^\0,=]{31})|(?P<name>[^\0,=]{0,30})(?:,|=(?:(?P<long>[^\0,]{127})|(?P<value>[^\0,]{0,126}),?)|\Z)",
+    re.DOTALL,
+)
+_STRTOULL = re.compile(rb"[ \t-\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)")
+
+
+def c_number(text: bytes) -> int:
+    """C's strtoull(text, NULL, 0)."""
+    match = _STRTOULL.match(text)
+    if match is None:
+        return 0
+    sign, digits = match.groups()
+    if digits[:2] in {b"0x", b"0X"}:
+        value = int(digits, 16)
+    elif digits.startswith(b"0"):
+        octal = re.match(rb"[0-7]*", digits)
+        value = int(octal.group() or b"0", 8) if octal else 0
+    else:
+        value = int(digits)
+    if value > WRAP:
+        return WRAP
+    return -value & WRAP if sign == b"-" else value
+
+
+def _take_guest_section(elf: ElfImage, start: int, info: XenInfo, strict: bool) -> None:
+    """Take in the string of a `__xen_guest` section (elf_xen_parse_guest_info)."""
+    at = start - elf.base
+    if not 0 <= at < len(elf.data):
+        return
+    text = bytes(elf.data[at:])
+    text = text[: end if (end := text.find(b"\0")) >= 0 else len(text)]
+    position = 0
+    # An item longer than its buffer is cut, and the rest of it is taken for the next item.
+    while position < len(text) and (match := _GUEST_ITEM.match(text, position)):
+        position = match.end()
+        name = match["cut"] or match["name"]
+        value = match["long"] or match["value"] or b""
+        if name in {b"LOADER", b"GUEST_OS", b"GUEST_VER", b"XEN_VER", b"PAE", b"FEATURES"}:
+            info.values[name.decode()] = value.decode("utf-8", "backslashreplace")
+        match name:
+            case b"LOADER":
+                info.loader = value[:STRING_KEPT]
+            case b"GUEST_OS":
+                info.guest_os = value[:STRING_KEPT]
+            case b"XEN_VER":
+                info.xen_version = value[:STRING_KEPT]
+            case b"PAE":
+                if value == b"yes[extended-cr3]":
+                    info.pae = "extended-cr3"
+                elif value.startswith(b"yes"):
+                    info.pae = "yes"
+            case b"BSD_SYMTAB":
+                info.bsd_symtab = True
+            case b"VIRT_BASE":
+                info.virt_base = c_number(value)
+                info.values["VIRT_BASE"] = info.virt_base
+            case b"VIRT_ENTRY":
+                info.virt_entry = c_number(value)
+                info.values["VIRT_ENTRY"] = info.virt_entry
+            case b"ELF_PADDR_OFFSET":
+                info.paddr_offset = c_number(value)
+                info.values["ELF_PADDR_OFFSET"] = info.paddr_offset
+            case b"HYPERCALL_PAGE":
+                info.values["HYPERCALL_PAGE"] = c_number(value)
+            case b"FEATURES":
+                # QUIRK: an unknown required feature only ends the parsing here; the image is not refused.
+                if not parse_features(value, info, strict):
+                    return
+
+
+def read_xen_info(elf: ElfImage, strict_features: bool = False) -> XenInfo:
+    """What the image says to Xen, unchecked; raises NotAXenKernel for an unknown required feature in a note.
+
+    strict_features: optional features must be known as well, as before Xen 4.2.
+    """
+    info = XenInfo()
+    budget = [MAX_NOTES]
+    found = 0
+    strict = strict_features
+    for segment in elf.segments():
+        # QUIRK: old binutils wrote note segments at offset 0; these are passed over.
+        if elf.field(elf.phdr, "p_type", segment) == layout.PT_NOTE and elf.field(elf.phdr, "p_offset", segment):
+            found += _take_notes(elf, (elf.segment_start(segment), elf.segment_end(segment)), info, budget, strict)
+    if not found:
+        for section in elf.sections():
+            if elf.field(elf.shdr, "sh_type", section) == layout.SHT_NOTE:
+                found += _take_notes(elf, (elf.section_start(section), elf.section_end(section)), info, budget, strict)
+    if found:
+        info.source = "notes"
+    elif section := elf.section_by_name(b"__xen_guest"):
+        info.source = "__xen_guest"
+        info.has_note_segment = False
+        _take_guest_section(elf, elf.section_start(section), info, strict)
+    return info
+
+
+def check_xen_info(elf: ElfImage, info: XenInfo) -> None:
+    """libelf's checks; sets info.start and info.end. Raises NotAXenKernel (elf_xen_note_check and what follows it)."""
+    machine = elf.header("e_machine")
+    if not info.has_note_segment and info.source != "__xen_guest":
+        # QUIRK: without a word to Xen only the two machines of PCs are refused here.
+        if machine in {layout.EM_386, layout.EM_X86_64}:
+            raise NotAXenKernel("ERROR: Not a Xen-ELF image: No ELF notes or '__xen_guest' section found", NOTE_CHECK)
+    elif machine != layout.EM_ARM:
+        if not info.loader.startswith(b"generic") and not info.guest_os.startswith(b"linux"):
+            raise NotAXenKernel(
+                "ERROR: Will only load images built for the generic loader or Linux images (Not "
+                f"'{info.loader.decode('latin-1')}' and '{info.guest_os.decode('latin-1')}')",
+                NOTE_CHECK,
+            )
+        if not info.xen_version.startswith(b"xen-3.0"):
+            raise NotAXenKernel(
+                f"ERROR: Xen will only load images built for Xen v3.0 (Not '{info.xen_version.decode('latin-1')}')",
+                NOTE_CHECK,
+            )
+    _check_addresses(elf, info)
+
+
+def _check_addresses(elf: ElfImage, info: XenInfo) -> None:
+    if info.paddr_offset != UNSET and info.virt_base == UNSET:
+        raise NotAXenKernel("ERROR: ELF_PADDR_OFFSET set, VIRT_BASE unset", ADDRESS_CHECK)
+    if info.virt_base == UNSET:
+        info.virt_base = 0
+    if info.paddr_offset == UNSET:
+        # Kernels with `__xen_guest` were linked at their virtual addresses.
+        info.paddr_offset = 0 if info.has_note_segment else info.virt_base
+    offset = (info.virt_base - info.paddr_offset) & WRAP
+    low, high = memory_range(elf)
+    info.start, info.end = (low + offset) & WRAP, (high + offset) & WRAP
+    if info.virt_entry == UNSET:
+        info.virt_entry = elf.header("e_entry")
+    if info.bsd_symtab and (end := end_with_bsd_symbols(elf, high)):
+        info.end = (end + offset) & WRAP
+    if not info.virt_base <= info.start <= info.virt_entry <= info.end:
+        raise NotAXenKernel("ERROR: ELF start or entries are out of bounds", ADDRESS_CHECK)
+    if info.p2m_base != UNSET and info.start <= info.p2m_base < info.end:
+        raise NotAXenKernel("ERROR: P->M table base is out of bounds", ADDRESS_CHECK)

@@ -1,0 +1,52 @@
+"""The payload formats of bzImages: how each is recognised, what libxc calls it and what unpacks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from pvgrub_sim.xen.packed import Packed, Unpacked
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format. complaint: what the loader says when it does not unpack (xg_dom_bzimageloader.c)."""
+
+    name: str
+    magic: bytes
+    complaint: str
+    module: str = "decoders"
+
+    @property
+    def decoder(self) -> Callable[[Packed], Unpacked | None]:
+        """The function that unpacks it; its module is imported now."""
+        function: Callable[[Packed], Unpacked | None] = getattr(
+            import_module(f"pvgrub_sim.xen.{self.module}"), f"unpack_{self.name}"
+        )
+        return function
+
+
+FORMATS = (
+    Format("gzip", b"\x1f\x8b", ": unable to gzip decompress kernel"),
+    Format("bzip2", b"BZh", " unable to BZIP2 decompress kernel"),
+    Format("xz", b"\xfd7zXZ\0", " unable to XZ decompress kernel"),
+    Format("zstd", b"\x28\xb5\x2f\xfd", " unable to ZSTD decompress kernel"),
+    Format("lzma", b"\x5d\x00", " unable to LZMA decompress kernel"),
+    # QUIRK: these two complaints end in a line feed, so that "Invalid kernel" gets a line of its own.
+    Format("lzo", b"\x89LZO\0", " unable to LZO decompress kernel\n", "lzo"),
+    Format("lz4", b"\x02\x21", " unable to LZ4 decompress kernel\n", "lz4"),
+)
+"""In the order in which the loader looks for them."""
+
+
+def format_of(payload: bytes | bytearray | memoryview, known: frozenset[str] | None = None) -> Format | None:
+    """The format of a payload by its first bytes, or None.
+
+    known: names of the formats to look for; None means all.
+    """
+    for candidate in FORMATS:
+        size = len(candidate.magic)
+        if payload[:size] == candidate.magic and (known is None or candidate.name in known):
+            return candidate
+    return None
