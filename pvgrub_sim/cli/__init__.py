@@ -24,7 +24,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="pvgrub-sim",
-        description="Tells offline what PV-GRUB, the boot loader of Xen paravirtual guests, would do with a disk image.",
+        description="Tells offline what PV-GRUB, the boot loader of Xen paravirtual guests, does with a disk image.",
         epilog="Exit status: 0 the default entry boots, 1 nothing boots, 2 usage or unreadable input, "
         "3 only a fallback boots.",
     )

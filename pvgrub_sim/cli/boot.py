@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import sys
 from pathlib import Path
 
@@ -38,13 +37,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="which build of PV-GRUB; auto (default): that of the kernel",
     )
     parser.add_argument(
-        "--config", metavar="PATH", help="config file as a Xen domain's extra= names it, e.g. '(hd0)/boot/grub/menu.lst'"
+        "--config", metavar="PATH", help="config file as a Xen domain's extra= gives it: '(hd0)/boot/grub/menu.lst'"
     )
     parser.add_argument("--no-unpack", action="store_true", help="check menu, files and kernel headers only")
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report to FILE instead of standard output")
     parser.add_argument("--console", action="store_true", help="print only what the Xen console would show")
-    parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, not only the default")
+    parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, not the default alone")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +71,9 @@ def _expand(words: list[str]) -> list[str]:
         if not any(char in word for char in "*?[") or Path(word).exists():
             images.append(word)
             continue
-        found = sorted(glob.glob(word))
+        pattern = Path(word)
+        base = Path(pattern.anchor)
+        found = sorted(map(str, base.glob(str(pattern.relative_to(base)))))
         if not found:
             raise UsageError(f"{word}: no file matches")
         images += found
