@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report to FILE instead of standard output")
     parser.add_argument("--console", action="store_true", help="print only what the Xen console would show")
-    parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, not the default alone")
+    parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, also a fallback")
 
 
 def run(args: argparse.Namespace) -> int:
