@@ -14,6 +14,7 @@ from pvgrub_sim.model import BootError, Event, EventKind, Outcome
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.base import FileSystem
     from pvgrub_sim.grub.gunzip import GunzipFile
+    from pvgrub_sim.grub.gunzipstream import GunzipMemory
     from pvgrub_sim.grub.terminal import Terminal
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.profiles import Profile
@@ -117,6 +118,7 @@ class Machine:
     block_list: list[tuple[int, int]] | None = None
     """The open block list as (first sector, sectors) runs, or None when a filesystem's file is open."""
     compressed_file: GunzipFile | None = None
+    gunzip_memory: GunzipMemory | None = None
     no_decompression: bool = False
     disk_read_hook: DiskReadHook | None = None
     """Set by the commands that want to know where a file lies."""
@@ -170,6 +172,8 @@ class Machine:
     """Sectors written, by drive and sector number: the image itself is never written."""
     events: list[Event] = field(default_factory=list)
     steps: int = 0
+    restarts: int = 0
+    """How often stage 2 was restarted by `configfile`."""
 
     @property
     def is_64bit(self) -> bool:
