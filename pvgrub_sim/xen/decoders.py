@@ -33,23 +33,25 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
         import zlib
 
         out.clear()
+        stream = zlib.decompressobj(wbits=31)
         try:
-            if not _inflate(zlib.decompressobj(wbits=31), (), packed.payload, out, room):
-                raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-5)")
+            out += stream.decompress(packed.payload, min(room, OUTPUT_LIMIT))
         except zlib.error:
             raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-3)") from None
+        if not stream.eof:
+            raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-5)")
     # QUIRK: the image is taken to be as large as the buffer: zeros behind the kernel, 16 of them or many more.
     return Unpacked(out, room)
 
 
 def _inflate(stream: Any, error: Any, payload: memoryview, out: bytearray, room: int) -> bool:
     """Unpack one gzip member into out; False when it does not end within payload and room, or on that error."""
-    out_of_memory = min(room, OUTPUT_LIMIT)
+    most = min(room, OUTPUT_LIMIT)
     try:
         # Small steps: one of them can unpack to a thousand times its size.
         for at in range(0, len(payload), 1 << 15):
             out += stream.decompress(payload[at : at + (1 << 15)])
-            if len(out) > out_of_memory:
+            if len(out) > most:
                 return False
             if stream.eof:
                 return True

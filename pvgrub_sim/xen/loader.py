@@ -17,7 +17,7 @@ from pvgrub_sim.xen.elf import Buffer, ElfImage, is_elf, open_elf
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
 from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked
-from pvgrub_sim.xen.payload import FORMATS, Format, format_of
+from pvgrub_sim.xen.payload import Format, format_of
 from pvgrub_sim.xen.wording import BOOT, BZIMAGE, CORE, ELF, FLAT, INTERNAL_ERROR, Log, Wording
 
 BOOT_FAILURE = 9
@@ -156,7 +156,7 @@ class _Loader:
                     self.words.panic(CORE, 374, text, INTERNAL_ERROR)
                 else:
                     self.words.panic("decompress_unsafe", 14, text)
-            done = self.refuse_bzimage(865 + 11 * FORMATS.index(found), found.complaint)
+            done = self.refuse_bzimage(found.line, found.complaint)
             self.reason = f"the {found.name} payload does not unpack"
             return done
         if result is not None:
