@@ -178,25 +178,21 @@ def _prompt(verdict: Verdict) -> str:
         why = "PV-GRUB finds no config file"
     else:
         why = f"PV-GRUB finds no menu entry in {verdict.config}"
-    if verdict.reason:
-        why += f" ({_because(verdict, '')})"
     return f"The instance never comes up: {why} and stays at its grubdom> prompt."
 
 
 def _menu(verdict: Verdict) -> str:
-    tried = [event.entry for event in verdict.events if event.kind is EventKind.ENTRY]
-    if tried:
-        why = f"{entry_name(verdict, tried[-1])} ends without booting a kernel, and PV-GRUB is back in its menu"
+    last = next((e for e in reversed(verdict.events) if e.kind in (EventKind.ENTRY, EventKind.CONFIG)), None)
+    if last and last.kind is EventKind.ENTRY:
+        why = f"{entry_name(verdict, last.entry)} ends without booting a kernel, and PV-GRUB is back in its menu"
     else:
-        why = "PV-GRUB waits in its menu"
-    why += f" ({_because(verdict, '')})" if verdict.reason else ""
+        why = "no timeout is set, so PV-GRUB waits in its menu"
     return f"The instance never comes up: {why}, where nobody chooses."
 
 
 def _waits(verdict: Verdict) -> str:
-    tried = [event.entry for event in verdict.events if event.kind is EventKind.ENTRY]
-    where = f" inside {entry_name(verdict, tried[-1])}" if tried else ""
-    return f"The instance never comes up: PV-GRUB waits{where} for {_because(verdict, 'a key or a password')}."
+    why = _because(verdict, "nobody is there to press one or to type it")
+    return f"The instance never comes up: PV-GRUB wants a key or a password{_in_entry(verdict)}: {why}."
 
 
 def _halt(verdict: Verdict) -> str:

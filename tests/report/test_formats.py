@@ -238,8 +238,8 @@ def test_html_cuts_a_chain_that_never_ends() -> None:
             f"The instance never comes up: PV-GRUB finds no menu entry in {CONFIG} and stays at its grubdom> prompt.",
         ),
         (
-            stuck(Outcome.MENU, "no timeout is set"),
-            "The instance never comes up: PV-GRUB waits in its menu (no timeout is set), where nobody chooses.",
+            stuck(Outcome.MENU, "PV-GRUB waits in the menu", Event(EventKind.CONFIG, path=CONFIG)),
+            "The instance never comes up: no timeout is set, so PV-GRUB waits in its menu, where nobody chooses.",
         ),
         (
             stuck(Outcome.MENU, "", Event(EventKind.ENTRY, "Empty", entry=2)),
@@ -247,8 +247,12 @@ def test_html_cuts_a_chain_that_never_ends() -> None:
             "and PV-GRUB is back in its menu, where nobody chooses.",
         ),
         (
-            stuck(Outcome.WAITS, "a password", Event(EventKind.ENTRY, "A", entry=0)),
-            "The instance never comes up: PV-GRUB waits inside entry 0 'A' for a password.",
+            stuck(Outcome.MENU, "", Event(EventKind.ENTRY, "Other menu", entry=2), Event(EventKind.CONFIG, path=CONFIG)),
+            "The instance never comes up: no timeout is set, so PV-GRUB waits in its menu, where nobody chooses.",
+        ),
+        (
+            stuck(Outcome.WAITS, "the pager waits for return", Event(EventKind.ENTRY, "A", entry=0)),
+            "The instance never comes up: PV-GRUB wants a key or a password in entry 0 'A': the pager waits for return.",
         ),
         (
             stuck(Outcome.HALT, "", Event(EventKind.ENTRY, "A", entry=0)),
