@@ -1,0 +1,98 @@
+"""Damaged images: the survey always ends, raises nothing and stays small, whatever the bytes are."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pvgrub_sim.survey import survey, volume_reader
+from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.survey.tree import content, find, names_of
+from tests.images import unpack_sparse
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+IMAGES = (
+    "disks/ext4-extents-depth2", "disks/ext2-1k-double", "disks/ext4-64bit", "disks/ext4-casefold",
+    "disks/xfs-v4-dirnode",
+    "disks/xfs-v4-btree", "disks/xfs-v4-ftype-block", "disks/layout-xfs5-83", "disks/fat16", "disks/fat32",
+    "disks/iso-rr-link", "disks/layout-gpt-hybrid", "disks/layout-logical6", "disks/layout-bsd-a5",
+    "disks/reiserfs-36-dirty", "disks/other-swap", "survey/lvm-vg-ami",
+)  # fmt: skip
+SECONDS = 20
+
+
+class Patched:
+    """A disk in memory with some bytes replaced."""
+
+    name = "patched"
+
+    def __init__(self, data: bytes, patches: list[tuple[int, bytes]], cut: int | None = None) -> None:
+        self.data = bytearray(data)
+        for place, patch in patches:
+            at = place % len(data)
+            self.data[at : at + len(patch)] = patch
+        del self.data[len(data) if cut is None else max(512, cut) :]
+        self.size = len(self.data)
+
+    def read(self, offset: int, length: int) -> bytes:
+        assert offset >= 0
+        assert offset + length <= self.size
+        return bytes(self.data[offset : offset + length])
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module", params=IMAGES)
+def image(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[int]]:
+    """An image and the places in it that are not zero: the ones where damage hurts."""
+    folder, name = request.param.split("/")
+    packed = FIXTURES / ("survey" if folder == "survey" else "conformance/" + folder) / f"{name}.img.zst"
+    if not packed.exists():
+        pytest.fail(f"{packed} is not there")
+    data = unpack_sparse(packed, tmp_path_factory.mktemp("image") / name).read_bytes()
+    blocks = [at for at in range(0, len(data), 256) if data[at : at + 256].strip(b"\0")]
+    return data, blocks
+
+
+WORDS = st.sampled_from(
+    [b"\0" * 4, b"\xff" * 4, b"\0\0\0\x80", b"\x80\0\0\0", b"\x01\0\0\0", b"\0\x01", b"\xff" * 8, b"\0" * 512]
+)
+PATCH = st.one_of(st.binary(min_size=1, max_size=8), WORDS)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_damaged_image_is_surveyed_all_the_same(image: tuple[bytes, list[int]], data: st.DataObject) -> None:
+    content_bytes, blocks = image
+    place = st.builds(lambda block, within: block + within, st.sampled_from(blocks), st.integers(0, 255))
+    patches = data.draw(st.lists(st.tuples(place, PATCH), min_size=1, max_size=12))
+    cut = data.draw(st.one_of(st.none(), st.integers(512, len(content_bytes))))
+    disk = Patched(content_bytes, patches, cut)
+    begin = time.monotonic()
+    found = survey(disk)
+    json.dumps(found.to_json())
+    for volume in found.volumes:
+        reader = volume_reader(disk, volume.grub)
+        if reader is None:
+            continue
+        try:
+            node = find(reader, b"/boot/vmlinuz")
+            if node is not None:
+                for _ in content(reader, node):
+                    pass
+            sum(1 for _ in names_of(reader, reader.root()))
+        except Damaged:
+            pass
+    assert time.monotonic() - begin < SECONDS
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(min_size=512, max_size=140_000))
+def test_random_bytes_are_surveyed(data: bytes) -> None:
+    json.dumps(survey(Patched(data, [])).to_json())
