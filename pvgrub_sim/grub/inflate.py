@@ -21,6 +21,8 @@ STORED, FIXED, DYNAMIC = 0, 1, 2
 
 LITERALS = 257
 MAX_LITERAL_CODES = 286
+CODE_LENGTHS = 19
+MAX_CODES = 288
 MAX_DISTANCE_CODES = 30
 BIT_ORDER = (16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15)
 LENGTH_BASE = (3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195,
@@ -49,9 +51,10 @@ class ByteSource(Protocol):
         """The next byte; a failing read leaves errnum set and gives what the buffer held."""
 
 
-def build_table(lengths: tuple[int, ...] | list[int], *, incomplete: bool = False) -> Table | None:
+def build_table(lengths: tuple[int, ...] | list[int], values: list[int], *, incomplete: bool = False) -> Table | None:
     """huft_build(): the decoding table of some code lengths, None when they are all 0.
 
+    values: the symbols in the order of their codes, which huft_build() keeps on the stack from call to call.
     incomplete: take an incomplete set. Raises BadData for an oversubscribed or incomplete one.
     """
     longest = max(lengths)
@@ -62,18 +65,23 @@ def build_table(lengths: tuple[int, ...] | list[int], *, incomplete: bool = Fals
         left = (left << 1) - lengths.count(bits)
         if left < 0:
             raise BadData
+    order = sorted((length, symbol) for symbol, length in enumerate(lengths) if length)
+    values[: len(order)] = [symbol for _, symbol in order]
+    unused = values[len(order) : min(len(order) + left, CODE_LENGTHS)]
+    if len(lengths) == CODE_LENGTHS and any(value >= CODE_LENGTHS for value in unused):
+        # QUIRK: codes that nothing stands for take what the last table left there.
+        raise Stop(Outcome.CRASH, "gunzip follows a null pointer: an incomplete set of code length codes")
     # A single code of one bit is incomplete and accepted, as in zlib.
     if left and longest != 1 and not incomplete:
         raise BadData
     table: list[tuple[int, int]] = [(longest, INVALID)] * (1 << longest)
-    code = 0
-    for bits in range(1, longest + 1):
-        for symbol, length in enumerate(lengths):
-            if length == bits:
-                reverse = int(f"{code:0{bits}b}"[::-1], 2)
-                table[reverse :: 1 << bits] = [(bits, symbol)] * (1 << (longest - bits))
-                code += 1
-        code <<= 1
+    code, last = 0, 0
+    for bits, symbol in order:
+        code <<= bits - last
+        last = bits
+        reverse = int(f"{code:0{bits}b}"[::-1], 2)
+        table[reverse :: 1 << bits] = [(bits, symbol)] * (1 << (longest - bits))
+        code += 1
     return longest, table
 
 
@@ -96,12 +104,8 @@ class Inflater:
         """What is left of a match: its length, and where in the window to copy from."""
         self.literals: Table | None = None
         self.distances: Table | None = None
+        self.values = [0] * MAX_CODES
         self.at = 0
-
-    @property
-    def ended(self) -> bool:
-        """The last block is done: every further window is left as it is."""
-        return self.last_block and not self.block_len
 
     def window(self) -> None:
         """inflate_window(): sets errnum to 3 for bad data. Returns with the window full or the data at its end."""
@@ -159,8 +163,8 @@ class Inflater:
                 raise BadData
             return
         if self.block_type == FIXED:
-            self.literals = build_table(FIXED_LITERALS)
-            self.distances = build_table(FIXED_DISTANCES, incomplete=True)
+            self.literals = build_table(FIXED_LITERALS, self.values)
+            self.distances = build_table(FIXED_DISTANCES, self.values, incomplete=True)
         elif self.block_type == DYNAMIC:
             self._read_tables()
         else:
@@ -174,10 +178,10 @@ class Inflater:
         codes = 4 + self._take(4)
         if literals > MAX_LITERAL_CODES or distances > MAX_DISTANCE_CODES:
             raise BadData
-        code_lengths = [0] * 19
+        code_lengths = [0] * CODE_LENGTHS
         for index in range(codes):
             code_lengths[BIT_ORDER[index]] = self._take(3)
-        table = build_table(code_lengths)
+        table = build_table(code_lengths, self.values)
         lengths: list[int] = []
         # QUIRK: a repeat without a length before it repeats 0.
         last = 0
@@ -195,8 +199,8 @@ class Inflater:
                 raise BadData
             lengths += [last] * repeat
         # QUIRK: a block without an end-of-block code is taken.
-        self.literals = build_table(lengths[:literals])
-        self.distances = build_table(lengths[literals:])
+        self.literals = build_table(lengths[:literals], self.values)
+        self.distances = build_table(lengths[literals:], self.values)
 
     def _stored(self) -> None:
         m, slide, source = self.m, self.slide, self.source
