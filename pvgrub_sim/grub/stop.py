@@ -15,3 +15,11 @@ class Stop(Exception):
         self.outcome = outcome
         self.reason = reason
         super().__init__(f"{outcome}: {reason}" if reason else str(outcome))
+
+
+class Restart(Exception):
+    """`configfile` starts stage 2 again (grub_longjmp (restart_env, 0))."""
+
+
+class RestartCmdline(Exception):
+    """`terminal` draws the prompt anew (grub_longjmp (restart_cmdline_env, 0))."""

@@ -1,0 +1,23 @@
+"""PV-GRUB's commands, grouped by theme; importing this package fills the table."""
+
+from __future__ import annotations
+
+from pvgrub_sim.grub.builtins import devices, files, graphics, kernels, network, partitions, screen, settings, system
+from pvgrub_sim.grub.builtins.table import BUILTINS, Builtin, Flag, find_command, run_builtin
+
+__all__ = [
+    "BUILTINS",
+    "Builtin",
+    "Flag",
+    "devices",
+    "files",
+    "find_command",
+    "graphics",
+    "kernels",
+    "network",
+    "partitions",
+    "run_builtin",
+    "screen",
+    "settings",
+    "system",
+]

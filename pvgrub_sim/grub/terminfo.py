@@ -1,0 +1,188 @@
+"""Terminal capabilities as the `terminfo` command sets and shows them (stage2/terminfo.c, stage2/tparm.c)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+TERMINFO_LEN = 40
+"""Bytes of each of the five fields (stage2/terminfo.h:TERMINFO_LEN)."""
+
+FIELDS = ("name", "cursor_address", "clear_screen", "enter_standout_mode", "exit_standout_mode")
+
+
+@dataclass(slots=True)
+class Terminfo:
+    """The capabilities in use; vt100's to begin with (stage2/terminfo.c:term)."""
+
+    name: bytes = b"vt100"
+    cursor_address: bytes = b"\x1b[%i%p1%d;%p2%dH"
+    clear_screen: bytes = b"\x1b[H\x1b[J"
+    enter_standout_mode: bytes = b"\x1b[7m"
+    exit_standout_mode: bytes = b"\x1b[m"
+
+
+_SIMPLE_ESCAPES = {
+    ord("e"): b"\x1b", ord("E"): b"\x1b", ord("n"): b"\n", ord("r"): b"\r", ord("t"): b"\t", ord("b"): b"\b",
+    ord("f"): b"\f", ord("s"): b" ", ord("\\"): b"\\", ord("^"): b"^", ord(","): b",", ord(":"): b":",
+}  # fmt: skip
+
+
+def unescape(text: bytes) -> bytes:
+    """The bytes that a capability's notation stands for (ti_unescape_string())."""
+    out = bytearray()
+    caret: int | None = None
+    at = 0
+
+    def put(code: int) -> None:
+        nonlocal caret
+        caret = None
+        out.append(code)
+
+    while at < len(text):
+        code = text[at]
+        at += 1
+        if code == ord("^"):
+            # QUIRK: what stands for ^X is not stepped over, so the next character takes its place.
+            caret = ord("^")
+            if text[at : at + 1].isupper():
+                caret = text[at] - ord("A")
+                at += 1
+        elif code == ord("\\"):
+            number = re.compile(rb"\d*").match(text, at)
+            if number and number[0]:
+                # QUIRK: meant to be octal, shifted by four bits a digit.
+                value = 0
+                for digit in number[0]:
+                    value = (value << 4 | (digit - ord("0"))) & 0xFF
+                put(value)
+                at = number.end()
+            else:
+                for plain in _SIMPLE_ESCAPES.get(text[at], b"") if at < len(text) else b"":
+                    put(plain)
+                at += 1
+        else:
+            put(code)
+    return bytes(out).split(b"\0")[0]
+
+
+_AS_IS = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ%+-*/;:{}[]")
+
+
+def escape(text: bytes) -> bytes:
+    """A capability in the notation that `terminfo` prints (ti_escape_string())."""
+    out = bytearray()
+    # QUIRK: an empty string is taken to have its NUL in it.
+    for code in text or b"\0":
+        if code == 0x1B:
+            out += b"\\e"
+        elif code == ord(" "):
+            out += b"\\s"
+        elif code == ord("\\"):
+            out += b"\\\\"
+        elif code in _AS_IS:
+            out.append(code)
+        elif code <= 25:
+            out += bytes((ord("^"), ord("A") + code))
+        else:
+            # QUIRK: digits of four bits, cut to three; a negative char's sign is the first one.
+            out += b"\\%d%d%d" % (7 if code > 127 else 0, (code >> 4) & 7, code & 7)
+    return bytes(out)
+
+
+_BINARY: dict[int, Callable[[int, int], int]] = {
+    ord("+"): lambda a, b: a + b,
+    ord("-"): lambda a, b: a - b,
+    ord("*"): lambda a, b: a * b,
+    ord("/"): lambda a, b: int(a / b) if b else 0,
+    ord("m"): lambda a, b: a - int(a / b) * b if b else 0,
+    ord("A"): lambda a, b: int(bool(a and b)),
+    ord("O"): lambda a, b: int(bool(a or b)),
+    ord("&"): lambda a, b: a & b,
+    ord("|"): lambda a, b: a | b,
+    ord("^"): lambda a, b: a ^ b,
+    ord("="): lambda a, b: int(a == b),
+    ord("<"): lambda a, b: int(a < b),
+    ord(">"): lambda a, b: int(a > b),
+}
+
+
+def tparm(text: bytes, *given: int) -> bytes:
+    """A capability with its parameters put in (grub_tparm()): a small stack machine, see terminfo(5)."""
+    parameters = [*given, *([0] * 9)]
+    variables: dict[int, int] = {}
+    stack: list[int] = []
+    out = bytearray()
+    at = 0
+
+    def pop() -> int:
+        return stack.pop() if stack else 0
+
+    def skip(ends: bytes) -> None:
+        nonlocal at
+        depth = 0
+        while (at := text.find(b"%", at)) >= 0 and at + 1 < len(text):
+            word = text[at + 1]
+            at += 2
+            if word == ord("?"):
+                depth += 1
+            elif depth == 0 and word in ends:
+                return
+            elif word == ord(";"):
+                depth -= 1
+        at = len(text)
+
+    while at < len(text):
+        if text[at] != ord("%"):
+            out.append(text[at])
+            at += 1
+            continue
+        if number := re.compile(rb"%(?::[-+]*)?[# ]*\d*(?:\.\d+)?([doxXcs])").match(text, at):
+            at = number.end()
+            value = pop()
+            kind = number[1]
+            out += bytes((value & 0xFF,)) if kind == b"c" else b"" if kind == b"s" else _number(kind, value)
+            continue
+        word = text[at + 1] if at + 1 < len(text) else 0
+        argument = text[at + 2] if at + 2 < len(text) else 0
+        at += 2
+        if word == ord("%"):
+            out.append(word)
+        elif word == ord("p"):
+            stack.append(parameters[argument - ord("1")] if ord("1") <= argument <= ord("9") else 0)
+            at += 1
+        elif word == ord("P"):
+            variables[argument] = pop()
+            at += 1
+        elif word == ord("g"):
+            stack.append(variables.get(argument, 0))
+            at += 1
+        elif word == ord("'"):
+            stack.append(argument)
+            at += 2
+        elif word == ord("{"):
+            end = text.find(b"}", at)
+            digits = re.match(rb"\d*", text[at:])
+            stack.append(int(digits[0] or b"0") if digits else 0)
+            at = end + 1 if end >= 0 else len(text)
+        elif word in _BINARY:
+            right, left = pop(), pop()
+            stack.append(_BINARY[word](left, right) & 0xFFFFFFFF)
+        elif word == ord("!"):
+            stack.append(int(not pop()))
+        elif word == ord("~"):
+            stack.append(~pop())
+        elif word == ord("i"):
+            parameters[0] += 1
+            parameters[1] += 1
+        elif word == ord("t"):
+            if not pop():
+                skip(b"e;")
+        elif word == ord("e"):
+            skip(b";")
+    return bytes(out)
+
+
+def _number(kind: bytes, value: int) -> bytes:
+    return (b"%x" if kind in b"xX" else b"%d") % value
