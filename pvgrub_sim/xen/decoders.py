@@ -75,13 +75,13 @@ def unpack_bzip2(packed: Packed) -> Unpacked:
     return whole(out)
 
 
-def _drain(stream: Any, payload: memoryview, out: bytearray) -> None:
-    """Feed a payload to a decompressor of the standard library, and take its output step by step."""
+def _drain(stream: Any, payload: memoryview, out: bytearray, most: int = OUTPUT_LIMIT + 1) -> None:
+    """Feed a payload to a decompressor of the standard library, and take at most so many bytes of output from it."""
     for at in range(0, len(payload), 1 << 18):
         chunk: bytes | memoryview = payload[at : at + (1 << 18)]
         while True:
-            grow(out, stream.decompress(chunk, STEP))
-            if stream.eof:
+            grow(out, stream.decompress(chunk, min(STEP, most - len(out))))
+            if stream.eof or len(out) >= most:
                 return
             if stream.needs_input:
                 break
@@ -105,15 +105,43 @@ def unpack_xz(packed: Packed) -> Unpacked:
 
     if not _xz_is_supported(packed.payload):
         raise Damaged(XZ_UNSUPPORTED)
-    stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-    out = bytearray()
-    try:
-        _drain(stream, packed.payload, out)
-    except (lzma.LZMAError, MemoryError):
-        raise Damaged(XZ_CORRUPT) from None
-    if not stream.eof:
-        raise Damaged(XZ_CORRUPT)
-    return whole(out)
+    payload = packed.payload
+    mended = False
+    while True:
+        stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        out = bytearray()
+        try:
+            _drain(stream, payload, out)
+        except (lzma.LZMAError, MemoryError):
+            # Once more without what only liblzma looks at.
+            if mended or (again := _xz_without_first_bytes(payload)) is None:
+                raise Damaged(XZ_CORRUPT) from None
+            payload, mended = again, True
+            continue
+        if not stream.eof:
+            raise Damaged(XZ_CORRUPT)
+        return whole(out)
+
+
+def _xz_without_first_bytes(payload: memoryview) -> memoryview | None:
+    """The first block with the first byte of each chunk's range coder zeroed, or None when all are zero already.
+
+    QUIRK: the small decoder passes over that byte, whatever it is (xz/dec_lzma2.c:rc_read_init).
+    """
+    copy = bytearray(payload)
+    at = 12 + (copy[12] + 1) * 4 if len(copy) > 12 else len(copy)
+    changed = False
+    while at + 6 < len(copy) and (control := copy[at]):
+        length = int.from_bytes(copy[at + 1 : at + 3], "big") + 1
+        if control < 0x80:
+            at += 3 + length
+            continue
+        start = at + 5 + (control >= 0xC0)
+        at = start + int.from_bytes(copy[at + 3 : at + 5], "big") + 1
+        if copy[start]:
+            copy[start] = 0
+            changed = True
+    return memoryview(copy) if changed else None
 
 
 def _xz_is_supported(payload: memoryview) -> bool:
@@ -153,10 +181,11 @@ LZMA_SMALLEST = 4096
 
 
 def unpack_lzma(packed: Packed) -> Unpacked:
-    """Unpack an lzma file (unlzma.c): its header's size, or an end marker, ends it."""
+    """Unpack an lzma file (unlzma.c): its header's size, or an end marker, ends it, whichever comes first."""
     import lzma
 
-    header = bytes(packed.payload[:LZMA_HEADER])
+    payload = packed.payload
+    header = bytes(payload[:LZMA_HEADER])
     if len(header) < LZMA_HEADER:
         raise Damaged("unexpected EOF")
     dictionary = int.from_bytes(header[1:5], "little")
@@ -164,16 +193,18 @@ def unpack_lzma(packed: Packed) -> Unpacked:
     # QUIRK: the window's size is a C int: from 2 GiB on there is no memory for it.
     if min(dictionary, size) >= 1 << 31:
         raise Damaged
-    # No window needs to be larger than what may come out.
+    # No window needs to be larger than what may come out. Without a size liblzma takes an end marker anywhere.
     window = min(max(dictionary, LZMA_SMALLEST), OUTPUT_LIMIT)
+    # QUIRK: the first byte of the range coder is passed over, whatever it is.
+    header = header[:1] + window.to_bytes(4, "little") + b"\xff" * 8 + b"\0"
     stream = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
     out = bytearray()
     try:
-        stream.decompress(header[:1] + window.to_bytes(4, "little") + header[5:], 0)
-        _drain(stream, packed.payload[LZMA_HEADER:], out)
+        stream.decompress(header, 0)
+        _drain(stream, payload[len(header) :], out, size)
     except (lzma.LZMAError, MemoryError):
         raise Damaged(LZMA_CORRUPT) from None
-    if not stream.eof:
+    if not stream.eof and len(out) < size:
         raise Damaged("unexpected EOF")
     # A kernel that large has matches farther apart than such a window.
     if dictionary < LZMA_SMALLEST < len(out):
@@ -185,6 +216,7 @@ ZSTD_CORRUPT = "ZSTD-compressed data is corrupt"
 ZSTD_PROBABLY = "ZSTD-compressed data is probably corrupt"
 ZSTD_TRUNCATED = "ZSTD-compressed data is truncated"
 ZSTD_WINDOW_LOG_MAX = 27
+ZSTD_BLOCK = 128 << 10
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 
@@ -240,7 +272,7 @@ class _Joined:
 
 
 def _zstd_header(payload: memoryview) -> tuple[int, int, bool]:
-    """Where the first block is, the window descriptor and whether a checksum follows; raises Damaged."""
+    """Where the first block is, a window descriptor to unpack with, and whether a checksum follows; raises Damaged."""
     if len(payload) < 6:
         raise Damaged(ZSTD_TRUNCATED)
     descriptor = payload[4]
@@ -255,15 +287,15 @@ def _zstd_header(payload: memoryview) -> tuple[int, int, bool]:
         raise Damaged(ZSTD_PROBABLY)
     if single:
         size = int.from_bytes(payload[start - size_bytes : start], "little") + (256 if size_bytes == 2 else 0)
-        log = max((size & 0xFFFFFFFF) - 1, 1).bit_length()
-        too_large = size & 0xFFFFFFFF > 1 << ZSTD_WINDOW_LOG_MAX
-        window = max(log - 10, 0) << 3
+        window = size & 0xFFFFFFFF
     else:
-        window = payload[5]
-        too_large = window > (ZSTD_WINDOW_LOG_MAX - 10) << 3
-    if too_large:
+        unit = 1 << (payload[5] >> 3) + 7
+        window = unit * (8 + (payload[5] & 7))
+    if window > 1 << ZSTD_WINDOW_LOG_MAX:
         raise Damaged(ZSTD_PROBABLY)
-    return start, window, bool(descriptor & 4)
+    # QUIRK: blocks may be larger than the window, up to 128 KiB; libzstd has to be given a window for that.
+    log = (window + ZSTD_BLOCK - 1).bit_length()
+    return start, min(log, ZSTD_WINDOW_LOG_MAX) - 10 << 3, bool(descriptor & 4)
 
 
 def _zstd_end(payload: memoryview, at: int, checksum: bool) -> int | None:

@@ -28,7 +28,7 @@ class ElfImage:
         self.data = data
         self.size = size
         self.mask = (1 << bits) - 1
-        self.base = 0x7F00_0000_0000 if bits == 64 else 0x8000_0000
+        self.base = 0x7F00_0000_0000 if bits == 64 else 0x5700_0000
         self.is64 = data[layout.EI_CLASS] == layout.CLASS_64
         # Any other value, 0 included, means the other byte order.
         self.swapped = data[layout.EI_DATA] != layout.DATA_LSB
