@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("inspect", "show what is really on a disk image: partitions, filesystems, kernels"),
     "ls": ("files", "list a directory of a disk image as PV-GRUB sees it"),
     "cat": ("files", "print a file of a disk image as PV-GRUB reads it"),
+    "aki": ("aki", "look up Amazon's PV-GRUB kernel images, and which an AMI or image needs"),
     "completion": ("completion", "print a script that completes commands, options and files in a shell"),
 }
 """Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""

@@ -1,0 +1,97 @@
+"""What `aws ec2 describe-images` says of an image, as far as PV-GRUB is concerned."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pvgrub_sim.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class AmiDescription:
+    """One image of a describe-images answer; None where the answer says nothing.
+
+    image_type: `machine` (an AMI), `kernel` (an AKI) or `ramdisk` (an ARI). location: the manifest's path, which
+    carries an AKI's name. region: as given by the caller or known from the AKI's id; the answer itself has none.
+    """
+
+    image_id: str
+    name: str | None = None
+    image_type: str = "machine"
+    location: str | None = None
+    kernel_id: str | None = None
+    ramdisk_id: str | None = None
+    architecture: str | None = None
+    virtualization_type: str | None = None
+    root_device_name: str | None = None
+    root_device_type: str | None = None
+    block_devices: tuple[str, ...] = ()
+    region: str | None = None
+
+    @property
+    def is_hvm(self) -> bool:
+        """True for an HVM image, whose instances have no PV-GRUB."""
+        return self.virtualization_type == "hvm"
+
+
+def parse_describe_images(raw: bytes, where: str) -> tuple[AmiDescription, ...]:
+    """All images of a saved answer: the whole object, a list of images, or a single one.
+
+    raw: the file as it is; UTF-16 with a byte order mark (PowerShell's `>`) is read as well. where: its name, for
+    messages. Raises UsageError with one line when it is something else.
+    """
+    if not raw.strip():
+        raise UsageError(f"{where}: is empty, not the JSON of `aws ec2 describe-images`")
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        answer = json.loads(raw.decode(encoding))
+    except UnicodeDecodeError:
+        raise UsageError(f"{where}: is not text, let alone the JSON of `aws ec2 describe-images`") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{where}: line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
+    except (RecursionError, ValueError):
+        raise UsageError(f"{where}: JSON that no describe-images answer is like") from None
+    return tuple(_image(item, where) for item in _items(answer, where))
+
+
+def _items(answer: Any, where: str) -> list[Any]:
+    if isinstance(answer, dict) and "Images" in answer:
+        answer = answer["Images"]
+    elif isinstance(answer, dict) and "ImageId" in answer:
+        answer = [answer]
+    if not isinstance(answer, list):
+        raise UsageError(f"{where}: JSON without `Images`: not an answer of `aws ec2 describe-images`")
+    if not answer:
+        raise UsageError(f"{where}: no images in it (does the AMI exist in that region, for that account?)")
+    return answer
+
+
+def _image(item: Any, where: str) -> AmiDescription:
+    if not isinstance(item, dict) or not isinstance(item.get("ImageId"), str):
+        raise UsageError(f"{where}: an image without an ImageId: not an answer of `aws ec2 describe-images`")
+
+    def text(key: str) -> str | None:
+        value = item.get(key)
+        if value is not None and not isinstance(value, str):
+            raise UsageError(f"{where}: {item['ImageId']}: {key} is no text")
+        return value or None
+
+    mappings = item.get("BlockDeviceMappings") or []
+    if not isinstance(mappings, list):
+        raise UsageError(f"{where}: {item['ImageId']}: BlockDeviceMappings is no list")
+    devices = [entry.get("DeviceName") for entry in mappings if isinstance(entry, dict)]
+    return AmiDescription(
+        image_id=item["ImageId"],
+        name=text("Name"),
+        image_type=text("ImageType") or "machine",
+        location=text("ImageLocation"),
+        kernel_id=text("KernelId"),
+        ramdisk_id=text("RamdiskId"),
+        architecture=text("Architecture"),
+        virtualization_type=text("VirtualizationType"),
+        root_device_name=text("RootDeviceName"),
+        root_device_type=text("RootDeviceType"),
+        block_devices=tuple(name for name in devices if isinstance(name, str)),
+    )
