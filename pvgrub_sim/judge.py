@@ -90,7 +90,7 @@ def judge(result: Boot, image: str) -> Verdict:
         kernel = LoadedFile(machine.kernel_path or "", given.kernel_size, given.kernel_crc32, result.kernel_detail)
         if given.module_size:
             initrd = LoadedFile(machine.initrd_path or "", given.module_size, given.module_crc32)
-        cmdline = given.cmdline.decode("utf-8", "replace")
+        cmdline = given.cmdline.decode("utf-8", "backslashreplace")
     return Verdict(
         image=image,
         profile=ProfileInfo(profile.name, profile.arch, profile.aki, profile.device),

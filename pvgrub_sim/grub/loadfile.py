@@ -94,4 +94,4 @@ def pv_boot(m: Machine) -> NoReturn:
 
 
 def _text(name: bytes) -> str:
-    return name.decode("utf-8", "replace")
+    return name.decode("utf-8", "backslashreplace")

@@ -253,7 +253,7 @@ def boot_entries(m: Machine, menu: Menu, screen: MenuScreen) -> None:
         number = screen.number
         title = menu.title(number)
         m.term.write(b"  Booting '" + title + b"'\n\n")
-        m.emit(EventKind.ENTRY, title.decode("utf-8", "replace"), entry=number)
+        m.emit(EventKind.ENTRY, title.decode("utf-8", "backslashreplace"), entry=number)
         m.current_entryno = number
         if not run_script(m, menu.commands(number)) or m.fallback_entryno < 0:
             break

@@ -20,7 +20,7 @@ def print_error(m: Machine) -> None:
         return
     number, words = int(m.errnum), ERR_LIST[m.errnum]
     m.term.write(b"\nError %d: %s\n" % (number, words.encode()))
-    command = m.script_line.decode("utf-8", "replace")
+    command = m.script_line.decode("utf-8", "backslashreplace")
     m.boot_errors.append(BootError(m.current_entryno, number, words, command))
     m.emit(EventKind.ERROR, words, number=number, entry=m.current_entryno)
 
@@ -53,7 +53,7 @@ def run_script(m: Machine, lines: Iterable[bytes]) -> bool:
 def _run_line(m: Machine, line: bytes, shown: bytes) -> None:
     m.tick(COMMAND_STEPS)
     m.script_line = line
-    m.emit(EventKind.COMMAND, line.decode("utf-8", "replace"))
+    m.emit(EventKind.COMMAND, line.decode("utf-8", "backslashreplace"))
     command = find_command(line)
     if command is None or not command.flags & Flag.NO_ECHO:
         m.term.write(shown + b"\n")

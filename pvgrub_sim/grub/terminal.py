@@ -223,7 +223,7 @@ def clean(raw: bytes) -> str:
     """A transcript as a log would show it: from the first `  Booting` on, without control codes and menus.
 
     A redrawn menu or prompt reaches up to the next `  Booting` that begins a line; a cleared screen up to the
-    next one anywhere. Trailing blanks go, bytes that are not UTF-8 become U+FFFD.
+    next one anywhere. Trailing blanks go, bytes that are not UTF-8 become \\xNN.
     """
     start = raw.find(b"  Booting ")
     if start < 0:
@@ -233,5 +233,5 @@ def clean(raw: bytes) -> str:
     text = text.replace(b"\x1b", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     text = _REDRAWN.sub(b"", text)
     text = _CLEARED_SCREEN.sub(b"", text).replace(_CLEARED, b"")
-    lines = text.decode("utf-8", "replace").split("\n")
+    lines = text.decode("utf-8", "backslashreplace").split("\n")
     return "\n".join(line.rstrip() for line in lines).rstrip()
