@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 GZIP_ONLY = frozenset({"gzip"})
 AMAZON_104 = frozenset({"gzip", "bzip2", "lzo", "xz"})
+NAMED_41 = frozenset({"bzip2", "lzma", "xz", "lzo"})
+"""Formats that 4.1 and 4.2 know, and whose decoders the Mini-OS build lacks."""
 XEN_43 = frozenset({"gzip", "bzip2", "lzma", "xz", "lzo"})
 XEN_44 = XEN_43 | {"lz4"}
 XEN_415 = XEN_44 | {"zstd"}
@@ -18,8 +20,8 @@ class Profile:
     name: `amazon-1.05`, `xen-4.17`. arch: `x86_64` or `i386`. config_paths: where it looks for its config
     file, in order. gpt: reads GPT tables. payloads: bzImage payload formats that it unpacks. recognised: formats
     that it knows by name only, and complains of by that name. xen: the Xen release whose libxc words its messages.
-    lz4_broken: lz4 payloads end in "Decoding failed". drivers_absent:
-    filesystem drivers it lacks. inferred: claims that no source documents.
+    lz4_broken: on x86_64 lz4 payloads end in "Decoding failed", but for those without matches of 4 to 7 bytes.
+    drivers_absent: filesystem drivers it lacks. inferred: claims that no source documents.
     """
 
     name: str

@@ -6,9 +6,10 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import Any
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
@@ -34,12 +35,17 @@ SUPPORTED_TYPES = frozenset({"xen-3.0-x86_64", "xen-3.0-x86_32p"})
 
 
 class KernelRefused(Exception):
-    """The kernel does not boot. number: GRUB's error number, 9 or 13. reason: why, in our words."""
+    """The kernel does not boot.
 
-    def __init__(self, number: int, reason: str = "") -> None:
+    number: GRUB's error number, 9 or 13. reason: why, in our words. detail: what is known of the kernel, as in
+    KernelImage.detail.
+    """
+
+    def __init__(self, number: int, reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
         super().__init__(number, reason)
         self.number = number
         self.reason = reason
+        self.detail = dict(detail or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,21 @@ class KernelImage:
     entry: int = 0
     notes_from: str = ""
     notes: dict[str, str | int] = field(default_factory=dict)
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What a report says of the kernel; what is not known is left out."""
+        facts = {
+            "loader": self.loader or None,
+            "payload": self.payload or None,
+            "guest_type": self.guest_type or None,
+            "version": self.version or None,
+            "boot_protocol": self.protocol or None,
+            "unpacked_size": self.size,
+            "elf_class": self.bits,
+            "notes": dict(self.notes) or None,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
 
 
 @dataclass(slots=True)
@@ -137,15 +158,13 @@ class _Loader:
                 self.reason = f"this PV-GRUB does not unpack {known.name} payloads"
             return done
         self.payload = found.name
-        return self.unpacked(found, Packed(image, length, self.bits))
+        return self.unpacked(found, Packed(image, length, self.bits, self.profile.lz4_broken))
 
     def unpacked(self, found: Format, packed: Packed) -> bool:
         """True when a payload was unpacked, or need not be."""
         try:
             if found.name not in self.profile.payloads:
                 raise Damaged
-            if found.name == "lz4" and self.profile.lz4_broken and self.bits == 64:
-                raise Damaged("Decoding failed")
             if not self.unpack:
                 self.blob = _Blob(b"", -1)
                 return True
@@ -265,14 +284,18 @@ def _check_width(image: KernelImage, profile: Profile, log: Log) -> None:
     }[profile.arch]
     if image.guest_type != wanted:
         log(f"can only boot {words}, not {image.guest_type}")
-        raise KernelRefused(EXEC_FORMAT, f"this PV-GRUB boots {words} only, and this is {image.guest_type}")
+        reason = f"this PV-GRUB boots {words} only, and this is {image.guest_type}"
+        raise KernelRefused(EXEC_FORMAT, reason, image.detail)
 
 
 def _parse(kernel: bytes, profile: Profile, log: Log, unpack: bool) -> KernelImage:
+    loader = _Loader(kernel, profile, log, unpack)
     try:
-        image = _Loader(kernel, profile, log, unpack).parse()
-    except KernelRefused:
+        image = loader.parse()
+    except KernelRefused as refused:
         log("xc_dom_parse_image returned -1")
+        name = "bzImage" if loader.payload else ""
+        refused.detail = loader.described(KernelImage(name, loader.payload)).detail
         raise
     _check_width(image, profile, log)
     return image
@@ -305,12 +328,12 @@ def parse_image(
         try:
             outcome = _parse(kernel, profile, lines.append, unpack)
         except KernelRefused as refused:
-            outcome = KernelRefused(refused.number, refused.reason)
+            outcome = KernelRefused(refused.number, refused.reason, refused.detail)
         known = _remembered[key] = _Remembered(tuple(lines), outcome)
         if len(_remembered) > _REMEMBERED_MOST:
             _remembered.popitem(last=False)
     for line in known.lines:
         log(line)
     if isinstance(known.outcome, KernelRefused):
-        raise KernelRefused(known.outcome.number, known.outcome.reason)
+        raise KernelRefused(known.outcome.number, known.outcome.reason, known.outcome.detail)
     return known.outcome

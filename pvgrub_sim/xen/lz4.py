@@ -24,6 +24,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
         raise Damaged("invalid header")
     left -= 4
     out = bytearray()
+    broken = packed.lz4_broken and packed.bits == 64
     while True:
         length = int.from_bytes(image[at : at + 4], "little")
         at += 4
@@ -39,7 +40,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
             room = expected  # QUIRK: and the next chunk, should there be one, gets as much again
         chunk: bytes | bytearray = b""
         used = 0
-        if 0 < length <= len(image) - at:
+        if 0 < length <= len(image) - at and not broken:
             try:
                 chunk = lz4.block.decompress(image[at : at + length], uncompressed_size=room)
                 used = length
@@ -47,7 +48,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
                 chunk = b""
         if not used or len(chunk) != room:
             # Not as the format has it, which the library cannot follow.
-            chunk, used = unpack_chunk(image[at:], room, packed.bits)
+            chunk, used = unpack_chunk(image[at:], room, packed.bits, broken)
         grow(out, chunk)
         left -= used
         at += used
@@ -64,11 +65,11 @@ _SHORT_STEP = {
 """Width of pointers: for a match from so many bytes ago, how far behind the copying loop reads after its first step."""
 
 
-def unpack_chunk(source: memoryview, room: int, bits: int) -> tuple[bytearray, int]:
+def unpack_chunk(source: memoryview, room: int, bits: int, broken: bool = False) -> tuple[bytearray, int]:
     """Unpack one chunk that fills exactly room bytes; returns it and how many bytes of the source it took.
 
     Slow, and right about chunks that the format forbids (lz4/decompress.c:lz4_uncompress). Raises Damaged, also
-    where the decoder would run into the memory behind the file.
+    where the decoder would run into the memory behind the file. broken: matches of 4 to 7 bytes are refused.
     """
     out = bytearray()
     at = 0
@@ -99,7 +100,11 @@ def unpack_chunk(source: memoryview, room: int, bits: int) -> tuple[bytearray, i
             at += 2
             if back > len(out):
                 raise Damaged(FAILED)
-            _repeat(out, back, extended(token & 15) + 4, room, bits)
+            length = extended(token & 15) + 4
+            # QUIRK: a check against overflows that was wrong on x86-64 for some years (commit 9143a6c55e).
+            if broken and length < 8 and len(out) + length <= room - 8:
+                raise Damaged(FAILED)
+            _repeat(out, back, length, room, bits)
     except IndexError:
         raise Damaged(FAILED) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 OUTPUT_LIMIT = 512 << 20
 """Bytes that a payload may unpack to. PV-GRUB's own limit is the memory of its domain."""
@@ -19,12 +20,13 @@ class Packed:
     """A payload as a decoder gets it.
 
     image: the kernel file from the payload's first byte to the file's end (one decoder reads past the payload).
-    length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32.
+    length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32. lz4_broken: see Profile.
     """
 
     image: memoryview
     length: int
     bits: int = 64
+    lz4_broken: bool = False
 
     @property
     def payload(self) -> memoryview:
@@ -55,3 +57,16 @@ def grow(out: bytearray, chunk: bytes | bytearray | memoryview) -> None:
     if len(out) + len(chunk) > OUTPUT_LIMIT:
         raise Damaged
     out += chunk
+
+
+def drain(stream: Any, payload: memoryview, out: bytearray, most: int = OUTPUT_LIMIT + 1) -> None:
+    """Feed a payload to a decompressor of the standard library, and take at most so many bytes of output from it."""
+    for at in range(0, len(payload), 1 << 18):
+        chunk: bytes | memoryview = payload[at : at + (1 << 18)]
+        while True:
+            grow(out, stream.decompress(chunk, min(STEP, most - len(out))))
+            if stream.eof or len(out) >= most:
+                return
+            if stream.needs_input:
+                break
+            chunk = b""
