@@ -261,8 +261,12 @@ def _report_json(report: AmiReport) -> dict[str, Any]:
 def _report_text(report: AmiReport) -> Iterator[str]:
     ami = report.ami
     title = ami.image_id + (f" ({ami.name})" if ami.name else "")
-    kind = {True: "paravirtual", False: "HVM", None: "virtualization type unknown"}[report.paravirtual]
-    words = [word for word in (kind, ami.architecture, f"root device {ami.root_device_name or 'unknown'}") if word]
+    if ami.image_type == "machine":
+        kind = {True: "paravirtual", False: "HVM", None: "virtualization type unknown"}[report.paravirtual]
+        device = f"root device {ami.root_device_name or 'unknown'}"
+    else:
+        kind, device = f"{ami.image_type} image", ""
+    words = [word for word in (kind, ami.architecture, device) if word]
     yield _printable(f"{title}: {', '.join(words)}")
     if report.aki is not None:
         yield f"  kernel: {report.aki.id} = {report.aki.name}, PV-GRUB {report.aki.version} in {report.aki.region}"

@@ -163,7 +163,7 @@ def _remarks(report: AmiReport, kernel: str | None) -> Iterable[Remark]:
         return
     if pvgrub is False:
         what = f"{kernel} is a kernel image, but no PV-GRUB" if kernel else "no KernelId: a paravirtual image needs one"
-        yield Remark("aki-not-pvgrub", Severity.ERROR, what)
+        yield Remark("aki-not-pvgrub", Severity.ERROR if image.image_type == "machine" else Severity.NOTE, what)
     elif pvgrub is None:
         text = f"{kernel} is not in the catalogue: to see its name, run `aws ec2 describe-images --image-ids {kernel}`"
         yield Remark("aki-not-pvgrub", Severity.WARNING, text)
