@@ -38,8 +38,6 @@ class RawDisk:
         size = os.lseek(self._fd, 0, os.SEEK_END)
         if size == 0:
             raise ImageError(self.name, "is empty, not a disk image", 0)
-        if size < 512:
-            raise ImageError(self.name, f"has {size} bytes, less than one sector of 512", 0)
         return size
 
     def read(self, offset: int, length: int) -> bytes:

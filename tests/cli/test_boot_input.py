@@ -36,12 +36,6 @@ def directory(folder: Path) -> Path:
     return folder
 
 
-def short(folder: Path) -> Path:
-    path = folder / "short.img"
-    path.write_bytes(b"x" * 100)
-    return path
-
-
 def fifo(folder: Path) -> Path:
     path = folder / "pipe.img"
     os.mkfifo(path)
@@ -54,7 +48,7 @@ def dangling(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("make", [missing, empty, directory, short, fifo, dangling])
+@pytest.mark.parametrize("make", [missing, empty, directory, fifo, dangling])
 def test_unreadable_input_is_one_line_and_exit_2(make: Callable[[Path], Path], tmp_path: Path) -> None:
     path = make(tmp_path)
     done = simulate(path)
@@ -84,6 +78,12 @@ def test_an_image_without_read_permission(tmp_path: Path) -> None:
     assert "permission denied" in done.stderr
 
 
+def short(folder: Path) -> Path:
+    path = folder / "short.img"
+    path.write_bytes(b"x" * 100)
+    return path
+
+
 def text_file(folder: Path) -> Path:
     path = folder / "menu.txt"
     path.write_text("title Linux\nroot (hd0)\n" * 100)
@@ -102,7 +102,7 @@ def zeros(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("make", [text_file, random_bytes, zeros])
+@pytest.mark.parametrize("make", [short, text_file, random_bytes, zeros])
 def test_what_is_no_image_ends_at_the_prompt(make: Callable[[Path], Path], tmp_path: Path) -> None:
     done = simulate(make(tmp_path), "--format", "json")
     assert done.returncode == 1, done.stderr
