@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvgrub_sim.cint import MAXINT
-from pvgrub_sim.grub.errnum import ErrNum
+from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, NETWORK_DRIVE, WHOLE_DISK, Machine
 from pvgrub_sim.grub.partitions import sane_partition
 
@@ -66,6 +66,8 @@ def _parse_parenthesis(m: Machine, text: bytes) -> bytes | None:
                 return b""
             at += 2
             if text[at - 1 : at] != b"d":
+                # QUIRK: the number is parsed all the same, so that one too large is the error told.
+                safe_parse_maxint(m, text, at)
                 m.fail(ErrNum.NUMBER_PARSING)
         if kind == b"n" and m.network_ready:
             m.current_drive = NETWORK_DRIVE
@@ -111,8 +113,6 @@ def _parse_partition(m: Machine, text: bytes, at: int) -> bytes | None:
 
 def _partition_number(m: Machine, text: bytes, at: int) -> tuple[int, int]:
     """A partition number up to 254; every failure to read it is Error 11."""
-    from pvgrub_sim.grub.errnum import GrubError
-
     try:
         number, at = safe_parse_maxint(m, text, at)
     except GrubError:

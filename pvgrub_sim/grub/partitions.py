@@ -1,7 +1,7 @@
 """MBR primaries, logical partitions, BSD slices and GPT entries, numbered as GRUB numbers them.
 
-As next_partition() and real_open_partition() in stage2/disk_io.c; layouts in stage2/pc_slice.h. For GPT, as
-next_gpt_slice() in the public GRUB-legacy patch (jiazhang0/grub-efi, stage2/disk_io.c).
+As next_partition() and real_open_partition() in stage2/disk_io.c. For GPT, as next_gpt_slice() in the public
+GRUB-legacy patch (jiazhang0/grub-efi, stage2/disk_io.c).
 """
 
 from __future__ import annotations
@@ -9,19 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pvgrub_sim.cint import s32
-from pvgrub_sim.grub.disk import SECTOR_SIZE, rawread, select_drive
+from pvgrub_sim.cint import s32, u32, u64
+from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, rawread, select_drive
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import NETWORK_DRIVE, WHOLE_DISK, Machine
+from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.model import Outcome
+from pvgrub_sim.ondisk import bsd, gpt, mbr
+from pvgrub_sim.ondisk.mbr import BSD_TYPES, EXTENDED_TYPES
 
-EXTENDED_TYPES = frozenset({0x05, 0x0F, 0x85})
-BSD_TYPES = frozenset({0xA5, 0xA6, 0xA9})
-PC_SLICE_TYPE_EXT2FS = 0x83
-PC_SLICE_TYPE_GPT = 0xEE
-PC_SLICE_MAX = 4
-BSD_LABEL_SECTOR = 1
-BSD_LABEL_MAGIC = 0x82564557
-GPT_HEADER_MAGIC = b"EFI PART"
+__all__ = [
+    "BSD_TYPES",
+    "EXTENDED_TYPES",
+    "PartitionWalk",
+    "Slice",
+    "open_partition",
+    "sane_partition",
+    "walk",
+]
+
+NO_NUMBER = 0xFF
+"""In the place of a slice's number or a BSD letter: none. A slice cannot have the number 255 for that reason."""
+
+_AHEAD = 32
+"""Sectors of a GPT that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +40,9 @@ class Slice:
     """One turn of next_partition().
 
     partition: GRUB's number (slice << 16 | BSD letter << 8 | 0xff). type: slice type, with the BSD type in
-    bits 8 to 15. start, length: in sectors of 512 bytes. offset: sector of the table it is in; entry: its
-    index there. table: that sector's bytes.
+    bits 8 to 15. start, length: in sectors of 512 bytes, as wide as the build's `unsigned long`. offset: sector
+    of the table it is in; entry: its index there. table: that sector's bytes. gpt: it is a GPT entry, which is
+    in no such table.
     """
 
     partition: int
@@ -40,20 +52,7 @@ class Slice:
     offset: int
     entry: int
     table: bytes
-
-
-def _is_bsd(slice_type: int) -> bool:
-    """IS_PC_SLICE_TYPE_BSD(): the type itself, with no BSD type in the bits above."""
-    return slice_type in BSD_TYPES
-
-
-def _word(m: Machine, table: bytes, at: int) -> int:
-    """An `unsigned long` of a partition table: 8 bytes in the 64-bit build.
-
-    QUIRK: PC_SLICE_START and PC_SLICE_LENGTH (stage2/pc_slice.h) take `unsigned long` for 32 bits. The buffer
-    is 512 bytes; the four that a read of the last entry takes from behind the length are the signature.
-    """
-    return int.from_bytes(table[at : at + (8 if m.is_64bit else 4)], "little")
+    gpt: bool = False
 
 
 class PartitionWalk:
@@ -68,132 +67,187 @@ class PartitionWalk:
         self.dest = dest
         self.current = Slice(WHOLE_DISK, 0, 0, 0, 0, -1, b"")
         self.ext_offset = 0
-        self._gpt: tuple[int, int, int] | None = None
-        """First sector, number and size in bytes of the entries of the GPT, when there is one."""
+        self._gpt_offset = 0
+        self._gpt_count = 0
+        self._gpt_size = 0
+        self._gpt_ahead = 0, b""
+        self._seen: set[tuple[int, ...]] = set()
 
     def next(self) -> Slice:
-        """The next partition; raises GrubError 5, 22 or a read's error when there is none."""
+        """The next partition; raises GrubError 5, 22 or a read's error when there is none, Stop for a loop."""
         m, here = self.m, self.current
         m.tick()
         if m.current_drive == NETWORK_DRIVE:
             raise GrubError(m.errnum)
-        if here.partition != WHOLE_DISK and self._gpt:
+        # All that the next turn depends on: when it comes again, so does everything behind it.
+        state = here.partition, here.type, here.start, here.length, here.offset, here.entry, self.ext_offset
+        if state in self._seen:
+            raise Stop(Outcome.HANG, "the partition table is a loop")
+        self._seen.add(state)
+        if here.partition != WHOLE_DISK and self._gpt_offset:
             return self._next_gpt_slice()
-        if (here.partition != WHOLE_DISK and _is_bsd(here.type & 0xFF)) or not self.drive & 0x80:
+        if here.partition != WHOLE_DISK and here.type & 0xFF in BSD_TYPES:
             try:
                 return self._next_bsd_partition()
             except GrubError:
+                # Only who looks for a BSD partition (of this slice, or of any) is told.
                 if self.dest & 0xFF00 != 0xFF00 and self.dest & 0xFF0000 in (0xFF0000, here.partition & 0xFF0000):
                     raise
                 m.errnum = ErrNum.NONE
         return self._next_pc_slice()
 
+    def _word(self, table: bytes, at: int) -> int:
+        """An `unsigned long` of a table: 8 bytes in the 64-bit build.
+
+        QUIRK: PC_SLICE_START and PC_SLICE_LENGTH (stage2/pc_slice.h) take `unsigned long` for 32 bits, so what
+        follows in the table is the high half: of a length, the next entry's active flag and CHS start.
+        """
+        return int.from_bytes(table[at : at + (8 if self.m.is_64bit else 4)], "little")
+
+    def _long(self, value: int) -> int:
+        """A value as the build's `unsigned long`."""
+        return u64(value) if self.m.is_64bit else u32(value)
+
     def _next_bsd_partition(self) -> Slice:
+        """The next used entry of the BSD label in the current slice."""
         m, here = self.m, self.current
         table = here.table
         letter = (here.partition & 0xFF00) >> 8
-        if letter == 0xFF:
-            if here.length < BSD_LABEL_SECTOR + 1:
+        if letter == NO_NUMBER:
+            if here.length < bsd.LABEL_SECTOR + 1:
                 m.fail(ErrNum.BAD_PART_TABLE)
-            table = rawread(m, self.drive, here.start + BSD_LABEL_SECTOR, 0, SECTOR_SIZE)
+            table = rawread(m, self.drive, u32(here.start + bsd.LABEL_SECTOR), 0, SECTOR_SIZE)
             # QUIRK: the 64-bit build compares 8 bytes, d_type and d_subtype among them, which must be zero.
-            if _word(m, table, 0) != BSD_LABEL_MAGIC:
+            if self._word(table, 0) != bsd.MAGIC:
                 m.fail(ErrNum.BAD_PART_TABLE)
             letter = -1
-        count = int.from_bytes(table[138:140], "little")
-        for index in range(letter + 1, count):
-            at = 148 + 16 * index
-            # QUIRK: d_npartitions is trusted; letters past the label's sector read what lies behind the buffer.
-            fs_type = table[at + 12] if at + 12 < len(table) else 0
+        # QUIRK: neither the label's second magic nor its checksum is looked at, and the count of partitions is
+        # trusted; entries behind the sector are memory that we take for zeros.
+        count = int.from_bytes(table[bsd.PARTITION_COUNT_OFFSET : bsd.PARTITION_COUNT_OFFSET + 2], "little")
+        fits = (SECTOR_SIZE - bsd.TABLE_OFFSET - bsd.ENTRY_TYPE + bsd.ENTRY_SIZE - 1) // bsd.ENTRY_SIZE
+        for index in range(letter + 1, min(count, fits)):
+            at = bsd.TABLE_OFFSET + bsd.ENTRY_SIZE * index
+            fs_type = table[at + bsd.ENTRY_TYPE]
             if fs_type:
-                self.current = Slice(
-                    (here.partition & 0xFF00FF) | (index << 8),
-                    (fs_type << 8) | (here.type & 0xFF),
-                    _word(m, table, at + 4),
-                    _word(m, table, at),
-                    here.offset,
-                    here.entry,
-                    table,
+                self.current = replace(
+                    here,
+                    partition=here.partition & 0xFF00FF | index << 8,
+                    type=fs_type << 8 | here.type & 0xFF,
+                    # QUIRK: absolute, as FreeBSD has it; NetBSD and OpenBSD agree.
+                    start=self._word(table, at + bsd.ENTRY_START),
+                    length=self._word(table, at + bsd.ENTRY_LENGTH),
+                    table=table,
                 )
                 return self.current
-        self.current = replace(here, table=table)
         m.fail(ErrNum.NO_PART)
 
     def _next_pc_slice(self) -> Slice:
-        m = self.m
-        number = (self.current.partition & 0xFF0000) >> 16
-        offset, entry = self.current.offset, self.current.entry
-        if number == 0xFF:
+        """The next entry of the partition table, used or not, or the first of the next extended boot record."""
+        m, here = self.m, self.current
+        number = (here.partition & 0xFF0000) >> 16
+        offset, entry = here.offset, here.entry
+        if number == NO_NUMBER:
             offset = self.ext_offset = 0
             entry = number = -1
         while True:
             m.tick()
-            table = rawread(m, self.drive, offset, 0, SECTOR_SIZE)
-            if table[510:512] != b"\x55\xaa":
+            table = rawread(m, self.drive, u32(offset), 0, SECTOR_SIZE)
+            if table[mbr.SIGNATURE_OFFSET :] != mbr.SIGNATURE:
                 m.fail(ErrNum.BAD_PART_TABLE)
-            if m.profile.gpt and entry == -1 and offset == 0 and table[446 + 4] in (PC_SLICE_TYPE_GPT, 0):
-                header = rawread(m, self.drive, 1, 0, SECTOR_SIZE)
-                if header[:8] == GPT_HEADER_MAGIC and header[8:12] == b"\x00\x00\x01\x00":
-                    self._gpt = (
-                        int.from_bytes(header[72:80], "little"),
-                        s32(int.from_bytes(header[80:84], "little")),
-                        s32(int.from_bytes(header[84:88], "little")),
-                    )
-                    if self._gpt[0]:
-                        return self._next_gpt_slice()
-                    self._gpt = None
+            if m.profile.gpt and entry == -1 and offset == 0 and self._find_gpt(table):
+                return self._next_gpt_slice()
             entry += 1
-            if entry < PC_SLICE_MAX:
+            if entry < mbr.ENTRIES:
                 break
-            for index in range(PC_SLICE_MAX):
-                if table[446 + 16 * index + 4] in EXTENDED_TYPES:
-                    offset = self.ext_offset + _word(m, table, 446 + 16 * index + 8)
-                    self.ext_offset = self.ext_offset or offset
-                    entry = -1
-                    break
-            else:
+            # QUIRK: the first extended entry only; another one in the same table is never followed.
+            link = next((i for i in range(mbr.ENTRIES) if self._type(table, i) in EXTENDED_TYPES), None)
+            if link is None:
                 m.fail(ErrNum.NO_PART)
-        at = 446 + 16 * entry
-        slice_type = table[at + 4]
+            offset = self._long(self.ext_offset + self._word(table, mbr.entry_offset(link) + mbr.ENTRY_START))
+            self.ext_offset = self.ext_offset or offset
+            entry = -1
+        at = mbr.entry_offset(entry)
+        slice_type = table[at + mbr.ENTRY_TYPE]
         # QUIRK: an empty or extended slot counts as well until number 4 has been given.
-        if number < PC_SLICE_MAX or (slice_type not in EXTENDED_TYPES and slice_type != 0):
+        if number < mbr.ENTRIES or (slice_type not in EXTENDED_TYPES and slice_type != 0):
             number += 1
         self.current = Slice(
-            # QUIRK: the number has no upper bound; past 254 it overflows into other bits.
-            (number << 16) | 0xFFFF,
+            # QUIRK: number 255 is WHOLE_DISK, from which the walk begins anew.
+            number << 16 | 0xFFFF,
             slice_type,
-            offset + _word(m, table, at + 8),
-            _word(m, table, at + 12),
+            self._long(offset + self._word(table, at + mbr.ENTRY_START)),
+            self._word(table, at + mbr.ENTRY_LENGTH),
             offset,
             entry,
             table,
         )
         return self.current
 
+    @staticmethod
+    def _type(table: bytes, entry: int) -> int:
+        return table[mbr.entry_offset(entry) + mbr.ENTRY_TYPE]
+
+    def _find_gpt(self, table: bytes) -> bool:
+        """Look for a GPT header behind an MBR whose first entry is protective or empty.
+
+        QUIRK: neither CRCs nor the backup header are looked at.
+        """
+        self._gpt_offset = 0
+        if self._type(table, 0) not in (mbr.TYPE_GPT, 0):
+            return False
+        header = rawread(self.m, self.drive, gpt.HEADER_SECTOR, 0, SECTOR_SIZE)
+        magic, revision, *_, first, count, size, _ = gpt.HEADER.unpack_from(header)
+        if magic != gpt.MAGIC or revision != gpt.REVISION_1_0:
+            return False
+        self._gpt_offset, self._gpt_count, self._gpt_size = self._long(first), s32(count), s32(size)
+        # A size of less than an entry leaves what the buffer held: this header, or the entry before.
+        self.current = replace(self.current, entry=-1, table=header)
+        return True
+
     def _next_gpt_slice(self) -> Slice:
-        m = self.m
-        assert self._gpt
-        first, count, size = self._gpt
+        """The next entry of the GPT whose type GUID has no zero half."""
+        m, size = self.m, self._gpt_size
         number = (self.current.partition & 0xFF0000) >> 16
-        entry = self.current.entry
-        if number == 0xFF:
+        entry, data = self.current.entry, self.current.table
+        if number == NO_NUMBER:
             number = entry = -1
         while True:
-            m.tick()
             entry += 1
-            if entry >= count:
+            if entry >= self._gpt_count:
                 m.fail(ErrNum.NO_PART)
-            at = entry * size
-            data = rawread(m, self.drive, first + (at >> 9), at & 511, size)
-            if any(data[0:8]) and any(data[8:16]):
+            m.tick()
+            data = self._gpt_entry(s32(entry * size)) + data[max(size, 0) :]
+            type_low, type_high, _, start, end = gpt.ENTRY.unpack_from(data)
+            if type_low and type_high:
                 break
         number += 1
-        start = int.from_bytes(data[32:40], "little")
-        end = int.from_bytes(data[40:48], "little")
         # QUIRK: every GPT partition is of type 0x83, and the entry index becomes the number just given, so that
         # behind a gap in the table the same entry is seen again.
-        self.current = Slice((number << 16) | 0xFFFF, PC_SLICE_TYPE_EXT2FS, start, end - start + 1, 0, number, data)
+        self.current = Slice(
+            number << 16 | 0xFFFF,
+            mbr.TYPE_EXT2FS,
+            self._long(start),
+            self._long(end - start + 1),
+            self.current.offset,
+            number,
+            data,
+            gpt=True,
+        )
         return self.current
+
+    def _gpt_entry(self, at: int) -> bytes:
+        """The entry that begins `at` bytes behind the table's first sector; tables are read in larger pieces."""
+        m, size = self.m, self._gpt_size
+        begin, ahead = self._gpt_ahead
+        if 0 < size <= SECTOR_SIZE and begin <= at and at + size <= begin + len(ahead):
+            return ahead[at - begin : at - begin + size]
+        sector, within = self._gpt_offset + (at >> SECTOR_BITS), at & (SECTOR_SIZE - 1)
+        if size > SECTOR_SIZE:
+            rawread(m, self.drive, u32(sector), within, SECTOR_SIZE + 1)
+            raise Stop(Outcome.CRASH, "overrun: a GPT entry is larger than the 512 bytes kept for it")
+        if sector + _AHEAD <= m.total_sectors:
+            self._gpt_ahead = at - within, rawread(m, self.drive, sector, 0, _AHEAD * SECTOR_SIZE)
+        return rawread(m, self.drive, u32(sector), within, size)
 
 
 def open_partition(m: Machine) -> None:

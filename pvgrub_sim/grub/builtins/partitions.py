@@ -27,6 +27,8 @@ def _slice_of_disk(m: Machine) -> Slice:
     walk = PartitionWalk(m, m.current_drive, WHOLE_DISK)
     while True:
         found = walk.next()
+        if found.gpt:
+            m.fail(ErrNum.BAD_ARGUMENT)
         if found.partition == m.current_partition:
             return found
 
