@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from pvgrub_sim.grub.errnum import ErrNum
+from pvgrub_sim.grub.errnum import ErrNum, GrubError
+from pvgrub_sim.grub.files import grub_open
 from pvgrub_sim.grub.machine import Handover, Machine
+from pvgrub_sim.grub.menu import read_menu
+from pvgrub_sim.grub.script import run_script
 from pvgrub_sim.grub.stage2 import cmain
-from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.grub.terminal import Terminal
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Outcome
@@ -30,6 +34,21 @@ class HandedOver:
     cmdline: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KernelTry:
+    """A kernel that the loader was given: by which entry, its path there, and what came of it.
+
+    error: GRUB's error number, 0 when it was accepted. reason: why it was refused, in words. kernel: the bytes of
+    one that was refused, else empty.
+    """
+
+    entry: int
+    path: str
+    error: int = 0
+    reason: str = ""
+    kernel: bytes = b""
+
+
 @dataclass(slots=True)
 class Boot:
     """One run of PV-GRUB: how it ended and why, and the machine as it was then."""
@@ -42,6 +61,8 @@ class Boot:
     """What the loader found out about the kernel that was handed over last."""
     refusals: list[int] = field(default_factory=list)
     """Error numbers with which the loader refused kernels, in order."""
+    tries: list[KernelTry] = field(default_factory=list)
+    """Every kernel that the loader was given, in order."""
 
     @property
     def profile(self) -> Profile:
@@ -56,6 +77,39 @@ def run(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True)
     unpack: False stops at the kernel's headers instead of unpacking it. Raises ImageError when the host
     cannot read an image.
     """
+    return _run(disks, profile, cmain, unpack)
+
+
+def run_entry(
+    disks: Sequence[AttachedDisk], profile: Profile, config: str, number: int, *, unpack: bool = True
+) -> Boot:
+    """Run one entry of a menu by itself, without its fallbacks, as if it were the default.
+
+    config: path of the config file, with its device. number: the entry, from 0; one that is not there ends in
+    Outcome.MENU, like one that boots nothing. Other arguments and errors as for run().
+    """
+
+    def start(machine: Machine) -> None:
+        machine.config_file = config.encode("utf-8", "surrogateescape")
+        try:
+            grub_open(machine, machine.config_file)
+        except GrubError:
+            return
+        machine.errnum = ErrNum.NONE
+        machine.config_opened = config
+        menu = read_menu(machine)
+        machine.fallback_entryno = -1
+        machine.first_default_entry = machine.current_entryno = number
+        if number < len(menu):
+            # An entry that leads to another menu is not followed there.
+            with suppress(Restart):
+                run_script(machine, menu.commands(number))
+
+    return _run(disks, profile, start, unpack)
+
+
+def _run(disks: Sequence[AttachedDisk], profile: Profile, start: Callable[[Machine], None], unpack: bool) -> Boot:
+    """Run a machine that begins with `start`; when that returns, PV-GRUB is in its menu."""
     ordered = sorted(disks, key=lambda disk: disk.vbd)
     terminal = Terminal()
 
@@ -67,10 +121,12 @@ def run(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True)
     for number, attached in enumerate(ordered):
         terminal.printk(f"vbd {attached.vbd} is hd{number}\n".encode())
     try:
-        cmain(machine)
+        start(machine)
     except Stop as stop:
         boot.outcome = stop.outcome
         boot.reason = stop.reason
+    else:
+        boot.outcome = Outcome.MENU
     return boot
 
 
@@ -80,6 +136,7 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
     machine = boot.machine
+    attempt = machine.current_entryno, machine.kernel_path or ""
     boot.handed_over = HandedOver(
         len(handover.kernel),
         zlib.crc32(handover.kernel),
@@ -94,8 +151,10 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
     except KernelRefused as refused:
         boot.kernel_detail = dict(refused.detail)
         boot.refusals.append(refused.number)
+        boot.tries.append(KernelTry(*attempt, refused.number, refused.reason, handover.kernel))
         machine.fail(ErrNum(refused.number))
     boot.kernel_detail = dict(image.detail)
+    boot.tries.append(KernelTry(*attempt))
 
 
 def run_auto(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True) -> Boot:

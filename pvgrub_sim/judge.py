@@ -6,15 +6,22 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pvgrub_sim.bootchain import Boot, run, run_auto
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media import AttachedDisk, open_disk, vbd_number
 from pvgrub_sim.model import LoadedFile, ProfileInfo, Verdict
 from pvgrub_sim.profiles import Profile, find_profile
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON
 
+if TYPE_CHECKING:
+    from pvgrub_sim.profiles.ami import AmiDescription
+
 DEFAULT_DEVICE = "/dev/sda1"
+LARGEST_DESCRIPTION = 16 << 20
+"""Bytes of a describe-images answer that are read."""
 ARCHES = ("auto", "x86_64", "i386")
 
 
@@ -40,28 +47,43 @@ def boot(
     image: str | os.PathLike[str],
     *,
     disks: Mapping[str, str | os.PathLike[str]] | None = None,
-    device: str = DEFAULT_DEVICE,
+    device: str | None = None,
     aki: str | None = None,
     pvgrub: str | None = None,
     arch: str = "auto",
     config: str | None = None,
+    ami: AmiDescription | str | os.PathLike[str] | None = None,
+    ari: str | None = None,
     unpack: bool = True,
+    findings: bool = True,
 ) -> Verdict:
     """Tell what PV-GRUB would do with a disk image.
 
-    image: the raw image of the first disk, attached as `device` (`/dev/sda1`). disks: further images by device
-    name; the order of the vbd numbers makes hd0, hd1, … aki: id or name of an Amazon kernel image; pvgrub: a
-    version such as `amazon-1.05` or `xen-4.17` (default: the newest of Amazon's). arch: `x86_64`, `i386`, or
-    `auto` for that of the kernel. config: the config file's path, as a Xen domain's `extra=` gives it.
-    unpack: False checks a kernel's headers only. Raises UsageError and ImageError; images are only read.
+    image: the raw image of the first disk, attached as `device` (`/dev/sda1` unless the AMI says otherwise). disks:
+    further images by device name; the order of the vbd numbers makes hd0, hd1, … aki: id or name of an Amazon
+    kernel image; pvgrub: a version such as `amazon-1.05` or `xen-4.17` (default: the newest of Amazon's). arch:
+    `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a Xen domain's `extra=`
+    gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI, architecture and
+    root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image that goes with
+    the image. unpack: False checks a kernel's headers only. findings: False looks for no causes and remedies, which
+    is faster. Raises UsageError and ImageError; images are only read.
     """
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
+    described = ami_description(ami) if ami is not None else None
+    named_version = bool(aki or pvgrub)
+    if described is not None:
+        device = device or described.root_device_name
+        if not named_version and (aki := _catalogued(described.kernel_id)):
+            named_version = True
+    device = device or DEFAULT_DEVICE
     profile = choose_profile(aki=aki, pvgrub=pvgrub, config=config)
     if aki:
         if arch not in ("auto", profile.arch):
             raise UsageError(f"{aki} is an AKI for {profile.arch}, not for {arch}")
         arch = profile.arch
+    elif described is not None and arch == "auto" and described.architecture in ARCHES:
+        arch = described.architecture
     named = [(device, os.fspath(image)), *((name, os.fspath(path)) for name, path in (disks or {}).items())]
     with ExitStack() as stack:
         attached: list[AttachedDisk] = []
@@ -76,11 +98,48 @@ def boot(
             result = run_auto(attached, profile, unpack=unpack)
         else:
             result = run(attached, replace(profile, arch=arch), unpack=unpack)
-        return judge(result, os.fspath(image))
+        verdict = judge(result, os.fspath(image))
+        if not findings:
+            return verdict
+        from pvgrub_sim.findings import examine
+
+        found = examine(result, attached, ami=described, ari=ari, aki_named=named_version)
+        return replace(verdict, findings=found)
+
+
+def ami_description(ami: AmiDescription | str | os.PathLike[str]) -> AmiDescription:
+    """The description of the one AMI that a file with the JSON of `aws ec2 describe-images` holds.
+
+    ami: the file, or a description, which is returned as it is. Raises UsageError when there is none or more than
+    one, ImageError when the file cannot be read.
+    """
+    from pvgrub_sim.profiles.ami import AmiDescription, parse_describe_images
+
+    if isinstance(ami, AmiDescription):
+        return ami
+    name = os.fspath(ami)
+    try:
+        with Path(name).open("rb") as file:
+            raw = file.read(LARGEST_DESCRIPTION + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(name, (getattr(error, "strerror", None) or str(error)).lower()) from None
+    if len(raw) > LARGEST_DESCRIPTION:
+        raise UsageError(f"{name}: more than {LARGEST_DESCRIPTION} bytes, no answer of `aws ec2 describe-images`")
+    images = [image for image in parse_describe_images(raw, name) if image.image_type == "machine"]
+    if len(images) != 1:
+        raise UsageError(f"{name}: describes {len(images)} machine images, and one is wanted")
+    return images[0]
+
+
+def _catalogued(aki: str | None) -> str | None:
+    """The id when it is that of a PV-GRUB that is catalogued."""
+    from pvgrub_sim.profiles.catalogue import by_id
+
+    return aki if aki and by_id(aki) else None
 
 
 def judge(result: Boot, image: str) -> Verdict:
-    """The verdict on a run; image: the name of the first disk's image, for the report."""
+    """The verdict on a run, without findings; image: the name of the first disk's image, for the report."""
     machine = result.machine
     profile = machine.profile
     kernel = initrd = None

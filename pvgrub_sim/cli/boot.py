@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DEVICE=IMAGE",
         help="attach a further disk, e.g. /dev/sdb=data.img; disks are ordered by vbd number",
     )
-    parser.add_argument("--device", default="/dev/sda1", help="device name of the first disk (default: %(default)s)")
+    parser.add_argument("--device", help="device name of the first disk (default: /dev/sda1, or the AMI's root device)")
     version = parser.add_mutually_exclusive_group()
     version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
     version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version: amazon-1.01 … amazon-1.05, xen-4.2 …")
@@ -39,6 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="PATH", help="config file as a Xen domain's extra= gives it: '(hd0)/boot/grub/menu.lst'"
     )
+    parser.add_argument(
+        "--ami", metavar="FILE", help="JSON of `aws ec2 describe-images`: AKI, ARI, architecture and root device"
+    )
+    parser.add_argument("--ari", metavar="ARI", help="ramdisk image that goes with the image: ari-…")
     parser.add_argument("--no-unpack", action="store_true", help="check menu, files and kernel headers only")
     parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report to FILE instead of standard output")
@@ -91,6 +95,8 @@ def _simulate(image: str, args: argparse.Namespace) -> Verdict:
         pvgrub=args.pvgrub,
         arch=args.arch,
         config=args.config,
+        ami=args.ami,
+        ari=args.ari,
         unpack=not args.no_unpack,
     )
 

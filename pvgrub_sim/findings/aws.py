@@ -1,0 +1,189 @@
+"""Limits that AWS's page "User Provided Kernels" sets, as far as they are about image, AMI and AKI together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.ext import boot_places
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.layout import unread
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+from pvgrub_sim.profiles.catalogue import Aki, by_id, select, version_key
+
+NEWEST_VERSION: Final = "1.05"
+WRONG_WIDTH: Final = 13
+TESTED: Final = {"ext2fs": "ext2, ext3 or ext4", "jfs": "JFS", "xfs": "XFS", "reiserfs": "ReiserFS"}
+"""The drivers of the filesystems that AWS names as tested."""
+OTHER_ARCH: Final = {"x86_64": "i386", "i386": "x86_64"}
+
+
+def aki_of(case: Case) -> Aki | None:
+    """The catalogue's row of the AKI in use, from the command line or the AMI's description."""
+    named = case.profile.aki or (case.ami.kernel_id if case.ami else None)
+    return by_id(named) if named else None
+
+
+def akis_like(case: Case, arch: str) -> str:
+    """Where to find the newest AKI of an architecture."""
+    row = aki_of(case)
+    region = row.region if row else case.ami.region if case.ami else None
+    found = [one for one in select(region=region, arch=arch, device="hd0")] if region else []
+    best = max(found, key=lambda one: version_key(one.version), default=None)
+    if best is not None:
+        return f"{best.id} ({best.name}) in {best.region}"
+    return f"pv-grub-hd0_{NEWEST_VERSION}-{arch}: pvgrub-sim aki list --arch {arch} --version {NEWEST_VERSION}"
+
+
+@rule(
+    "arch-mismatch",
+    Severity.ERROR,
+    "A 32-bit kernel and a 64-bit PV-GRUB, or the other way round",
+    """
+PV-GRUB hands over in the mode in which it runs itself: the 64-bit AKIs boot 64-bit kernels only, the 32-bit
+ones 32-bit PAE kernels only. The wrong one ends in `can only boot x86 64 kernels, not xen-3.0-x86_32p` and
+`Error 13: Invalid or unsupported executable format`. The AMI's architecture must be that of the AKI.
+
+**Remedy.** The AKI of the kernel's architecture; the commands name it.
+
+**Source.** AWS, "User Provided Kernels"; Xen, `stubdom/grub/kexec.c:kexec`.
+""",
+)
+def arch_mismatch(case: Case) -> Iterator[Draft]:
+    mine = case.profile.arch
+    other = OTHER_ARCH[mine]
+    for ref in case.files("kernel"):
+        tried = case.tried(ref)
+        if tried is None or tried.error != WRONG_WIDTH:
+            continue
+        advice = [f"register with an AKI for {other}:", akis_like(case, other), "and to see it boot:"]
+        command = f"pvgrub-sim boot --pvgrub {case.profile.name} --arch {other} {mend.word(case.disks[0].disk.name)}"
+        yield Draft(
+            f"The kernel {ref.path} is for {other}, and {case.pvgrub} for {mine} boots {mine} kernels only.",
+            f"{mend.advice(*advice)}\n{command}",
+            case.at(ref.line),
+            tried.reason,
+        )
+    if case.ami and case.ami.architecture in OTHER_ARCH and case.ami.architecture != mine and (case.aki_named or aki_of(case)):
+        yield Draft(
+            f"{case.ami.image_id} is registered for {case.ami.architecture}, and its PV-GRUB boots {mine} kernels only.",
+            mend.advice(f"register the AMI with {akis_like(case, case.ami.architecture)}"),
+            case.ami.image_id,
+        )
+
+
+@rule(
+    "ari-with-pvgrub",
+    Severity.ERROR,
+    "A ramdisk image (ARI) together with PV-GRUB",
+    """
+PV-GRUB takes the initrd that its menu names. AWS says not to give a ramdisk image with a PV-GRUB AKI, neither
+at registration nor at launch.
+
+**Remedy.** Register the AMI again without `--ramdisk-id`.
+
+**Source.** AWS, "User Provided Kernels": "Do not specify an Amazon RAM disk image ID".
+""",
+    outside=True,
+)
+def ari(case: Case) -> Iterator[Draft]:
+    given = case.ari or (case.ami.ramdisk_id if case.ami else None)
+    if not given or not case.amazon or (case.ami and case.ami.is_hvm):
+        return
+    what = case.ami.image_id if case.ami else "The image"
+    yield Draft(
+        f"{what} comes with the ramdisk image {given}, which does not go with PV-GRUB: its initrd is the one that menu.lst "
+        "names.",
+        mend.advice(
+            "register without a ramdisk image:",
+            f"aws ec2 register-image --kernel-id {_kernel(case)} --virtualization-type paravirtual "
+            f"--architecture {case.profile.arch} --root-device-name /dev/sda1 --name NAME --block-device-mappings ...",
+        ),
+        case.ami.image_id if case.ami else "",
+    )
+
+
+def _kernel(case: Case) -> str:
+    row = aki_of(case)
+    return row.id if row else "AKI"
+
+
+@rule(
+    "hvm-needs-no-pvgrub",
+    Severity.WARNING,
+    "An HVM image, which PV-GRUB never sees",
+    """
+HVM images (all cluster types, and every current instance type) boot from the disk's own boot sector with GRUB 2
+or whatever is there. They neither support nor need PV-GRUB, and what this tool says about the image does not
+apply to them.
+
+**Remedy.** None is needed; to boot through PV-GRUB the AMI has to be registered with `--virtualization-type
+paravirtual` and an AKI.
+
+**Source.** AWS, "User Provided Kernels": "Cluster Compute and Cluster GPU AMIs"; "Linux AMI virtualization
+types".
+""",
+    outside=True,
+)
+def hvm(case: Case) -> Iterator[Draft]:
+    if case.ami and case.ami.is_hvm:
+        yield Draft(
+            f"{case.ami.image_id} is an HVM image: its instances boot without PV-GRUB, and this verdict does not apply.",
+            "",
+            case.ami.image_id,
+        )
+
+
+@rule(
+    "filesystem-untested",
+    Severity.WARNING,
+    "Booting from a filesystem that AWS does not name as tested, or that PV-GRUB does not read",
+    """
+AWS names ext2, ext3, ext4, JFS, XFS and ReiserFS as tested with PV-GRUB; others "might not work". GRUB 0.97
+also has drivers for FAT, minix, ISO 9660 and UFS2, which this tool simulates: with those it is a warning. It is
+an error when no driver of PV-GRUB mounts the filesystem (btrfs, NTFS, exFAT, F2FS, squashfs …) and no menu is
+elsewhere. (A patch for btrfs was sent to Xen by Amazon in 2012; whether Amazon's own builds have it no source
+says, and no profile here does.)
+
+**Remedy.** `/boot` on ext2, on a partition or disk of its own.
+
+**Source.** AWS, "User Provided Kernels"; GRUB 0.97, `stage2/disk_io.c:fsys_table`.
+""",
+)
+def filesystem_untested(case: Case) -> Iterator[Draft]:
+    for place in boot_places(case) if case.amazon else ():
+        driver = case.eyes.driver(place.device)
+        if driver and driver not in TESTED and place.seen:
+            yield Draft(
+                f"{place.device} is {place.type or driver}, which AWS does not name among the filesystems tested with "
+                "PV-GRUB (ext2, ext3, ext4, JFS, XFS, ReiserFS).",
+                "",
+                place.where,
+            )
+    if case.config is not None or case.menu_home is not None:
+        return
+    for place in unread(case):
+        if place.type in ("xfs", *mend.EXT) or place.type in ("vfat", "minix"):
+            continue
+        yield Draft(
+            f"{place.device} is {place.type}, which no driver of PV-GRUB mounts.",
+            _copy_of_boot(place),
+            place.where,
+            f"{place.type} {place.filesystem.uuid if place.filesystem else ''}".strip(),
+            Severity.ERROR,
+        )
+
+
+def _copy_of_boot(place: Place) -> str:
+    """Commands that make boot.img, an ext2 disk with /boot of a btrfs filesystem."""
+    if place.type != "btrfs":
+        return mend.advice("copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M")
+    source = mend.word(mend.image(place))
+    lines = ["mkdir -p tree", f"btrfs restore --symlinks --path-regex '^/(|boot(|/.*))$' {source} tree"]
+    if not place.whole:
+        lines[1] = lines[1].replace(source, "part.img")
+        lines.insert(1, mend.extract_partition(place).split("\n")[0])
+    return "\n".join([*lines, 'mke2fs -q -F -t ext2 -L boot -d tree boot.img "$(( $(du -sk tree | cut -f1) * 5 / 4 + 2048 ))k"'])

@@ -1,0 +1,299 @@
+"""Case: everything that a rule may look at, found out when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
+from pvgrub_sim.findings import menufile
+from pvgrub_sim.findings.eyes import Eyes, Seen, Slot
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.menufile import Entry, Line, MenuFile
+from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.model import BootError, EventKind, Outcome
+from pvgrub_sim.profiles import Profile
+from pvgrub_sim.survey.result import BootFile, FileKind, Survey
+from pvgrub_sim.survey.surveyor import survey
+
+if TYPE_CHECKING:
+    from pvgrub_sim.profiles.ami import AmiDescription
+
+HEAD: Final = 64 << 10
+"""Bytes of a kernel that its header and payload's magic lie in."""
+FILE_COMMANDS: Final = ("kernel", "initrd", "module", "modulenounzip")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file that a reachable entry names.
+
+    device: where, "" when the entry has no root. place: that device as it really is, None when there is none.
+    seen: what PV-GRUB gets when it opens the file.
+    """
+
+    entry: Entry
+    line: Line
+    device: str
+    path: str
+    place: Place | None
+    seen: Seen
+
+    @property
+    def name(self) -> str:
+        """`(hd0)/boot/vmlinuz`."""
+        return f"{self.device}{self.path}"
+
+    @property
+    def role(self) -> str:
+        """The command that names it."""
+        return self.line.command
+
+
+class Case:
+    """One run of PV-GRUB, its disks, and the circumstances that are known.
+
+    boot: the run. disks: as attached. ami: what `aws ec2 describe-images` says of the image, or None. ari: the id of
+    a ramdisk image that goes with it, or None. aki_named: somebody has chosen this very version of PV-GRUB.
+    """
+
+    def __init__(
+        self,
+        boot: Boot,
+        disks: Sequence[AttachedDisk],
+        *,
+        ami: AmiDescription | None = None,
+        ari: str | None = None,
+        aki_named: bool = False,
+    ) -> None:
+        self.boot = boot
+        self.disks = sorted(disks, key=lambda disk: disk.vbd)
+        self.ami = ami
+        self.ari = ari
+        self.aki_named = aki_named
+        self.eyes = Eyes(self.disks, boot.profile)
+        self._files: list[FileRef] | None = None
+
+    # ---- the run
+
+    @property
+    def profile(self) -> Profile:
+        """The version of PV-GRUB that ran."""
+        return self.boot.profile
+
+    @property
+    def amazon(self) -> bool:
+        """True for one of Amazon's versions."""
+        return self.profile.name.startswith("amazon-")
+
+    @property
+    def pvgrub(self) -> str:
+        """The version in words: `PV-GRUB amazon-1.05`."""
+        return f"PV-GRUB {self.profile.name}"
+
+    @property
+    def healthy(self) -> bool:
+        """True when the default entry itself boots."""
+        machine = self.boot.machine
+        return self.boot.outcome is Outcome.BOOTS and machine.booted_entry == machine.first_default_entry
+
+    @property
+    def config(self) -> str | None:
+        """The config file that PV-GRUB opened."""
+        return self.boot.machine.config_opened
+
+    @property
+    def errors(self) -> list[BootError]:
+        """The errors that PV-GRUB printed."""
+        return self.boot.machine.boot_errors
+
+    @property
+    def tries(self) -> list[KernelTry]:
+        """The kernels that the loader was given."""
+        return self.boot.tries
+
+    @cached_property
+    def several_menus(self) -> bool:
+        """True when a configfile command led to another menu, so that entry numbers are ambiguous."""
+        return sum(event.kind is EventKind.CONFIG for event in self.boot.machine.events) > 1
+
+    # ---- the disks
+
+    @cached_property
+    def surveys(self) -> tuple[Survey, ...]:
+        """What is really there, disk by disk."""
+        return tuple(survey(attached.disk, f"(hd{number})") for number, attached in enumerate(self.disks))
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """All volumes of all disks."""
+        found = []
+        for index, (attached, view) in enumerate(zip(self.disks, self.surveys, strict=True)):
+            names = self.eyes.partitions(index) if view.partitions else {}
+            for volume in view.volumes:
+                if volume.number is None:
+                    found.append(Place(attached, index, volume, f"(hd{index})", True))
+                else:
+                    name = names.get(volume.offset // 512)
+                    found.append(Place(attached, index, volume, name or volume.grub, name is not None))
+        return tuple(found)
+
+    def place(self, device: str) -> Place | None:
+        """The volume that a device string stands for, as PV-GRUB resolves it."""
+        slot = self.eyes.slot(device)
+        if not isinstance(slot, Slot):
+            return next((place for place in self.places if place.device == device), None)
+        for place in self.places:
+            if place.index == slot.disk and place.volume.offset == slot.start * 512 and place.whole == slot.whole:
+                return place
+        return None
+
+    # ---- the menu
+
+    @cached_property
+    def menu_home(self) -> tuple[Place, str] | None:
+        """Where the menu is: what PV-GRUB opened, else what it would have opened had it been able to read it."""
+        paths = [self.config] if self.config else list(self.profile.config_paths)
+        for text in paths:
+            device, path = split_device(text)
+            place = self.place(device) if device else None
+            if place is None:
+                continue
+            if self.config or place.is_file(path):
+                return place, path
+        return None
+
+    @cached_property
+    def menu(self) -> MenuFile | None:
+        """The menu with its line numbers, None when there is none."""
+        raw: bytes | None = None
+        if self.config:
+            raw = self.eyes.read(*split_device(self.config), menufile.MOST_BYTES)
+        elif self.menu_home:
+            place, path = self.menu_home
+            raw = place.head(path, menufile.MOST_BYTES)
+        return menufile.parse(raw) if raw is not None else None
+
+    @property
+    def menu_name(self) -> str:
+        """`(hd0)/boot/grub/menu.lst`."""
+        if self.config:
+            return self.config
+        return f"{self.menu_home[0].device}{self.menu_home[1]}" if self.menu_home else ""
+
+    def at(self, line: Line | None) -> str:
+        """`(hd0)/boot/grub/menu.lst line 7`."""
+        return f"{self.menu_name} line {line.number}" if line else self.menu_name
+
+    @property
+    def default(self) -> int | None:
+        """The entry that boots by itself."""
+        number = self.boot.machine.first_default_entry
+        if number is None and self.menu and self.menu.count:
+            line = self.menu.setting("default")
+            wanted = parse_number(line.argument) if line else 0
+            number = wanted if wanted is not None and wanted < self.menu.count else 0
+        return number
+
+    @cached_property
+    def fallbacks(self) -> tuple[int, ...]:
+        """The entries that the fallback line names and that exist."""
+        line = self.menu.setting("fallback") if self.menu else None
+        if line is None or self.menu is None:
+            return ()
+        numbers = [parse_number(word) for word in line.argument.split()]
+        return tuple(number for number in numbers if number is not None and number < self.menu.count)
+
+    @cached_property
+    def reachable(self) -> tuple[Entry, ...]:
+        """The entries that can run without a person: the default, the fallbacks, and those that did run."""
+        if self.menu is None:
+            return ()
+        tried = [] if self.several_menus else [e.entry for e in self.boot.machine.events if e.kind is EventKind.ENTRY]
+        numbers = dict.fromkeys([self.default, *tried, *self.fallbacks])
+        return tuple(entry for number in numbers if (entry := self.menu.entry(number)))
+
+    def line_of(self, error: BootError) -> Line | None:
+        """The line of the menu at which PV-GRUB printed an error."""
+        if self.menu is None or self.several_menus:
+            return None
+        entry = self.menu.entry(error.entry)
+        command = error.command.replace("\t", " ")
+        return next((line for line in (entry.lines if entry else ()) if line.text == command), None)
+
+    def entry_run(self, number: int) -> Boot | None:
+        """What would happen if the entry ran by itself, without fallback; None when there is no menu."""
+        if self.config is None:
+            return None
+        return run_entry(self.disks, self.profile, self.config, number)
+
+    # ---- the files that the menu names
+
+    def files(self, *roles: str) -> Iterator[FileRef]:
+        """The files that reachable entries name, in order; roles: commands (default: all that load a file)."""
+        if self._files is None:
+            self._files = list(self._find_files())
+        for ref in self._files:
+            if not roles or ref.role in roles:
+                yield ref
+
+    def _find_files(self) -> Iterator[FileRef]:
+        for entry in self.reachable:
+            for line, root in entry.files():
+                if line.command not in FILE_COMMANDS:
+                    continue
+                device, path = split_device(line.file)
+                device = device or root
+                place = self.place(device) if device.startswith("(") else None
+                seen = self.eyes.look(device, path) if device.startswith("(") else Seen(21)
+                yield FileRef(entry, line, device, path, place, seen)
+
+    def elsewhere(self, ref: FileRef) -> Place | None:
+        """Another device on which PV-GRUB opens the path of a file that it does not open where it is named."""
+        if not ref.seen.error or not ref.path.startswith("/") or (ref.place and ref.place.is_file(ref.path)):
+            return None
+        for place in self.places:
+            if place.seen and place is not ref.place and not self.eyes.look(place.device, ref.path).error:
+                return place
+        return None
+
+    def kernel_head(self, ref: FileRef) -> bytes:
+        """The first 64 KiB of a kernel as stored: honestly where that can be, else as PV-GRUB reads them."""
+        raw = ref.place.head(ref.path, HEAD) if ref.place else None
+        if raw is None and not ref.seen.error:
+            raw = self.eyes.read(ref.device, ref.path, HEAD, stored=True)
+        return raw or b""
+
+    def boot_files(self, kind: FileKind) -> Iterator[tuple[Place, BootFile]]:
+        """All boot files of one kind on any volume."""
+        for place in self.places:
+            for found in place.volume.contents:
+                for file in found.files:
+                    if file.kind is kind and not file.missing:
+                        yield place, file
+
+    def tried(self, ref: FileRef) -> KernelTry | None:
+        """What the loader said to that kernel, None when it was never given it."""
+        if self.several_menus:
+            return None
+        return next((one for one in self.tries if one.entry == ref.entry.number and one.path == ref.line.file), None)
+
+
+def split_device(text: str) -> tuple[str, str]:
+    """`(hd0,0)/boot` as `(hd0,0)` and `/boot`; the device is "" when there is none."""
+    if not text.startswith("("):
+        return "", text
+    device, bracket, path = text.partition(")")
+    return device + bracket, path
+
+
+def parse_number(text: str) -> int | None:
+    """A number as GRUB reads one at the start of a text, None when there is none."""
+    digits = ""
+    for character in text:
+        if not ("0" <= character <= "9"):
+            break
+        digits += character
+    return int(digits) if digits and len(digits) < 10 else None

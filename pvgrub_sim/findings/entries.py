@@ -1,0 +1,169 @@
+"""Traps in the entries of menu.lst: commands and kernel arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.menufile import Entry, Line, may_stand_in_entry
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+from pvgrub_sim.survey.result import ContentKind
+
+_ROOT: Final = re.compile(r"(?:^| )root=(?P<kind>LABEL|UUID|PARTUUID|PARTLABEL)=(?P<value>\S+)")
+_CONSOLE: Final = re.compile(r"(?:^| )console=(\S+)")
+_XEN_CONSOLES: Final = ("hvc0", "xvc0")
+HARMLESS: Final = ("quiet", "savedefault", "search", "insmod", "recordfail", "gfxmode", "set", "echo", "load_video")
+
+
+@rule(
+    "unknown-command-in-entry",
+    Severity.ERROR,
+    "A command that PV-GRUB does not have, or not there",
+    """
+A line whose first word is no command of PV-GRUB's is dropped while the menu is read, without a word: `uuid`,
+`search`, `quiet`, and all that is GRUB 2's. Dropping a `uuid` line leaves the entry without a root device, and
+its kernel ends in `Error 21: Selected disk does not exist`. A command that exists but belongs above the first
+title (`default`, `timeout`, `fallback`, `hiddenmenu`) stays, and ends the entry with `Error 27: Unrecognized
+command`.
+
+**Remedy.** Delete the line; write `root (hd0)` in the place of `uuid …`.
+
+**Source.** GRUB 0.97, `stage2/stage2.c:cmain`, `cmdline.c:find_command`; PV-GRUB's table in `builtins.c`.
+""",
+)
+def unknown_command(case: Case) -> Iterator[Draft]:
+    for entry in case.reachable:
+        for line in entry.lines:
+            if line.known and may_stand_in_entry(line):
+                continue
+            if line.known:
+                message = f"'{line.command}' may not stand in an entry: {entry.name} ends there with Error 27."
+                severity = None if _failed_at(case, entry, line) else Severity.WARNING
+                script = f"{line.number}d"
+            else:
+                rootless = line.command == "uuid" and entry.first("root", "rootnoverify") is None
+                then = ", which leaves it without a root device" if rootless else ""
+                message = f"PV-GRUB has no command '{line.command}': it drops the line from {entry.name}{then}."
+                severity = Severity.NOTE if line.command in HARMLESS else Severity.WARNING
+                if rootless and not case.healthy:
+                    severity = None
+                home = _root_for(case, entry) if rootless else None
+                script = f"{line.number}s|.*|root {home}|" if home else f"{line.number}d"
+            yield Draft(message, mend.edit_menu(case, script), case.at(line), line.text, severity)
+
+
+def _failed_at(case: Case, entry: Entry, line: Line) -> bool:
+    return any(error.entry == entry.number and error.number == 27 and case.line_of(error) is line for error in case.errors)
+
+
+def _root_for(case: Case, entry: Entry) -> str | None:
+    """The device on which the first file of an entry is."""
+    line = next((found for found, _ in entry.files()), None)
+    if line is None:
+        return None
+    return next((place.device for place in case.places if not case.eyes.look(place.device, line.file).error), None)
+
+
+@rule(
+    "no-console-hvc0",
+    Severity.WARNING,
+    "The kernel is not told to use the Xen console",
+    """
+A paravirtual guest's console is `hvc0` (`xvc0` in kernels of XenSource's old tree). Without `console=hvc0` the
+kernel may come up and print nothing that EC2's get-console-output shows; with `console=ttyS0` or `tty0` alone
+it prints to a device that does not exist. No boot fails by it, but no failure can be seen either.
+
+**Remedy.** `console=hvc0` at the end of the kernel line.
+
+**Source.** Linux, `drivers/tty/hvc/hvc_xen.c`; AWS's sample menu.
+""",
+    outside=True,
+)
+def no_console(case: Case) -> Iterator[Draft]:
+    for entry in case.reachable:
+        line = entry.first("kernel")
+        if line is None:
+            continue
+        given = [name.split(",")[0] for name in _CONSOLE.findall(line.arguments)]
+        if any(name in _XEN_CONSOLES for name in given):
+            continue
+        instead = f"has console={', console='.join(given)} only" if given else "has no console argument"
+        yield Draft(
+            f"The kernel line of {entry.name} {instead}: the Xen console is hvc0.",
+            mend.edit_menu(case, f"{line.number + line.span - 1}s|[ \\t\\r]*$| console=hvc0|"),
+            case.at(line),
+            line.text,
+            None if given else Severity.NOTE,
+        )
+
+
+@rule(
+    "root-argument-mismatch",
+    Severity.WARNING,
+    "The kernel is told to mount a root filesystem that is on none of the disks",
+    """
+`root=LABEL=…` and `root=UUID=…` are for the initrd of the kernel, after PV-GRUB's part is done. When no
+filesystem, logical volume or swap of the disks that were given has that label or UUID, the kernel stops where
+the boot loader can no longer help. (Disks that were not given are not known here.)
+
+**Remedy.** The label or UUID that the root filesystem has; or give the filesystem that label: `tune2fs -L`.
+
+**Source.** What blkid finds on the disks, against the kernel line.
+""",
+    outside=True,
+)
+def root_argument(case: Case) -> Iterator[Draft]:
+    for entry in case.reachable:
+        line = entry.first("kernel")
+        wanted = _ROOT.search(line.arguments) if line else None
+        if line is None or wanted is None:
+            continue
+        kind, value = wanted["kind"], wanted["value"].strip('"')
+        known = [text if kind in ("LABEL", "PARTLABEL") else text.casefold() for _, text in _labels(case, kind)]
+        if (value if kind in ("LABEL", "PARTLABEL") else value.casefold()) in known or any(place.has(ContentKind.LVM) for place in case.places):
+            continue
+        home = _root_filesystem(case)
+        content = home.filesystem if home else None
+        script = ""
+        if content and (content.label or content.uuid):
+            right = f"LABEL={content.label}" if content.label and " " not in content.label else f"UUID={content.uuid}"
+            script = mend.edit_menu(case, mend.substitute(line.number, wanted[0].strip(), f"root={right}"))
+        there = ", ".join(f"{place.device} {kind}={text}" for place, text in _labels(case, kind)) or f"no {kind} at all"
+        yield Draft(
+            f"{entry.name} tells the kernel root={kind}={value}, which no filesystem of the disks given has.",
+            script,
+            case.at(line),
+            f"found: {there}",
+        )
+
+
+def _labels(case: Case, kind: str) -> Iterator[tuple[Place, str]]:
+    for place in case.places:
+        if kind in ("LABEL", "UUID"):
+            for content in place.volume.contents:
+                if text := content.label if kind == "LABEL" else content.uuid:
+                    yield place, text
+        elif text := place.volume.label if kind == "PARTLABEL" else _partuuid(case, place):
+            yield place, text
+
+
+def _partuuid(case: Case, place: Place) -> str:
+    """A partition's UUID as the kernel knows it: the GPT's own, or the MBR's signature and the number."""
+    if place.volume.guid or place.volume.number is None:
+        return place.volume.guid
+    signature = case.surveys[place.index].table.id.removeprefix("0x")
+    return f"{signature}-{place.volume.number:02x}"
+
+
+def _root_filesystem(case: Case) -> Place | None:
+    """The filesystem that looks like the root: it has /etc and /sbin or /usr; else the one with the menu."""
+    for place in case.places:
+        names = set(place.names("/")) if place.filesystem else set()
+        if "etc" in names and names & {"sbin", "usr", "lib"}:
+            return place
+    return case.menu_home[0] if case.menu_home else None

@@ -1,0 +1,259 @@
+"""Traps of ext2, ext3 and ext4, which PV-GRUB reads with one driver of 2003 (GRUB 0.97, stage2/fsys_ext2fs.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.honest import Gap, Place
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+
+FILESYSTEM_ERROR: Final = 14
+LARGEST_COMPARED: Final = 256 << 20
+"""Bytes of a file up to which both readings of it are compared."""
+
+HARMFUL: Final = {
+    "inline_data": "small files and directories lie in the inode, where PV-GRUB does not look",
+    "encrypt": "encrypted names and files read as noise",
+    "bigalloc": "with blocks of 1 KiB its group descriptors are looked for in the wrong block",
+    "meta_bg": "its group descriptors are looked for in the wrong block",
+    "compression": "compressed files are read as they are stored",
+    "journal_dev": "it is another filesystem's journal",
+    "casefold": "names must be written in menu.lst exactly as they are stored",
+    "dirdata": "directory entries carry more than names",
+    "ea_inode": "extended attributes have inodes of their own",
+    "large_dir": "directories may have three levels of index",
+}
+"""Features of which the driver knows nothing and which can change what it reads, and what they do."""
+
+
+def boot_places(case: Case) -> Iterator[Place]:
+    """The volumes that hold what booting needs: the menu, the files it names, or any boot files at all."""
+    wanted: dict[str, Place] = {}
+    if case.menu_home:
+        wanted[case.menu_home[0].device] = case.menu_home[0]
+    for ref in case.files():
+        if ref.place:
+            wanted[ref.place.device] = ref.place
+    if case.config is None:
+        for place in case.places:
+            if place.filesystem and any(file.kind != "other" for file in place.filesystem.files):
+                wanted[place.device] = place
+    yield from wanted.values()
+
+
+def read_error(case: Case, place: Place) -> tuple[str, int] | None:
+    """A file that is there and that PV-GRUB cannot open, with its error number; None when it opens all it needs."""
+    paths = [case.menu_home[1]] if case.menu_home and case.menu_home[0] is place else []
+    paths += [ref.path for ref in case.files() if ref.place is place]
+    paths += [file.path for file in (place.filesystem.files if place.filesystem else ()) if file.kind != "other"]
+    for path in dict.fromkeys(paths):
+        if place.is_file(path) and (error := case.eyes.look(place.device, path).error):
+            return path, error
+    return None
+
+
+@rule(
+    "ext4-64bit",
+    Severity.ERROR,
+    "An ext4 filesystem with the 64bit feature: PV-GRUB reads no file on it",
+    """
+`mke2fs -t ext4` has set the feature `64bit` since e2fsprogs 1.43 (2016). PV-GRUB's ext2fs driver mounts such a
+filesystem, but its test on the high half of an inode table's block number is inverted: every ordinary 64bit
+filesystem ends in `Error 14: Filesystem compatibility error, cannot read whole file`. If the menu is on it,
+PV-GRUB finds no menu and stays at its `grubdom>` prompt without a word.
+
+**Remedy.** `resize2fs -s` converts an unmounted filesystem in place; nothing is lost below 16 TiB. New images:
+`mke2fs -t ext4 -O ^64bit`, or `features = …,^64bit` in `mke2fs.conf`. In a partition the filesystem is taken
+out first, because resize2fs cuts an image file at the end of the filesystem.
+
+**Source.** GRUB 0.97 with Xen's patches, `stage2/fsys_ext2fs.c:ext2fs_dir`.
+""",
+)
+def ext4_64bit(case: Case) -> Iterator[Draft]:
+    for place in boot_places(case):
+        content = place.filesystem
+        if content is None or content.type not in mend.EXT or "64bit" not in content.features:
+            continue
+        failed = read_error(case, place)
+        if failed is None or failed[1] != FILESYSTEM_ERROR:
+            continue
+        path, number = failed
+        if place.whole:
+            device = mend.ext_device(place)
+            remedy = f"e2fsck -f -y {device}\nresize2fs -s {device}"
+        else:
+            remedy = mend.extract_partition(place, "e2fsck -f -y part.img", "resize2fs -s part.img")
+        yield Draft(
+            f"The {content.type} filesystem on {place.device} has the feature 64bit, with which PV-GRUB can open no file: "
+            f"{path} ends in Error {number}.",
+            remedy,
+            place.where,
+            "features: " + " ".join(content.features),
+        )
+
+
+def differing(case: Case, ref: FileRef) -> int | None:
+    """Byte offset at which PV-GRUB's reading of a file departs from what it holds; None when it does not."""
+    from pvgrub_sim.survey.area import Damaged
+
+    node = ref.place.node(ref.path) if ref.place else None
+    if ref.place is None or node is None or node.size > LARGEST_COMPARED:
+        return None
+    seen = case.eyes.read(ref.device, ref.path, node.size, stored=True)
+    if seen is None:
+        return 0
+    at = 0
+    try:
+        for piece in ref.place.pieces(ref.path):
+            here = seen[at : at + len(piece)]
+            if here != piece:
+                same = next((n for n, (a, b) in enumerate(zip(here, piece, strict=False)) if a != b), len(here))
+                return at + same
+            at += len(piece)
+    except Damaged:
+        return None
+    return None
+
+
+def rewrite(case: Case, ref: FileRef) -> str:
+    """Commands that write a file anew, without holes or unwritten blocks as PV-GRUB sees them."""
+    assert ref.place is not None
+    name = ref.path.rpartition("/")[2]
+    return mend.replace_file(ref.place, ref.path, name=name)
+
+
+def _first(case: Case, ref: FileRef, unwritten: bool) -> Gap | None:
+    """The first gap of a kind in a file, when PV-GRUB reads something else there than zeros or fails."""
+    if ref.place is None or ref.place.type not in mend.EXT:
+        return None
+    gaps = [gap for gap in ref.place.gaps(ref.path) if gap.unwritten is unwritten]
+    return gaps[0] if gaps else None
+
+
+def _consequence(case: Case, ref: FileRef, at: int) -> str:
+    if ref.seen.error:
+        return f"opening it ends in Error {ref.seen.error}"
+    if case.eyes.read(ref.device, ref.path, ref.seen.size, stored=True) is None:
+        return "reading it ends in an error"
+    return f"from byte {at} on PV-GRUB reads other bytes than are in the file, without an error"
+
+
+@rule(
+    "ext4-holes",
+    Severity.ERROR,
+    "A hole in a kernel, an initrd or the menu, which PV-GRUB misreads",
+    """
+Tools that save space leave out blocks of zeros: `mke2fs -d`, `cp --sparse`, `fallocate -d`, `debugfs write`. In
+a file mapped by extents PV-GRUB looks such a hole up wrongly, off by one: the first block of a hole comes back
+as the next block on the disk (wrong bytes, no error), the second as `Error 16: Inconsistent filesystem
+structure`; a hole at the start reads blocks before the extent. In a file with a block map holes read as zeros,
+but a hole that covers a whole indirect block takes block 0 for that indirect block. The rule speaks only where
+PV-GRUB's reading differs from the file.
+
+**Remedy.** Write the file again without holes: `cp --sparse=never` on a mounted system. On an image the
+commands below copy it out and write it back with a block map, in which PV-GRUB reads holes correctly.
+
+**Source.** Xen's ext4 patch to GRUB 0.97, `stage2/fsys_ext2fs.c:ext4fs_block_map` (`ee_block + ee_len <
+logical_block`).
+""",
+)
+def ext4_holes(case: Case) -> Iterator[Draft]:
+    for ref in case.files():
+        gap = _first(case, ref, False)
+        at = differing(case, ref) if gap and ref.place else None
+        if gap is None or at is None or ref.place is None:
+            continue
+        mapped = "extents" if ref.place.uses_extents(ref.path) else "a block map"
+        yield Draft(
+            f"{ref.path} on {ref.device} has a hole of {gap.length} bytes at byte {gap.offset} and is mapped by "
+            f"{mapped}: {_consequence(case, ref, at)}.",
+            rewrite(case, ref),
+            f"{ref.name} at byte {gap.offset}",
+            f"holes: {_list(ref.place.gaps(ref.path), False)}",
+        )
+
+
+def _list(gaps: list[Gap], unwritten: bool) -> str:
+    shown = [f"{gap.offset}+{gap.length}" for gap in gaps if gap.unwritten is unwritten]
+    return ", ".join(shown[:8]) + (f" and {len(shown) - 8} more" if len(shown) > 8 else "")
+
+
+@rule(
+    "ext4-unwritten",
+    Severity.ERROR,
+    "Unwritten extents in a kernel, an initrd or the menu, which PV-GRUB reads as data",
+    """
+`fallocate` sets blocks aside that count as zeros until they are written. PV-GRUB does not know the mark of an
+unwritten extent and reads what lies on the disk in those blocks: an old file's bytes, as a rule. The rule
+speaks only where that is not zeros.
+
+**Remedy.** Write the file again, as for `ext4-holes`.
+
+**Source.** Xen's ext4 patch to GRUB 0.97, `stage2/fsys_ext2fs.c:ext4fs_block_map`: the length of an extent is
+taken as it is, its mark (lengths above 32768) included.
+""",
+)
+def ext4_unwritten(case: Case) -> Iterator[Draft]:
+    for ref in case.files():
+        gap = _first(case, ref, True)
+        at = differing(case, ref) if gap and ref.place else None
+        if gap is None or at is None or ref.place is None:
+            continue
+        yield Draft(
+            f"{ref.path} on {ref.device} has {gap.length} unwritten bytes at byte {gap.offset}, which are zeros for "
+            f"Linux: {_consequence(case, ref, at)}.",
+            rewrite(case, ref),
+            f"{ref.name} at byte {gap.offset}",
+            f"unwritten: {_list(ref.place.gaps(ref.path), True)}",
+        )
+
+
+@rule(
+    "ext4-feature-unknown",
+    Severity.ERROR,
+    "An ext filesystem with features that PV-GRUB ignores and that change what it reads",
+    """
+Linux refuses to mount a filesystem with an incompatible feature that it does not know. PV-GRUB's driver checks
+no feature at all: it reads on as if the feature were not there. Most do no harm (`metadata_csum`, `flex_bg`,
+`uninit_bg`, `dir_index`, `mmp`). Some do: with `inline_data` small files and directories cannot be read,
+`meta_bg` and `bigalloc` put the group descriptors elsewhere, `encrypt` makes noise of names. It is an error
+when a file that booting needs cannot be opened, else a warning.
+
+**Remedy.** Make the filesystem again without the feature, or give `/boot` a filesystem of its own. The
+finding's commands make `boot.img`, a small ext2 disk with the menu and the files it names: attach it as the
+first disk, and the old one behind it.
+
+**Source.** GRUB 0.97 with Xen's patches, `stage2/fsys_ext2fs.c:ext2fs_mount`: the magic number is all that is
+looked at.
+""",
+)
+def ext4_feature_unknown(case: Case) -> Iterator[Draft]:
+    for place in boot_places(case):
+        content = place.filesystem
+        if content is None or content.type not in mend.EXT:
+            continue
+        strange = [name for name in content.features if name in HARMFUL or name.startswith("incompat_")]
+        if not strange:
+            continue
+        failed = None if "64bit" in content.features else read_error(case, place)
+        if failed:
+            result = f"{failed[0]} is there, but opening it ends in Error {failed[1]}"
+        else:
+            result = "what booting needs from it is read all the same" if case.config else "PV-GRUB reads it all the same"
+        told = "; ".join(f"{name}: {HARMFUL.get(name, 'nothing here knows that feature')}" for name in strange)
+        yield Draft(
+            f"The {content.type} filesystem on {place.device} has {_words(strange)}, of which PV-GRUB's driver knows "
+            f"nothing: {result}.",
+            mend.boot_disk(case, place) if failed else "",
+            place.where,
+            told,
+            Severity.ERROR if failed else Severity.WARNING,
+        )
+
+
+def _words(names: list[str]) -> str:
+    return f"the feature {names[0]}" if len(names) == 1 else f"the features {', '.join(names)}"

@@ -1,0 +1,150 @@
+"""PV-GRUB's own eyes: what a fresh machine sees of a device or a file, asked without running a menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from pvgrub_sim.grub.device import set_device
+from pvgrub_sim.grub.errnum import ErrNum, GrubError
+from pvgrub_sim.grub.files import attempt_mount, grub_open, grub_read
+from pvgrub_sim.grub.machine import WHOLE_DISK, Handover, Machine
+from pvgrub_sim.grub.partitions import open_partition, walk
+from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.grub.terminal import Terminal
+from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.profiles import Profile
+
+MOST_PARTITIONS: Final = 64
+"""Turns of the partition walk; some tables never end."""
+NO_ANSWER: Final = -1
+"""The error number that stands for a machine that hangs or dies."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of opening something: GRUB's error number, 0 when it worked.
+
+    size: bytes as stored, or unpacked when `packed` (gzip). driver: the filesystem driver that mounted, or "".
+    """
+
+    error: int
+    size: int = 0
+    driver: str = ""
+    packed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A device as PV-GRUB resolves it: disk 0 for hd0; start and length in sectors of 512 bytes; its type."""
+
+    disk: int
+    start: int
+    length: int
+    type: int
+    whole: bool
+
+
+class Eyes:
+    """Asks fresh machines. disks: ordered by vbd number; profile: which PV-GRUB."""
+
+    def __init__(self, disks: Sequence[AttachedDisk], profile: Profile) -> None:
+        self._disks = [attached.disk for attached in disks]
+        self._profile = profile
+        self._slots: dict[str, Slot | int] = {}
+        self._seen: dict[tuple[str, str], Seen] = {}
+
+    def machine(self) -> Machine:
+        """A machine that has done nothing yet and refuses no kernel."""
+        return Machine(self._profile, self._disks, Terminal(), _accept)
+
+    def slot(self, device: str) -> Slot | int:
+        """The stretch of disk that a device string such as `(hd0,1)` stands for, or an error number."""
+        if device not in self._slots:
+            self._slots[device] = self._guarded(lambda: self._open(device))
+        return self._slots[device]
+
+    def _open(self, device: str) -> Slot:
+        m = self.machine()
+        set_device(m, device.encode())
+        whole = m.current_partition == WHOLE_DISK
+        open_partition(m)
+        return Slot(m.current_drive - 0x80, m.part_start, m.part_length, m.current_slice, whole)
+
+    def partitions(self, disk: int) -> dict[int, str]:
+        """The partitions of a disk: first sector, and the name by which PV-GRUB reaches it."""
+        m = self.machine()
+        m.current_drive = 0x80 + disk
+        m.current_partition = WHOLE_DISK
+        found: dict[int, str] = {}
+        try:
+            for count, entry in enumerate(walk(m, WHOLE_DISK)):
+                if count >= MOST_PARTITIONS:
+                    break
+                if entry.type & 0xFF:
+                    found.setdefault(entry.start, _name(disk, entry.partition))
+        except (GrubError, Stop):
+            pass
+        return found
+
+    def driver(self, device: str) -> str:
+        """The name of the driver that mounts a device, or "" when none does."""
+        return self.look(device, "").driver
+
+    def look(self, device: str, path: str) -> Seen:
+        """What opening a file gives; path "" only mounts."""
+        key = (device, path)
+        if key not in self._seen:
+            try:
+                self._seen[key] = self._look(device, path)
+            except Stop:
+                self._seen[key] = Seen(NO_ANSWER)
+        return self._seen[key]
+
+    def _look(self, device: str, path: str) -> Seen:
+        m = self.machine()
+        try:
+            if path:
+                grub_open(m, f"{device}{path}".encode("utf-8", "surrogateescape"))
+            else:
+                set_device(m, device.encode())
+                open_partition(m)
+                attempt_mount(m)
+        except GrubError as error:
+            return Seen(int(error.number or m.errnum), driver=m.fsys.name if m.fsys else "")
+        driver = m.fsys.name if m.fsys else ""
+        return Seen(int(m.errnum), m.filemax, driver, m.compressed_file is not None)
+
+    def read(self, device: str, path: str, most: int, *, stored: bool = False) -> bytes | None:
+        """The first bytes of a file, None when it cannot be read; stored: without GRUB's gunzip."""
+
+        def get() -> bytes:
+            m = self.machine()
+            m.no_decompression = stored
+            grub_open(m, f"{device}{path}".encode("utf-8", "surrogateescape"))
+            m.errnum = ErrNum.NONE
+            return grub_read(m, min(most, m.filemax))
+
+        got = self._guarded(get)
+        return got if isinstance(got, bytes) else None
+
+    @staticmethod
+    def _guarded(ask: Callable[[], T]) -> T | int:
+        try:
+            return ask()
+        except GrubError as error:
+            return int(error.number)
+        except Stop:
+            return NO_ANSWER
+
+
+def _accept(machine: Machine, handover: Handover) -> None:
+    """A loader that takes everything; nothing here gets as far as that."""
+
+
+def _name(disk: int, partition: int) -> str:
+    number, letter = partition >> 16 & 0xFF, partition >> 8 & 0xFF
+    return f"(hd{disk},{number})" if letter == 0xFF else f"(hd{disk},{number},{chr(ord('a') + letter)})"

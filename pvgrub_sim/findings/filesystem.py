@@ -1,0 +1,162 @@
+"""Traps of the other filesystems, and journals that nobody has replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.ext import boot_places, differing, read_error
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+
+REPLAYED: Final = {
+    "ext2": "e2fsck -f -y",
+    "ext3": "e2fsck -f -y",
+    "ext4": "e2fsck -f -y",
+    "jfs": "jfs_fsck -f",
+}
+"""What replays a filesystem's journal without mounting it."""
+
+
+def xfs_places(case: Case) -> Iterator[Place]:
+    """The XFS volumes that booting needs."""
+    for place in boot_places(case):
+        if place.type == "xfs":
+            yield place
+
+
+@rule(
+    "xfs-v5",
+    Severity.ERROR,
+    "XFS version 5 (crc=1), which PV-GRUB does not mount",
+    """
+`mkfs.xfs` has made version 5 since xfsprogs 3.2.3 (2015). PV-GRUB's driver takes version 4 only; anything else
+is an unknown filesystem: ` Filesystem type unknown`, then `Error 17: Cannot mount selected partition`, or no
+menu at all.
+
+**Remedy.** There is no conversion. Put `/boot` on ext2 (the finding's commands make such a disk, `boot.img`, to
+be attached as the first one), or make the filesystem again with `mkfs.xfs -m crc=0 -n ftype=0`, which Linux
+calls deprecated.
+
+**Source.** GRUB 0.97, `stage2/fsys_xfs.c:xfs_mount` (`XFS_SB_VERSION_4`).
+""",
+)
+def xfs_v5(case: Case) -> Iterator[Draft]:
+    for place in xfs_places(case):
+        content = place.filesystem
+        if content is None or content.version != "5" or case.eyes.driver(place.device):
+            continue
+        yield Draft(
+            f"The filesystem on {place.device} is XFS version 5, and PV-GRUB mounts version 4 only.",
+            mend.boot_disk(case, place),
+            place.where,
+            "features: " + " ".join(content.features),
+        )
+
+
+@rule(
+    "xfs-ftype",
+    Severity.ERROR,
+    "XFS with ftype=1, whose directories PV-GRUB misreads",
+    """
+With `ftype=1` (the default of `mkfs.xfs` since 2015, and possible in version 4 too) each directory entry has
+one byte more. PV-GRUB's driver does not know that byte: it mounts the filesystem and then finds the wrong
+names, so that no file opens.
+
+**Remedy.** As for `xfs-v5`: `/boot` on ext2, or `mkfs.xfs -m crc=0 -n ftype=0`.
+
+**Source.** GRUB 0.97, `stage2/fsys_xfs.c:next_dentry`, `xfs_dir2_sf_nextentry`.
+""",
+)
+def xfs_ftype(case: Case) -> Iterator[Draft]:
+    for place in xfs_places(case):
+        content = place.filesystem
+        if content is None or content.version != "4" or "ftype" not in content.features:
+            continue
+        failed = read_error(case, place)
+        if failed is None:
+            continue
+        path, number = failed
+        yield Draft(
+            f"The XFS on {place.device} keeps file types in its directories (ftype=1), which PV-GRUB misreads: {path} is "
+            f"there, but opening it ends in Error {number}.",
+            mend.boot_disk(case, place),
+            place.where,
+            "features: " + " ".join(content.features),
+        )
+
+
+@rule(
+    "xfs-holes",
+    Severity.ERROR,
+    "A hole in a file on XFS, behind which PV-GRUB loses data",
+    """
+PV-GRUB's XFS driver fills a hole with zeros and then drops the extent behind it: the file comes out short,
+without an error, and a kernel or initrd is damaged.
+
+**Remedy.** Write the file again without holes: `cp --sparse=never`.
+
+**Source.** GRUB 0.97, `stage2/fsys_xfs.c:xfs_read`.
+""",
+)
+def xfs_holes(case: Case) -> Iterator[Draft]:
+    for ref in case.files():
+        if ref.place is None or ref.place.type != "xfs" or ref.seen.error:
+            continue
+        gaps = ref.place.gaps(ref.path)
+        at = differing(case, ref) if gaps else None
+        if at is None:
+            continue
+        yield Draft(
+            f"{ref.path} on {ref.device} has a hole of {gaps[0].length} bytes at byte {gaps[0].offset}, behind which "
+            f"PV-GRUB's XFS driver goes wrong: what it reads departs from the file at byte {at}.",
+            mend.advice(
+                "on the running system:",
+                f"cp --sparse=never {mend.word(ref.path)} {mend.word(ref.path + '.new')}",
+                f"mv {mend.word(ref.path + '.new')} {mend.word(ref.path)}",
+            ),
+            f"{ref.name} at byte {gaps[0].offset}",
+            "holes: " + ", ".join(f"{gap.offset}+{gap.length}" for gap in gaps[:8]),
+        )
+
+
+@rule(
+    "journal-needs-recovery",
+    Severity.WARNING,
+    "A journal that nobody has replayed: PV-GRUB may read files as they were before",
+    """
+The filesystem was not unmounted, or the image was taken from a running system. Linux replays the journal when
+it mounts; PV-GRUB reads what lies on the disk. It may find the menu and kernel of before the last upgrade, or a
+directory half written. Of its drivers only ReiserFS replays, in memory.
+
+**Remedy.** Replay the journal before the image is used: `e2fsck -f -y`, `jfs_fsck`; an XFS has to be mounted
+and unmounted once.
+
+**Source.** GRUB 0.97, `stage2/fsys_ext2fs.c`, `fsys_xfs.c`, `fsys_jfs.c` know no journal;
+`fsys_reiserfs.c:journal_init` does.
+""",
+)
+def journal_needs_recovery(case: Case) -> Iterator[Draft]:
+    for place in boot_places(case):
+        content = place.filesystem
+        if content is None or content.state != "needs recovery" or content.type in ("reiserfs", "btrfs"):
+            continue
+        check = REPLAYED.get(content.type)
+        if check is None:
+            remedy = mend.advice(f"mount {place.device} of the image once and unmount it: that replays the log")
+        elif content.type in mend.EXT:
+            remedy = f"{check} {mend.ext_device(place)}"
+        elif place.whole:
+            remedy = f"{check} {mend.word(mend.image(place))}"
+        else:
+            remedy = mend.extract_partition(place, f"{check} part.img")
+        yield Draft(
+            f"The {content.type} filesystem on {place.device} has a journal to replay, which PV-GRUB does not do: it reads "
+            "files as they were when they last reached their place on the disk.",
+            remedy,
+            place.where,
+            f"state: {content.state}",
+        )

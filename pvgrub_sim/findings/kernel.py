@@ -1,0 +1,394 @@
+"""Kernels that PV-GRUB's loader refuses (Xen, tools/libs/guest and xen/common/libelf)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from pvgrub_sim.bootchain import KernelTry
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.lookup import initrd_for, kernel_files
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+from pvgrub_sim.ondisk import bzimage
+
+OLDEST_PROTOCOL: Final = 0x208
+LARGEST_KERNEL: Final = 256 << 20
+"""Bytes of a kernel that is judged although PV-GRUB never came to it."""
+EM_386: Final = 3
+GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the loader says, or would say, to a kernel. ref: which. tried: PV-GRUB itself came to it."""
+
+    ref: FileRef
+    error: int
+    reason: str
+    kernel: bytes
+    tried: bool
+
+
+def opinions(case: Case) -> Iterator[Opinion]:
+    """The kernels of reachable entries, each with the loader's answer."""
+    for ref in case.files("kernel"):
+        one = case.tried(ref)
+        if one is not None:
+            yield Opinion(ref, one.error, one.reason, one.kernel, True)
+        elif case.config is None and (kernel := whole(ref.place, ref.path)):
+            given = judge(case, kernel)
+            # Which build of PV-GRUB runs is not known before a kernel is.
+            if given.error != 13:
+                yield Opinion(ref, given.error, given.reason, kernel, False)
+
+
+def whole(place: Place | None, path: str) -> bytes | None:
+    """A kernel as it is, gunzipped as GRUB would."""
+    from pvgrub_sim.survey.area import Damaged
+
+    node = place.node(path) if place else None
+    if place is None or node is None or node.size > LARGEST_KERNEL:
+        return None
+    try:
+        raw = b"".join(place.pieces(path))
+    except Damaged:
+        return None
+    return _gunzip(raw) if raw[:2] in GZIP else raw
+
+
+def _gunzip(raw: bytes, most: int = LARGEST_KERNEL) -> bytes:
+    import zlib
+
+    try:
+        return zlib.decompressobj(31).decompress(raw, most)
+    except zlib.error:
+        return raw
+
+
+def judge(case: Case, kernel: bytes) -> KernelTry:
+    """What the loader says to the bytes of a kernel."""
+    from pvgrub_sim.xen.loader import KernelRefused, parse_image
+
+    try:
+        parse_image(kernel, case.profile, lambda line: None)
+    except KernelRefused as refused:
+        return KernelTry(0, "", refused.number, refused.reason, kernel)
+    return KernelTry(0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is inside a kernel: its ELF machine (0 when there is no ELF), and Xen's notes by name."""
+
+    machine: int = 0
+    notes: dict[str, str | int] = field(default_factory=dict)
+    pae: str = "no"
+
+
+def inside(kernel: bytes) -> Inside:
+    """Look into a kernel of any payload format."""
+    from pvgrub_sim.xen.elf import Buffer, open_elf
+    from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, read_xen_info
+    from pvgrub_sim.xen.packed import Damaged, Packed
+    from pvgrub_sim.xen.payload import format_of
+
+    blob: Buffer = kernel
+    size = len(kernel)
+    if bzimage.is_bzimage(kernel):
+        header = bzimage.read_setup_header(kernel)
+        image = memoryview(kernel)[header.payload_start :]
+        length = min(header.payload_length, len(image))
+        blob, size = image[:length], length
+        found = format_of(blob)
+        if found is not None:
+            try:
+                result = found.decoder(Packed(image, length, 64))
+            except Damaged:
+                return Inside()
+            if result is not None:
+                blob, size = result.data, result.size
+    elf = open_elf(blob, size)
+    if elf is None:
+        return Inside()
+    try:
+        info = read_xen_info(elf)
+    except NotAXenKernel:
+        info = XenInfo()
+    return Inside(elf.header("e_machine"), dict(info.values), info.pae)
+
+
+def use_other_kernel(case: Case, ref: FileRef) -> str:
+    """Commands that make the entry boot another kernel of its device that the loader takes, or advice."""
+    place = ref.place
+    for file in reversed(kernel_files(place) if place else []):
+        if place is None or file.path == ref.path or case.eyes.look(place.device, file.path).error:
+            continue
+        kernel = whole(place, file.path)
+        if kernel is None or judge(case, kernel).error:
+            continue
+        scripts = [mend.substitute(ref.line.number, ref.path, file.path)]
+        initrd = ref.entry.first("initrd")
+        right = initrd_for(place, file.path)
+        if initrd is not None and right and right != initrd.file:
+            scripts.append(mend.substitute(initrd.number, initrd.file, right))
+        return mend.edit_menu(case, *scripts)
+    return mend.advice(
+        "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's linux-image-amd64,",
+        "say), repack it if its payload asks for it, and name it in the menu",
+    )
+
+
+def _name(opinion: Opinion) -> str:
+    text = bzimage.kernel_version(opinion.kernel).split(" ")[0] if bzimage.is_bzimage(opinion.kernel) else ""
+    return f"{opinion.ref.path} (Linux {text})" if text else opinion.ref.path
+
+
+@rule(
+    "payload-unsupported",
+    Severity.ERROR,
+    "The kernel is compressed in a way that this PV-GRUB cannot unpack",
+    """
+A bzImage carries its kernel compressed, and PV-GRUB has to unpack it. Amazon's 1.04 and 1.05 know gzip, bzip2,
+lzo and xz; 1.03 and earlier gzip only; Xen's own learnt lz4 with 4.4 and zstd with 4.15. Ubuntu's kernels are
+lz4 since 19.10 and zstd since 21.10, Debian's cloud kernels lz4, NixOS's and Flatcar's zstd. What it does not
+know ends in `unknown compression format`, then `Error 9: Unknown boot failure`.
+
+**Remedy.** `pvgrub-sim repack --payload gzip` makes the same kernel with a payload that every version unpacks;
+run it after each kernel upgrade.
+
+**Source.** AWS, "User Provided Kernels" (the four formats); Xen, `tools/libs/guest/xg_dom_bzimageloader.c`.
+""",
+)
+def payload_unsupported(case: Case) -> Iterator[Draft]:
+    from pvgrub_sim.xen.payload import format_of
+
+    for ref in case.files("kernel"):
+        raw = case.kernel_head(ref)
+        raw = _gunzip(raw, len(raw)) if raw[:2] in GZIP else raw
+        tried = case.tried(ref)
+        if not bzimage.is_bzimage(raw) or (tried is not None and not tried.error):
+            continue
+        header = bzimage.read_setup_header(raw)
+        found = format_of(raw[header.payload_start : header.payload_start + 8])
+        if header.version < OLDEST_PROTOCOL or found is None:
+            continue
+        broken = found.name == "lz4" and case.profile.lz4_broken and case.profile.arch == "x86_64"
+        if found.name in case.profile.payloads and not broken:
+            continue
+        known = ", ".join(sorted(case.profile.payloads))
+        why = "whose lz4 decoder is broken" if broken else f"which unpacks {known}" + ("" if "," in known else " only")
+        version = bzimage.kernel_version(raw).split(" ")[0]
+        yield Draft(
+            f"The kernel {ref.path}{f' (Linux {version})' if version else ''} has a {found.name} payload, and this is "
+            f"{case.pvgrub}, {why}.",
+            repack(ref),
+            f"{ref.name} at byte {header.payload_start}",
+            f"payload magic {raw[header.payload_start : header.payload_start + 6].hex(' ')}, {header.payload_length} bytes",
+        )
+
+
+def repack(ref: FileRef) -> str:
+    """Commands that put a repacked kernel in the place of one."""
+    if ref.place is None or ref.place.reader is None:
+        return mend.advice(
+            "on the running system, or with the image mounted:",
+            f"pvgrub-sim repack --payload gzip {mend.word(ref.path)} -o {mend.word(ref.path + '.gzip')}",
+            f"mv {mend.word(ref.path + '.gzip')} {mend.word(ref.path)}",
+        )
+    _, real = ref.place.links(ref.path)
+    name = real.rpartition("/")[2]
+    new = f"{name}.gzip"
+    command = f"pvgrub-sim repack --payload gzip {mend.word(name)} -o {mend.word(new)}"
+    back = mend.put(ref.place, new, real)
+    if back is None:
+        return mend.replace_file(ref.place, ref.path, command, f"mv {mend.word(new)} {mend.word(name)}", name=name)
+    return "\n".join((mend.copy_out(ref.place, real, name), command, back))
+
+
+@rule(
+    "no-xen-notes",
+    Severity.ERROR,
+    "The kernel does not say that it runs under Xen",
+    """
+A kernel for Xen's paravirtual mode says so in ELF notes named `Xen` (GUEST_OS, XEN_VERSION, LOADER, ENTRY,
+HYPERCALL_PAGE), or in an old section `__xen_guest`. Without them, or with others than `linux` or `generic` and
+`xen-3.0`, the loader refuses it: `Error 9: Unknown boot failure`. Debian's 32-bit kernels since 2020, and every
+kernel without CONFIG_XEN_PV, are such.
+
+**Remedy.** A kernel that is built for it. The notes cannot be added: the code behind them would be missing.
+
+**Source.** Xen, `xen/common/libelf/libelf-dominfo.c:elf_xen_note_check`; `xen/include/public/elfnote.h`.
+""",
+)
+def no_xen_notes(case: Case) -> Iterator[Draft]:
+    for opinion in opinions(case):
+        if not opinion.error or not opinion.reason.startswith(("Not a Xen-ELF", "Will only load", "Xen will only")):
+            continue
+        found = inside(opinion.kernel)
+        if "PHYS32_ENTRY" in found.notes:
+            continue
+        yield Draft(
+            f"The kernel {_name(opinion)} has no notes that Xen's loader accepts: {_own(opinion.reason)}.",
+            use_other_kernel(case, opinion.ref),
+            case.at(opinion.ref.line),
+            _notes(found),
+        )
+
+
+def _own(reason: str) -> str:
+    return reason[:1].lower() + reason[1:]
+
+
+def _notes(found: Inside) -> str:
+    shown = [f"{name}={value:#x}" if isinstance(value, int) else f"{name}={value}" for name, value in found.notes.items()]
+    return "notes: " + (", ".join(shown) or "none")
+
+
+@rule(
+    "pvh-only",
+    Severity.ERROR,
+    "The kernel can be started as a PVH guest only",
+    """
+A kernel with CONFIG_XEN_PVH and without CONFIG_XEN_PV has the note PHYS32_ENTRY and no ENTRY or HYPERCALL_PAGE:
+it starts in PVH mode, which PV-GRUB, a paravirtual guest itself, cannot give it. `Error 9: Unknown boot
+failure`.
+
+**Remedy.** A kernel with CONFIG_XEN_PV=y.
+
+**Source.** Xen, `xen/include/public/elfnote.h` (XEN_ELFNOTE_PHYS32_ENTRY), `libelf-dominfo.c`.
+""",
+)
+def pvh_only(case: Case) -> Iterator[Draft]:
+    for opinion in opinions(case):
+        if opinion.error != 9 or not opinion.kernel:
+            continue
+        found = inside(opinion.kernel)
+        if "PHYS32_ENTRY" not in found.notes or found.notes.keys() & {"ENTRY", "HYPERCALL_PAGE", "VIRT_BASE"}:
+            continue
+        yield Draft(
+            f"The kernel {_name(opinion)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is for PVH only.",
+            use_other_kernel(case, opinion.ref),
+            case.at(opinion.ref.line),
+            _notes(found),
+        )
+
+
+@rule(
+    "pae-missing",
+    Severity.ERROR,
+    "A 32-bit kernel without PAE",
+    """
+Xen runs 32-bit paravirtual guests with PAE only. A 32-bit kernel says so in the note PAE_MODE, which must be
+exactly `yes` or contain `bimodal`; without it its guest type is `xen-3.0-x86_32`, which no Xen takes: `Error
+9`.
+
+**Remedy.** A kernel with CONFIG_X86_PAE=y (Debian: the `686-pae` flavour up to Linux 5.8), or a 64-bit one with
+the 64-bit AKI.
+
+**Source.** Xen, `tools/libs/guest/xg_dom_elfloader.c:xc_dom_guest_type`; AWS: "32-bit PAE".
+""",
+)
+def pae_missing(case: Case) -> Iterator[Draft]:
+    for opinion in opinions(case):
+        if opinion.error != 9 or not opinion.kernel:
+            continue
+        found = inside(opinion.kernel)
+        if found.machine != EM_386 or not found.notes or found.pae in ("extended-cr3", "bimodal"):
+            continue
+        mode = found.notes.get("PAE_MODE", found.notes.get("PAE"))
+        yield Draft(
+            f"The kernel {_name(opinion)} is a 32-bit one without PAE "
+            f"({'no PAE_MODE note' if mode is None else f'PAE_MODE is {mode!r}'}), which Xen does not run.",
+            use_other_kernel(case, opinion.ref),
+            case.at(opinion.ref.line),
+            _notes(found),
+        )
+
+
+@rule(
+    "boot-protocol-too-old",
+    Severity.ERROR,
+    "The kernel's boot protocol is older than 2.08",
+    """
+The field that says where a bzImage's payload is came with version 2.08 of Linux's boot protocol (2.6.26, 2008).
+The loader takes nothing older: `boot protocol too old`, then `Error 9`.
+
+**Remedy.** A newer kernel; or the unpacked ELF (`vmlinux`) of the old one, which PV-GRUB boots when it has
+Xen's notes.
+
+**Source.** Xen, `tools/libs/guest/xg_dom_bzimageloader.c`; Linux, `Documentation/arch/x86/boot.rst`.
+""",
+)
+def boot_protocol(case: Case) -> Iterator[Draft]:
+    for opinion in opinions(case):
+        if not opinion.reason.startswith("boot protocol too old") or not bzimage.is_bzimage(opinion.kernel):
+            continue
+        protocol = bzimage.read_setup_header(opinion.kernel).protocol
+        yield Draft(
+            f"The kernel {_name(opinion)} has boot protocol {protocol}, and PV-GRUB's loader wants 2.08 or later.",
+            use_other_kernel(case, opinion.ref),
+            f"{opinion.ref.name} at byte {bzimage.VERSION}",
+        )
+
+
+@rule(
+    "not-a-kernel",
+    Severity.ERROR,
+    "The file is no kernel that PV-GRUB can start",
+    """
+PV-GRUB starts Linux bzImages, ELF kernels with Xen's notes (gzip'd or not), and Xen's own multiboot-style
+binaries. Anything else, a BSD loader, an EFI program, a kernel of another machine, is read whole and refused at
+`boot`: `no loader found`, `Error 9`. `chainloader` has nothing to chain to: `Error 13` or `Error 8`.
+
+**Remedy.** A Linux kernel, or another system's kernel that is built as a Xen paravirtual guest.
+
+**Source.** Xen, `tools/libs/guest/xg_dom_core.c:xc_dom_find_loader`; `stubdom/grub/kexec.c`.
+""",
+)
+def not_a_kernel(case: Case) -> Iterator[Draft]:
+    for opinion in opinions(case):
+        if opinion.error != 9 or bzimage.is_bzimage(opinion.kernel) or opinion.kernel[:4] == b"\x7fELF":
+            continue
+        yield Draft(
+            f"{opinion.ref.path} is neither a bzImage nor an ELF file: it begins with {opinion.kernel[:8].hex(' ') or 'nothing'}.",
+            use_other_kernel(case, opinion.ref),
+            case.at(opinion.ref.line),
+            f"{len(opinion.kernel)} bytes",
+        )
+    for entry in case.reachable:
+        line = entry.first("chainloader")
+        if line is not None:
+            yield Draft(
+                f"{entry.name} chain-loads {line.argument}, and there is no BIOS in a paravirtual guest to run it.",
+                "",
+                case.at(line),
+            )
+
+
+@rule(
+    "kernel-refused",
+    Severity.ERROR,
+    "The loader refuses the kernel",
+    """
+The kernel was read and PV-GRUB's loader does not take it, for a reason that no other rule has a word for: a
+damaged payload, an ELF whose tables lie outside of the file, addresses that do not fit, a required feature that
+Xen does not know.
+
+**Remedy.** Compare the file with the package it comes from (`debsums`, `rpm -V`); copy it anew.
+
+**Source.** Xen, `tools/libs/guest`, `xen/common/libelf`.
+""",
+    unexplained=True,
+)
+def kernel_refused(case: Case) -> Iterator[Draft]:
+    for opinion in opinions(case):
+        if opinion.error == 9:
+            yield Draft(
+                f"The loader refuses the kernel {_name(opinion)}: {_own(opinion.reason)}.",
+                use_other_kernel(case, opinion.ref),
+                case.at(opinion.ref.line),
+            )

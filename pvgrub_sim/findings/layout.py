@@ -1,0 +1,172 @@
+"""What PV-GRUB sees of disks and partitions: tables, types, volumes that are no filesystems to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.ext import boot_places
+from pvgrub_sim.findings.eyes import Slot
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+from pvgrub_sim.survey.result import ContentKind
+
+EXT_TYPE: Final = 0x83
+RIGHT_TYPES: Final = {"ext2": "83", "ext3": "83", "ext4": "83", "vfat": "c", "minix": "81"}
+"""MBR types of the filesystems that PV-GRUB looks for in certain types only, as sfdisk takes them."""
+CONTAINERS: Final = {
+    ContentKind.RAID: "a member of a software RAID",
+    ContentKind.CRYPT: "an encrypted volume",
+}
+
+
+@rule(
+    "partition-type-hides-filesystem",
+    Severity.ERROR,
+    "A partition's type keeps PV-GRUB from seeing the filesystem in it",
+    """
+PV-GRUB's ext2fs driver looks only into partitions of type 0x83 (Linux) and 0xfd (Linux RAID), its FAT driver
+into FAT types, its minix driver into 0x80 and 0x81. The right filesystem in a partition of another type (0x07,
+0x0b, 0x82, 0x8e, 0xee …) is ` Filesystem type unknown`; files on it end in `Error 17: Cannot mount selected
+partition`. XFS, JFS and ReiserFS are seen in any type.
+
+**Remedy.** Set the type: `sfdisk --part-type disk.img NUMBER 83`.
+
+**Source.** GRUB 0.97, `stage2/fsys_ext2fs.c:ext2fs_mount`, `fsys_fat.c:fat_mount`, `fsys_minix.c:minix_mount`.
+""",
+)
+def partition_type(case: Case) -> Iterator[Draft]:
+    for place in boot_places(case):
+        volume = place.volume
+        right = RIGHT_TYPES.get(place.type)
+        if place.whole or volume.table not in ("mbr", "logical") or right is None or not place.seen:
+            continue
+        if case.eyes.driver(place.device) or int(volume.type, 16) == int(right, 16):
+            continue
+        yield Draft(
+            f"{place.device} holds {place.type}, but its type is {volume.type} ({volume.type_name}), where PV-GRUB does not "
+            "look for that: it sees an unknown filesystem.",
+            f"sfdisk -q --part-type {mend.word(mend.image(place))} {volume.number} {right}",
+            place.where,
+            f"partition {volume.number}: type {volume.type}, content {place.type}",
+        )
+
+
+@rule(
+    "gpt-before-1.04",
+    Severity.ERROR,
+    "A GPT disk and a PV-GRUB that reads MBR tables only",
+    """
+Amazon's PV-GRUB reads GPT from 1.04 on; 1.03 and earlier, and every PV-GRUB of Xen's own, know the MBR's table
+only. Of a GPT disk they see one partition of type 0xee, the protective entry, with an unknown filesystem.
+
+**Remedy.** Take an AKI of 1.04 or later (with its hd0 device: it finds both layouts), or turn the table into an
+MBR one: `sgdisk --gpttombr`, which keeps the partitions where they are.
+
+**Source.** AWS, "User Provided Kernels": "PV-GRUB 1.03 and earlier do not support GPT"; GRUB 0.97,
+`stage2/disk_io.c:next_pc_slice`.
+""",
+)
+def gpt_before_104(case: Case) -> Iterator[Draft]:
+    if case.profile.gpt:
+        return
+    for index, view in enumerate(case.surveys):
+        if view.table.kind not in ("gpt", "hybrid"):
+            continue
+        hidden = [place for place in case.places if place.index == index and not place.whole and not place.seen]
+        if not hidden:
+            continue
+        numbers = [place.volume.number or 0 for place in hidden][:4]
+        path = mend.word(view.image)
+        newer = [mend.advice("an AKI of 1.04 or later reads GPT; or, to keep this one:")] if case.amazon else []
+        yield Draft(
+            f"{view.image} has a GPT with {len(view.partitions)} partitions, and {case.pvgrub} knows MBR tables only: "
+            f"it does not see partition {', '.join(map(str, numbers))}.",
+            "\n".join([*newer, f"sgdisk --gpttombr={':'.join(map(str, numbers))} {path}"]),
+            f"(hd{index}) sector 1 of {view.image}",
+            f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}",
+            None if case.config is None else Severity.WARNING,
+        )
+
+
+def _mbr_types(case: Case, index: int) -> str:
+    slots = [case.eyes.slot(f"(hd{index},{number})") for number in range(4)]
+    return ", ".join(f"0x{slot.type & 0xFF:02x}" for slot in slots if isinstance(slot, Slot) and slot.type) or "none"
+
+
+@rule(
+    "lvm-needs-boot-partition",
+    Severity.ERROR,
+    "The boot files are inside LVM, which PV-GRUB does not read",
+    """
+A physical volume of LVM is an unknown filesystem to PV-GRUB: `Error 17`, or no menu. The root filesystem may be
+a logical volume; the menu, the kernels and the initrds may not.
+
+**Remedy.** A separate `/boot`, outside LVM: a partition of its own, or a small disk that is attached first. On
+the running system copy `/boot` to it and write its menu with that device as root.
+
+**Source.** AWS, "User Provided Kernels": with LVM a separate boot partition is needed.
+""",
+)
+def lvm(case: Case) -> Iterator[Draft]:
+    if case.config is not None and not any(ref.place and ref.place.has(ContentKind.LVM) for ref in case.files()):
+        return
+    if case.config is None and case.menu_home is not None:
+        return
+    for place in case.places:
+        content = next((content for content in place.volume.contents if content.kind is ContentKind.LVM), None)
+        if content is None:
+            continue
+        volumes = ", ".join(str(volume.get("name")) for volume in content.detail.get("logical_volumes", ()))
+        group = content.label or "no volume group"
+        yield Draft(
+            f"{place.device} is a physical volume of LVM (volume group {group}: {volumes or 'no volumes'}), in which "
+            "PV-GRUB sees no files, and no menu is outside it.",
+            mend.advice(
+                "on the running system, with a new disk or partition for /boot that is outside LVM (here /dev/xvdb1):",
+                "mke2fs -t ext2 -L boot /dev/xvdb1 && mount /dev/xvdb1 /mnt && cp -a /boot/. /mnt/",
+                "ln -s . /mnt/boot        # so that /boot/grub/menu.lst is found there as well",
+                "then write /mnt/grub/menu.lst with that device as root, and attach the disk first",
+            ),
+            place.where,
+            f"LVM2 volume group {group}; logical volumes: {volumes or 'none'}",
+        )
+
+
+@rule(
+    "raid-or-encrypted",
+    Severity.ERROR,
+    "The boot files are in a RAID member or an encrypted volume that PV-GRUB does not read",
+    """
+A LUKS volume, and a member of a software RAID with its metadata at the start (versions 1.1 and 1.2), are
+unknown filesystems to PV-GRUB. Metadata at the end (0.90, 1.0) leaves the filesystem where PV-GRUB finds it.
+
+**Remedy.** A separate `/boot` outside of it, as with LVM; for RAID 1 also `mdadm --create --metadata=1.0`.
+
+**Source.** GRUB 0.97 knows neither; Linux `drivers/md/md.c` for where each version keeps its superblock.
+""",
+)
+def raid_or_encrypted(case: Case) -> Iterator[Draft]:
+    if case.config is not None or case.menu_home is not None:
+        return
+    for place in case.places:
+        content = next((content for content in place.volume.contents if content.kind in CONTAINERS), None)
+        if content is None or content.detail.get("metadata_at") == "end":
+            continue
+        yield Draft(
+            f"{place.device} is {CONTAINERS[content.kind]} ({content.type} {content.version}), in which PV-GRUB sees no "
+            "files, and no menu is outside it.",
+            mend.advice("give /boot a partition or disk of its own that is neither RAID nor encrypted (ext2, say)"),
+            place.where,
+            f"{content.type} {content.version} {content.uuid}".strip(),
+        )
+
+
+def unread(case: Case) -> Iterator[Place]:
+    """Volumes with a filesystem that no driver of PV-GRUB mounts."""
+    for place in case.places:
+        if place.filesystem and place.seen and not case.eyes.driver(place.device):
+            yield place

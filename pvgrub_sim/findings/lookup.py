@@ -1,0 +1,301 @@
+"""Where PV-GRUB looks for its menu, and for the files that the menu names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case, FileRef, split_device
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+from pvgrub_sim.survey.result import BootFile, FileKind
+
+NEWEST: Final = "pv-grub-hd0_1.05"
+_LINUX: Final = re.compile(r"^\s*(?:linux(?:16|efi)?)\s+(\S+)[ \t]*(.*)$", re.M)
+_OPTIONS: Final = re.compile(r"^\s*options\s+(.*)$", re.M)
+_MOST_CONFIG: Final = 1 << 20
+
+
+def menus(case: Case) -> list[tuple[Place, BootFile]]:
+    """The files that look like a menu of GRUB legacy, wherever they are."""
+    return list(case.boot_files(FileKind.MENU))
+
+
+def looked_at(case: Case) -> str:
+    """The places of the lookup, in words."""
+    paths = case.profile.config_paths
+    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more places" if len(paths) > 3 else "")
+
+
+@rule(
+    "grub2-only",
+    Severity.ERROR,
+    "GRUB 2's configuration is there, but no menu.lst",
+    """
+PV-GRUB is GRUB 0.97 and reads `menu.lst` only. An image that boots with GRUB 2 elsewhere has `grub.cfg` and
+nothing for PV-GRUB: no menu is found, and it stays at its `grubdom>` prompt.
+
+**Remedy.** Write a `menu.lst` (the finding's commands do, from what `grub.cfg` passes to the kernel), and let
+each kernel upgrade update it: Debian has `grub-legacy-ec2`, others `grubby`.
+
+**Source.** AWS, "User Provided Kernels"; GRUB 0.97, `stage2/stage2.c:cmain`.
+""",
+)
+def grub2_only(case: Case) -> Iterator[Draft]:
+    if case.config is not None or menus(case):
+        return
+    for place, file in case.boot_files(FileKind.GRUB2):
+        yield Draft(
+            f"{place.device}{file.path} is GRUB 2's configuration, and there is no menu.lst: PV-GRUB reads that only.",
+            new_menu(case, place),
+            f"{place.device}{file.path}",
+            f"looked for {looked_at(case)}",
+        )
+        return
+
+
+@rule(
+    "menu-not-found",
+    Severity.ERROR,
+    "PV-GRUB finds no menu where it looks",
+    """
+Without a menu PV-GRUB stays at its `grubdom>` prompt, and says nothing on the console about where it has
+looked. An hd0 AKI up to 1.03 looks at `(hd0)/boot/grub/menu.lst` only, an hd00 AKI at
+`(hd0,0)/boot/grub/menu.lst` only; from 1.04 on both look at nine places: these, and `/boot/grub/menu.lst` and
+`/grub/menu.lst` of the first four partitions. Xen's PV-GRUB takes the path from the domain's `extra=`.
+`grub.conf` is not looked for.
+
+**Remedy.** A separate boot partition holds `/grub/menu.lst`: the link `boot -> .` on it makes
+`/boot/grub/menu.lst` of that. A `grub.conf` gets a link `menu.lst -> grub.conf`. A menu on another device wants
+the AKI of that device, or 1.04 and later.
+
+**Source.** AWS, "User Provided Kernels"; Xen, `stubdom/grub/mini-os.c:main`.
+""",
+    unexplained=True,
+)
+def menu_not_found(case: Case) -> Iterator[Draft]:
+    if case.config is not None or case.boot.machine.events:
+        return
+    found = menus(case)
+    if case.menu_home:
+        place, path = case.menu_home
+        error = case.eyes.look(place.device, path).error
+        yield Draft(
+            f"{place.device}{path} is there, but PV-GRUB cannot open it (Error {error}).", "", f"{place.device}{path}"
+        )
+        return
+    if not found:
+        yield Draft(
+            f"There is no menu.lst: {case.pvgrub} looked for {looked_at(case)}.",
+            _new_menu_somewhere(case),
+            "",
+            "no menu.lst or grub.conf on any volume that can be read",
+        )
+        return
+    place, file = found[0]
+    yield Draft(
+        f"{case.pvgrub} looked for {looked_at(case)}, and the menu is {place.device}{file.path}.",
+        _bring_menu(case, place, file.path),
+        f"{place.device}{file.path}",
+        "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found),
+    )
+
+
+def _targets(case: Case, place: Place) -> list[str]:
+    """The paths at which PV-GRUB looks on a volume."""
+    found = []
+    for text in case.profile.config_paths:
+        device, path = split_device(text)
+        if place.seen and case.place(device) is place:
+            found.append(path)
+    return found
+
+
+def _bring_menu(case: Case, place: Place, path: str) -> str:
+    """Commands that make a menu found where it is looked for, or advice to take another PV-GRUB."""
+    targets = _targets(case, place)
+    if not targets or not case.eyes.driver(place.device):
+        lines = [f"{case.pvgrub} looks at {looked_at(case)}"]
+        if case.amazon:
+            lines.append(f"AKIs from 1.04 on look at the first four partitions too: {NEWEST}-{case.profile.arch}, or")
+            lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
+            lines.append(f"pvgrub-sim boot --pvgrub amazon-1.05 {mend.word(mend.image(place))}")
+        else:
+            lines.append(f"start the domain with extra = \"{place.device}{path}\"")
+        return mend.advice(*lines)
+    folder, _, name = path.rpartition("/")
+    for target in targets:
+        if target.rpartition("/")[0] == folder:
+            return _link(place, target, name)
+    target = targets[0]
+    if target == "/boot" + path and not place.node("/boot"):
+        return _link(place, "/boot", ".")
+    return "\n".join((mend.copy_out(place, path, "menu.lst"), install_menu(place, target)))
+
+
+def _link(place: Place, path: str, to: str) -> str:
+    if place.type in mend.EXT:
+        return mend.debugfs(place, f"symlink {mend.in_debugfs(path)} {mend.in_debugfs(to)}")
+    return mend.advice(f"with {place.device} mounted at /mnt:", f"ln -s {mend.word(to)} {mend.word('/mnt' + path)}")
+
+
+def install_menu(place: Place, target: str) -> str:
+    """Commands that put menu.lst of the host at a path of a filesystem, whose folders may be missing."""
+    folders = []
+    parts = target.split("/")[1:-1]
+    for count in range(1, len(parts) + 1):
+        folder = "/" + "/".join(parts[:count])
+        if not place.node(folder):
+            folders.append(folder)
+    if place.type in mend.EXT:
+        return mend.debugfs(place, *(f"mkdir {folder}" for folder in folders), f"write menu.lst {target}")
+    if place.type == "vfat":
+        made = [f"mmd -i {mend.fat_device(place)} {mend.word('::' + folder)}" for folder in folders]
+        return "\n".join([*made, f"mcopy -o -i {mend.fat_device(place)} menu.lst {mend.word('::' + target)}"])
+    return mend.advice(f"with {place.device} mounted at /mnt:", f"cp menu.lst /mnt{target}")
+
+
+def kernel_files(place: Place) -> list[BootFile]:
+    """The kernels on a volume, the newest version last by name."""
+    files = place.filesystem.files if place.filesystem else ()
+    return [file for file in files if file.kind is FileKind.KERNEL and not file.missing and file.size]
+
+
+def initrd_for(place: Place, kernel: str) -> str | None:
+    """The initrd that goes with a kernel by its name."""
+    folder, _, name = kernel.rpartition("/")
+    version = name.partition("-")[2]
+    for file in place.filesystem.files if place.filesystem else ():
+        if file.kind is FileKind.INITRD and not file.missing and file.path.rpartition("/")[0] == folder:
+            rest = file.path.rpartition("/")[2]
+            if (version and version in rest) or (not version and "-" not in rest):
+                return file.path
+    return None
+
+
+def kernel_arguments(place: Place, kernel: str) -> str:
+    """What GRUB 2's configuration passes to a kernel; else the root by its label or UUID, and the console."""
+    files = place.filesystem.files if place.filesystem else ()
+    name = kernel.rpartition("/")[2]
+    for file in files:
+        text = (place.head(file.path, _MOST_CONFIG) or b"") if file.kind is FileKind.GRUB2 else b""
+        for path, words in _LINUX.findall(text.decode("utf-8", "replace")):
+            options = _OPTIONS.search(text.decode("utf-8", "replace"))
+            given = words or (options[1] if options else "")
+            if path.rpartition("/")[2] == name:
+                kept = [word for word in given.split() if "$" not in word and not word.startswith("console=")]
+                return " ".join([*kept, "console=hvc0"])
+    content = place.filesystem
+    root = "root=/dev/xvda1"
+    if content and (content.label or content.uuid):
+        root = f"root=LABEL={content.label}" if content.label else f"root=UUID={content.uuid}"
+    return f"{root} ro console=hvc0"
+
+
+def new_menu(case: Case, place: Place) -> str:
+    """Commands that write a menu for the kernels of a volume."""
+    targets = _targets(case, place)
+    kernels = kernel_files(place)
+    if not kernels:
+        return mend.advice("install a kernel with CONFIG_XEN_PV, then write a menu.lst for it")
+    kernel = kernels[-1].path
+    entry = [f"title Linux {kernel.rpartition('/')[2]}", f"root {place.device}"]
+    entry.append(f"kernel {kernel} {kernel_arguments(place, kernel)}")
+    if initrd := initrd_for(place, kernel):
+        entry.append(f"initrd {initrd}")
+    lines = ["cat > menu.lst <<'END'", "default 0", "timeout 3", "", *entry, "END"]
+    if not targets:
+        return mend.advice(f"{case.pvgrub} does not look at {place.device} for a menu: take an AKI of 1.04 or later")
+    target = next((path for path in targets if place.node(path.rpartition("/")[0])), targets[0])
+    return "\n".join([*lines, install_menu(place, target)])
+
+
+def _new_menu_somewhere(case: Case) -> str:
+    for place in case.places:
+        if kernel_files(place) and _targets(case, place):
+            return new_menu(case, place)
+    return ""
+
+
+@rule(
+    "menu-without-entries",
+    Severity.ERROR,
+    "The menu has no entry that PV-GRUB understands",
+    """
+A menu that opens but in which no `title` with a known command follows leaves PV-GRUB at its `grubdom>` prompt,
+without a word: a `grub.cfg` under the name of `menu.lst`, a file in UTF-16, lines that end in CR alone, an
+empty file.
+
+**Remedy.** Write a `menu.lst`; the finding's commands do.
+
+**Source.** GRUB 0.97, `stage2/stage2.c:cmain`.
+""",
+)
+def menu_without_entries(case: Case) -> Iterator[Draft]:
+    if case.config is None or case.menu is None or case.menu.count or case.menu_home is None:
+        return
+    place, path = case.menu_home
+    raw = place.head(path, 4) or b""
+    form = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+    titles = len(case.menu.entries)
+    why = f"it is {form}" if form else f"it has {titles} titles, none with a command that PV-GRUB knows"
+    yield Draft(
+        f"{case.config} opens, but has no entry for PV-GRUB: {why}.",
+        new_menu_over(case, place, path),
+        case.config,
+        f"first bytes: {raw.hex(' ')}" if raw else "",
+    )
+
+
+def new_menu_over(case: Case, place: Place, path: str) -> str:
+    """As new_menu(), in the place of a menu that is there."""
+    text = new_menu(case, place)
+    if text.startswith("#"):
+        return text
+    return "\n".join((text[: text.index("\nEND\n") + 4], mend.put(place, "menu.lst", place.links(path)[1]) or ""))
+
+
+@rule(
+    "root-device-mismatch",
+    Severity.ERROR,
+    "An entry's root is not the device that its files are on",
+    """
+`root (hd0)` means the whole disk: right for a volume without a partition table, which is what an AMI's root
+volume usually is. `root (hd0,0)` means its first partition. The wrong one ends in `Error 5`, `17` or `22`.
+Without a `root` line there is no root at all: `Error 21`. Which disk is hd0 follows from the order of the vbd
+numbers, not from the order in which they were attached.
+
+**Remedy.** Write the device on which the files are; PV-GRUB prints what it finds: `vbd 2049 is hd0`, `
+Filesystem type is ext2fs, using whole disk`.
+
+**Source.** GRUB 0.97, `stage2/disk_io.c:real_open_partition`; Xen, `stubdom/grub/mini-os.c:init_disk`.
+""",
+)
+def root_device_mismatch(case: Case) -> Iterator[Draft]:
+    told: set[int] = set()
+    for ref in case.files():
+        home = case.elsewhere(ref)
+        if home is None or ref.entry.title.number in told:
+            continue
+        told.add(ref.entry.title.number)
+        here = ref.device or "no device, for the entry has no root"
+        yield Draft(
+            f"{ref.entry.name} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; the file is "
+            f"on {home.device}.",
+            mend.edit_menu(case, _new_root(ref, home.device)),
+            case.at(ref.line),
+            f"{home.where}: {home.type} with {ref.path}",
+        )
+
+
+def _new_root(ref: FileRef, device: str) -> str:
+    if ref.line.file.startswith("("):
+        return mend.substitute(ref.line.number, ref.device, device)
+    before = [line for line in ref.entry.lines if line.known and line.number < ref.line.number]
+    root = next((line for line in reversed(before) if line.command in ("root", "rootnoverify")), None)
+    if root is None:
+        return f"{ref.line.number}i root {device}"
+    return mend.substitute(root.number, root.device, device)

@@ -1,0 +1,153 @@
+"""menu.lst with line numbers: the entries as PV-GRUB numbers them, and what it drops on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from pvgrub_sim.grub.builtins.table import Flag, find_command
+
+MOST_BYTES: Final = 4 << 20
+"""Bytes of a config file that are looked at."""
+_WORDS: Final = re.compile(r"([^ =]*)[ =]*(.*)", re.S)
+_DEVICE: Final = re.compile(r"\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A logical line: number of its first physical line (from 1), how many it spans, and its text.
+
+    command, argument: as GRUB cuts them. known: PV-GRUB has that command.
+    """
+
+    number: int
+    span: int
+    text: str
+    command: str
+    argument: str
+    known: bool
+
+    @property
+    def device(self) -> str:
+        """The device string that a root line names, as far as its closing parenthesis."""
+        found = _DEVICE.match(self.argument)
+        return found[0] if found else self.argument.split(" ")[0]
+
+    @property
+    def file(self) -> str:
+        """The file that a kernel, initrd or module line names."""
+        words = self.argument.split()
+        while words and self.command == "kernel" and words[0].startswith("--"):
+            words.pop(0)
+        return words[0] if words else ""
+
+    @property
+    def arguments(self) -> str:
+        """What stands behind the file of a kernel line."""
+        file = self.file
+        return self.argument.partition(file)[2].lstrip(" ") if file else ""
+
+
+@dataclass(slots=True)
+class Entry:
+    """An entry of the menu: its number (None when PV-GRUB drops it for want of commands), title line and lines."""
+
+    title: Line
+    number: int | None = None
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """`entry 0 'Linux'`."""
+        return f"entry {self.number} '{self.title.argument}'"
+
+    def first(self, *commands: str) -> Line | None:
+        """The first known line with one of the commands."""
+        return next((line for line in self.lines if line.known and line.command in commands), None)
+
+    def files(self) -> Iterator[tuple[Line, str]]:
+        """The lines that name a file, each with the root device in force there ("" before the first root)."""
+        root = ""
+        for line in self.lines:
+            if not line.known:
+                continue
+            if line.command in ("root", "rootnoverify"):
+                root = line.device
+            elif line.command in ("kernel", "initrd", "module", "modulenounzip", "configfile") and line.file:
+                yield line, root
+
+
+@dataclass(slots=True)
+class MenuFile:
+    """A config file: header lines before the first title, and all entries, dropped ones included."""
+
+    header: list[Line]
+    entries: list[Entry]
+    first_title: int | None
+    """Physical line of the first title."""
+
+    def entry(self, number: int | None) -> Entry | None:
+        """The entry of PV-GRUB's number."""
+        return next((entry for entry in self.entries if number is not None and entry.number == number), None)
+
+    @property
+    def count(self) -> int:
+        """How many entries PV-GRUB sees."""
+        return sum(entry.number is not None for entry in self.entries)
+
+    def setting(self, command: str) -> Line | None:
+        """The last line of the header with that command."""
+        return next((line for line in reversed(self.header) if line.command == command), None)
+
+
+def parse(raw: bytes) -> MenuFile:
+    """Read a config file; anything is one (stage2/stage2.c:get_line_from_config, cmain)."""
+    menu = MenuFile([], [], None)
+    number = 0
+    for line in _logical_lines(raw[:MOST_BYTES]):
+        if line.known and line.command == "title":
+            menu.entries.append(Entry(line))
+            menu.first_title = menu.first_title or line.number
+        elif menu.entries:
+            menu.entries[-1].lines.append(line)
+        else:
+            menu.header.append(line)
+    for entry in menu.entries:
+        if any(line.known for line in entry.lines):
+            entry.number = number
+            number += 1
+    return menu
+
+
+def _logical_lines(raw: bytes) -> Iterator[Line]:
+    text = raw.replace(b"\r", b"").replace(b"\t", b" ").decode("utf-8", "surrogateescape")
+    pending: str | None = None
+    start = 0
+    for number, physical in enumerate(text.split("\n"), 1):
+        if pending is None:
+            start, pending = number, physical.lstrip(" ")
+        else:
+            pending += physical if pending else physical.lstrip(" ")
+        if pending.endswith("\\"):
+            pending = (pending[:-1] + " ").lstrip(" ") if not pending.startswith("#") else pending
+            continue
+        if pending and not pending.startswith("#"):
+            yield _line(start, number - start + 1, pending)
+        pending = None
+    if pending and not pending.startswith("#"):
+        yield _line(start, 1, pending)
+
+
+def _line(number: int, span: int, text: str) -> Line:
+    found = _WORDS.match(text.split("\0", maxsplit=1)[0])
+    command, argument = found.groups() if found else ("", "")
+    known = find_command(command.encode("utf-8", "surrogateescape")) is not None
+    return Line(number, span, text, command, argument, known)
+
+
+def may_stand_in_entry(line: Line) -> bool:
+    """True for a command that an entry may hold (BUILTIN_CMDLINE)."""
+    command = find_command(line.command.encode("utf-8", "surrogateescape"))
+    return command is not None and bool(command.flags & Flag.CMDLINE)

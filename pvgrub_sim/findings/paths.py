@@ -1,0 +1,300 @@
+"""Files that menu.lst names: missing, misspelt, behind too many links, too large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.lookup import initrd_for, kernel_files
+from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.model import Severity
+
+BAD_FILENAME, NOT_FOUND, SYMLINK_LOOP = 1, 15, 26
+LINKS_FOLLOWED: Final = 5
+LONGEST_PATH: Final = 1022
+"""Bytes of a link's target and the rest of the path together, for ext2fs."""
+LARGEST: Final = (1 << 31) - 1
+QUOTES: Final = "\"'"
+
+
+def other_case(place: Place | None, path: str) -> str | None:
+    """A path that is there and differs in upper and lower case alone."""
+    if place is None or place.reader is None:
+        return None
+    found = ""
+    for part in [part for part in path.split("/") if part]:
+        names = place.names(found or "/")
+        name = part if part in names else next((name for name in names if name.casefold() == part.casefold()), None)
+        if name is None:
+            return None
+        found += f"/{name}"
+    return found if found != path and place.is_file(found) else None
+
+
+def with_space(ref: FileRef) -> str | None:
+    """A file whose name has a blank, of which the menu's path is the part before it."""
+    if ref.place is None:
+        return None
+    folder, _, start = ref.path.rpartition("/")
+    told = ref.line.argument[ref.line.argument.find(ref.path) :]
+    for name in ref.place.names(folder or "/"):
+        full = f"{folder}/{name}"
+        if name.startswith(start + " ") and told.startswith(full) and ref.place.is_file(full):
+            return full
+    return None
+
+
+def unquoted(ref: FileRef) -> str | None:
+    """The path without the quotes that the menu has around it."""
+    if ref.path[:1] not in QUOTES or not ref.path.rstrip(QUOTES)[1:].startswith(("/", "(")):
+        return None
+    return ref.path.strip(QUOTES)
+
+
+@rule(
+    "case-or-space-in-path",
+    Severity.ERROR,
+    "A path that differs in upper and lower case, has a blank in it, or stands in quotes",
+    """
+PV-GRUB compares names byte by byte (except on FAT, whose short names it knows in lower case only), takes a
+blank for the end of the name, and knows no quotes or backslashes: `Error 15: File not found`, or `Error 1:
+Filename must be either an absolute pathname or blocklist` for a quoted one. A file whose name has a blank in it
+cannot be named at all.
+
+**Remedy.** Write the name as it is on the disk; rename a file whose name has a blank.
+
+**Source.** GRUB 0.97, `stage2/disk_io.c:grub_open`, `fsys_ext2fs.c:ext2fs_dir` (names end at white space).
+""",
+)
+def case_or_space(case: Case) -> Iterator[Draft]:
+    for ref in case.files():
+        if not ref.seen.error or case.elsewhere(ref):
+            continue
+        bare = unquoted(ref)
+        if bare is not None:
+            yield Draft(
+                f"{ref.entry.name} names {ref.path} in quotes, which PV-GRUB takes for a part of the name.",
+                mend.edit_menu(case, mend.substitute(ref.line.number, ref.path, bare)),
+                case.at(ref.line),
+                ref.line.text,
+            )
+            continue
+        if right := other_case(ref.place, ref.path):
+            yield Draft(
+                f"{ref.entry.name} names {ref.path}, and the file on {ref.device} is {right}.",
+                mend.edit_menu(case, mend.substitute(ref.line.number, ref.path, right)),
+                case.at(ref.line),
+                ref.line.text,
+            )
+            continue
+        full = with_space(ref)
+        if full is not None and ref.place is not None:
+            yield Draft(
+                f"{ref.entry.name} names '{full}', and PV-GRUB takes the blank for the end of the name: it looks for {ref.path}.",
+                _rename(case, ref, full),
+                case.at(ref.line),
+                ref.line.text,
+            )
+
+
+def _rename(case: Case, ref: FileRef, full: str) -> str:
+    assert ref.place is not None
+    new = full.replace(" ", "-")
+    edit = mend.edit_menu(case, mend.substitute(ref.line.number, full, new))
+    if ref.place.type not in mend.EXT:
+        move = mend.advice(f"with {ref.device} mounted at /mnt:", f"mv {mend.word('/mnt' + full)} {mend.word('/mnt' + new)}")
+    else:
+        old = mend.in_debugfs(full)
+        move = mend.debugfs(ref.place, f"ln {old} {new}", f"unlink {old}")
+    return f"{move}\n{edit}"
+
+
+@rule(
+    "symlink-depth",
+    Severity.ERROR,
+    "More symbolic links than PV-GRUB follows",
+    """
+PV-GRUB's drivers follow five symbolic links on the way to a file; the sixth is `Error 26: Too many symbolic
+links`. On ext2fs a link's target and the rest of the path may have 1022 bytes together, else `Error 14`. Linux
+follows forty.
+
+**Remedy.** Name the file itself in the menu.
+
+**Source.** GRUB 0.97, `stage2/fsys_ext2fs.c:ext2fs_dir` (`MAX_LINK_COUNT`, `linkbuf`).
+""",
+)
+def symlink_depth(case: Case) -> Iterator[Draft]:
+    for ref in case.files():
+        if not ref.seen.error or ref.place is None:
+            continue
+        passed, real = ref.place.links(ref.path)
+        if ref.seen.error != SYMLINK_LOOP and len(passed) <= LINKS_FOLLOWED:
+            continue
+        if not ref.place.is_file(ref.path):
+            end = "and it leads nowhere in the end"
+            remedy = ""
+        else:
+            end = f"to {real}"
+            remedy = mend.edit_menu(case, mend.substitute(ref.line.number, ref.path, real))
+        yield Draft(
+            f"{ref.path} on {ref.device} passes {len(passed) or 'too many'} symbolic links, {end}: PV-GRUB follows "
+            f"{LINKS_FOLLOWED} and gives Error {ref.seen.error}.",
+            remedy,
+            case.at(ref.line),
+            "\n".join(passed[:12]),
+        )
+
+
+@rule(
+    "file-too-large",
+    Severity.ERROR,
+    "A file of 2 GiB or more, which PV-GRUB cannot read",
+    """
+PV-GRUB keeps sizes and positions in 32-bit integers with a sign. A file of 2 GiB or more counts as empty on
+ext2fs, without an error, and cannot be read whole anywhere.
+
+**Remedy.** A smaller initrd: only the modules that the instance needs, compressed.
+
+**Source.** GRUB 0.97, `stage2/shared.h` (`int filepos, filemax`).
+""",
+)
+def file_too_large(case: Case) -> Iterator[Draft]:
+    for ref in case.files():
+        node = ref.place.node(ref.path) if ref.place else None
+        if node is None or node.size <= LARGEST or (not ref.seen.error and ref.seen.size == node.size):
+            continue
+        seen = f"opening it ends in Error {ref.seen.error}" if ref.seen.error else f"PV-GRUB takes it for {ref.seen.size} bytes"
+        yield Draft(
+            f"{ref.path} on {ref.device} has {node.size} bytes, more than the {LARGEST} that PV-GRUB can count: {seen}.",
+            mend.advice(f"make {ref.path} smaller: for an initrd MODULES=dep (initramfs-tools) or hostonly=yes (dracut)"),
+            ref.name,
+        )
+
+
+def missing(case: Case, ref: FileRef) -> bool:
+    """True for a file that is not there, and for whose absence no other rule has a better word."""
+    if not ref.seen.error or case.elsewhere(ref) or not ref.device or unquoted(ref) or with_space(ref):
+        return False
+    if ref.place is None or ref.place.reader is None:
+        return ref.seen.error == NOT_FOUND
+    if ref.place.is_file(ref.path) or other_case(ref.place, ref.path):
+        return False
+    passed, _ = ref.place.links(ref.path)
+    return len(passed) <= LINKS_FOLLOWED
+
+
+def near(ref: FileRef) -> str | None:
+    """The same name with or without /boot in front of it."""
+    if ref.place is None:
+        return None
+    other = ref.path.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{ref.path}"
+    return other if ref.place.is_file(other) else None
+
+
+def _dangling(ref: FileRef) -> str:
+    passed = ref.place.links(ref.path)[0] if ref.place else []
+    return f" ({passed[-1]} leads nowhere)" if passed else ""
+
+
+def _there(files: list[str]) -> str:
+    return "there: " + (", ".join(files[:8]) or "none")
+
+
+@rule(
+    "kernel-missing",
+    Severity.ERROR,
+    "An entry's kernel is not there",
+    """
+The kernel that an entry names is not on its root device: `Error 15: File not found`. The menu was not updated
+after a kernel was removed, the copy of `/boot` was not complete, or a separate boot partition wants paths
+without `/boot`.
+
+**Remedy.** Name a kernel that is there, with its initrd.
+
+**Source.** GRUB 0.97, `stage2/fsys_ext2fs.c:ext2fs_dir`.
+""",
+)
+def kernel_missing(case: Case) -> Iterator[Draft]:
+    for ref in case.files("kernel"):
+        if not missing(case, ref):
+            continue
+        other = near(ref)
+        files = [file.path for file in kernel_files(ref.place)] if ref.place else []
+        remedy = ""
+        if other:
+            remedy = mend.edit_menu(case, *_without_boot(ref, other))
+        elif files and ref.place:
+            remedy = mend.edit_menu(case, *_other_kernel(ref, ref.place, files[-1]))
+        is_it = f"; it is {other}" if other else ""
+        yield Draft(
+            f"{ref.entry.name} names the kernel {ref.path}, which is not on {ref.device}{_dangling(ref)}{is_it} "
+            f"(Error {ref.seen.error}).",
+            remedy,
+            case.at(ref.line),
+            _there(files),
+        )
+
+
+def _without_boot(ref: FileRef, other: str) -> list[str]:
+    """Scripts that put the kernel's and the initrd's path right alike."""
+    scripts = [mend.substitute(ref.line.number, ref.path, other)]
+    initrd = ref.entry.first("initrd")
+    if initrd is not None and initrd.file:
+        path = initrd.file.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{initrd.file}"
+        scripts.append(mend.substitute(initrd.number, initrd.file, path))
+    return scripts
+
+
+def _other_kernel(ref: FileRef, place: Place, kernel: str) -> list[str]:
+    """Scripts that make an entry boot another kernel, with its initrd or without one."""
+    scripts = [mend.substitute(ref.line.number, ref.path, kernel)]
+    initrd = ref.entry.first("initrd")
+    if initrd is not None and not place.is_file(initrd.file):
+        right = initrd_for(place, kernel)
+        scripts.append(mend.substitute(initrd.number, initrd.file, right) if right else f"{initrd.number}d")
+    return scripts
+
+
+@rule(
+    "initrd-missing",
+    Severity.ERROR,
+    "An entry's initrd is not there",
+    """
+An entry whose `initrd` file is missing fails with `Error 15: File not found`, although its kernel is there: the
+entry as a whole is given up, and the fallback runs. An entry without any `initrd` line boots, and then its
+kernel must mount the root filesystem with what is built into it: that is a note when there is an initrd for it.
+
+**Remedy.** Name the initrd that is there; make it anew (`update-initramfs`, `dracut`); delete the line for a
+kernel that needs none.
+
+**Source.** GRUB 0.97, `stage2/builtins.c:initrd_func`; Xen, `stubdom/grub/mini-os.c:load_initrd`.
+""",
+)
+def initrd_missing(case: Case) -> Iterator[Draft]:
+    for ref in case.files("initrd", "module", "modulenounzip"):
+        if not missing(case, ref):
+            continue
+        kernel = ref.entry.first("kernel")
+        right = near(ref) or (initrd_for(ref.place, kernel.file) if ref.place and kernel else None)
+        script = mend.substitute(ref.line.number, ref.path, right) if right else f"{ref.line.number}d"
+        yield Draft(
+            f"{ref.entry.name} names the {ref.role} {ref.path}, which is not on {ref.device}{_dangling(ref)} "
+            f"(Error {ref.seen.error})" + (f"; there is {right}." if right else "."),
+            mend.edit_menu(case, script),
+            case.at(ref.line),
+        )
+    for ref in case.files("kernel"):
+        if ref.seen.error or ref.place is None or ref.entry.first("initrd", "module", "modulenounzip"):
+            continue
+        right = initrd_for(ref.place, ref.path)
+        if right:
+            yield Draft(
+                f"{ref.entry.name} has no initrd line, and {right} is there for its kernel.",
+                mend.edit_menu(case, f"{ref.line.number + ref.line.span - 1}a initrd {right}"),
+                case.at(ref.line),
+                "",
+                Severity.NOTE,
+            )

@@ -1,0 +1,112 @@
+"""What a rule is, the table of all rules, and how they are applied to a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from pvgrub_sim.model import Finding, Severity
+
+if TYPE_CHECKING:
+    from pvgrub_sim.bootchain import Boot
+    from pvgrub_sim.findings.case import Case
+    from pvgrub_sim.media import AttachedDisk
+
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    "filesystem": ("layout", "ext", "filesystem"),
+    "menu": ("lookup", "menu", "entries", "paths"),
+    "kernel": ("kernel", "kernel_config"),
+    "aws": ("aws", "aki"),
+    "machine": ("machine",),
+}
+"""Family and the modules of this package that hold its rules, in the order of the report."""
+
+_FAMILY_OF: Final = {module: family for family, modules in FAMILIES.items() for module in modules}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A finding before it knows its rule; severity None stands for the rule's own."""
+
+    message: str
+    remedy: str = ""
+    where: str = ""
+    evidence: str = ""
+    severity: Severity | None = None
+
+
+Check = Callable[["Case"], Iterator[Draft]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    id: stable, never reused. severity: the worst it can have. title: one line. family: a key of FAMILIES. doc: the
+    body of its page, Markdown. outside: it is about what happens outside PV-GRUB (EC2's own checks, the kernel after
+    the handover), so that an image which boots does not soften it. unexplained: it speaks only when no rule before
+    it has found an error.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    family: str
+    doc: str
+    check: Check
+    outside: bool = False
+    unexplained: bool = False
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def rule(
+    name: str, severity: Severity, title: str, doc: str, *, outside: bool = False, unexplained: bool = False
+) -> Callable[[Check], Check]:
+    """Enter a function into the table of rules; arguments as the fields of Rule."""
+
+    def enter(check: Check) -> Check:
+        if name in _RULES:
+            raise ValueError(f"two rules are called {name}")
+        family = _FAMILY_OF[check.__module__.rpartition(".")[2]]
+        _RULES[name] = Rule(name, severity, title, family, doc.strip() + "\n", check, outside, unexplained)
+        return check
+
+    return enter
+
+
+def all_rules() -> dict[str, Rule]:
+    """All rules by id, in the order in which they are applied."""
+    for module in _FAMILY_OF:
+        import_module(f"{__package__}.{module}")
+    return dict(sorted(_RULES.items(), key=lambda item: item[1].unexplained))
+
+
+def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Finding, ...]:
+    """What the rules have to say about a run.
+
+    disks: as for bootchain.run(). circumstances: as for Case. Raises ImageError when the host cannot read an image.
+    """
+    from pvgrub_sim.findings.case import Case
+
+    case = Case(boot, disks, **circumstances)
+    findings: list[Finding] = []
+    for entry in all_rules().values():
+        if entry.unexplained and any(finding.severity is Severity.ERROR for finding in findings):
+            continue
+        for draft in entry.check(case):
+            finding = _finding(entry, draft, case.healthy)
+            if finding not in findings:
+                findings.append(finding)
+    return tuple(findings)
+
+
+def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
+    severity = draft.severity or entry.severity
+    if healthy and severity is Severity.ERROR and not entry.outside:
+        # The machine has the last word: what boots is not in error.
+        severity = Severity.WARNING
+    return Finding(entry.id, severity, draft.message, draft.remedy, draft.where, draft.evidence)
