@@ -41,6 +41,14 @@ class FsysBuffer:
             self.memory.extend(bytes(address + size - len(self.memory)))
         self.memory[address : address + size] = devread(self.m, sector, 0, size)
 
+    def devread(self, sector: int, byte_offset: int, size: int) -> bytes:
+        """devread() of `size` bytes that do not go to this buffer. Raises GrubError."""
+        return devread(self.m, sector, byte_offset, size)
+
+    def be32(self, address: int) -> int:
+        """The big-endian 32-bit number at an address."""
+        return int.from_bytes(self.load(address, 4), "big")
+
     def store(self, address: int, data: bytes) -> None:
         """Put bytes at an address."""
         self.memory[address : address + len(data)] = data
