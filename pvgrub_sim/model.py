@@ -79,6 +79,8 @@ class BootError:
     number: int
     message: str
     command: str
+    detail: str = ""
+    """What the kernel loader had against the kernel, where it was that; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,8 @@ def _why(verdict: Verdict) -> list[str]:
     lines = [f"{words.one_line(verdict.image)}: {words.headline(verdict)}"]
     for error in verdict.errors:
         where = "" if error.entry is None else f"entry {error.entry}: "
-        lines.append(words.one_line(f"  {where}{words.error_words(error)}: {error.command}"))
+        what = ": ".join(filter(None, [words.error_words(error), error.command, error.detail]))
+        lines.append(words.one_line(f"  {where}{what}"))
     for finding in words.by_severity(verdict.findings):
         lines.append(words.one_line(f"  {finding.severity} {finding.rule}: {finding.message}"))
     return lines

@@ -56,7 +56,7 @@ def test_failed_outcome_is_explained(pytester: pytest.Pytester) -> None:
         [
             "E  *AssertionError: assert 'fails' == 'boots'",
             "E  *images/zstd.img: The instance never comes up: entry 0 'Debian' failed: *",
-            "E  *entry 0: Error 9: Unknown boot failure: boot",
+            "E  *entry 0: Error 9: Unknown boot failure: boot: this PV-GRUB does not unpack zstd payloads",
             "E  *entry 1: Error 17: Cannot mount selected partition: kernel /vmlinuz",
             "E  *error payload-unsupported: *",
             "*- pvgrub-sim: images/good.img -*",

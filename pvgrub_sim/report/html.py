@@ -125,7 +125,7 @@ def _pre(text: str, label: str) -> str:
 def _errors(verdict: Verdict) -> list[str]:
     rows = [
         f"<tr><td>{_text(words.entry_name(verdict, error.entry))}</td><td>{_text(words.error_words(error))}</td>"
-        f"<td><code>{_text(error.command)}</code></td></tr>"
+        f"<td><code>{_text(error.command)}</code>{_text(f' {error.detail}'.rstrip())}</td></tr>"
         for error in verdict.errors
     ]
     if not rows:

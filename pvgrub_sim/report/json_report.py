@@ -50,7 +50,13 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
 
 
 def _error(error: BootError) -> dict[str, Any]:
-    return {"entry": error.entry, "number": error.number, "message": error.message, "command": error.command}
+    return {
+        "entry": error.entry,
+        "number": error.number,
+        "message": error.message,
+        "command": error.command,
+        "detail": error.detail,
+    }
 
 
 def _file(loaded: LoadedFile | None) -> dict[str, Any] | None:

@@ -56,6 +56,8 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
             lines.append(f"  {words.one_line(where)}{paint(words.one_line(words.error_words(error)), RED)}")
             if error.command:
                 lines.append(f"    {words.one_line(error.command)}")
+            if error.detail:
+                lines += _wrap(f"because: {words.one_line(error.detail)}", "    ")
     if verdict.findings:
         lines += ["", paint("Why, and what to do", BOLD)]
         for finding in words.by_severity(verdict.findings):

@@ -13,7 +13,8 @@ HANDED_OVER_ONLY = (
     "and its console is not simulated."
 )
 
-_COMMAND_WIDTH = 72
+_SHORT = 72
+"""Characters of a title or a command that a sentence has room for."""
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 
@@ -77,11 +78,11 @@ def simulated(verdict: Verdict) -> str:
 
 
 def entry_name(verdict: Verdict, entry: int | None) -> str:
-    """`entry 0 'Amazon Linux'`, or `entry 0` when its title is not known."""
+    """`entry 0 'Amazon Linux'`, or `entry 0` when its title is not known; a very long title is cut."""
     if entry is None:
         return "no entry"
     titles = {event.entry: event.text for event in verdict.events if event.kind is EventKind.ENTRY}
-    title = titles.get(entry, "")
+    title = _short(titles.get(entry, ""))
     return f"entry {entry} '{title}'" if title else f"entry {entry}"
 
 
@@ -139,8 +140,8 @@ _PLURALS = {
 }
 
 
-def _short(command: str) -> str:
-    return command if len(command) <= _COMMAND_WIDTH else command[: _COMMAND_WIDTH - 1] + "…"
+def _short(text: str) -> str:
+    return text if len(text) <= _SHORT else text[: _SHORT - 1] + "…"
 
 
 def _failures(verdict: Verdict) -> str:
@@ -148,8 +149,8 @@ def _failures(verdict: Verdict) -> str:
     last = {error.entry: error for error in verdict.errors if error.entry is not None}
     words = []
     for entry, error in last.items():
-        where = f" ({_short(error.command)})" if error.command else ""
-        words.append(f"{entry_name(verdict, entry)} failed: {error_words(error)}{where}")
+        where = ": ".join(filter(None, [_short(error.command), error.detail]))
+        words.append(f"{entry_name(verdict, entry)} failed: {error_words(error)}{f' ({where})' if where else ''}")
     return "; ".join(words)
 
 
@@ -191,8 +192,8 @@ def _menu(verdict: Verdict) -> str:
 
 
 def _waits(verdict: Verdict) -> str:
-    why = _because(verdict, "nobody is there to press one or to type it")
-    return f"The instance never comes up: PV-GRUB wants a key or a password{_in_entry(verdict)}: {why}."
+    why = verdict.reason.rstrip(".:") or "PV-GRUB waits for a key or a password"
+    return f"The instance never comes up: {why}{_in_entry(verdict)}, and nobody is there."
 
 
 def _halt(verdict: Verdict) -> str:

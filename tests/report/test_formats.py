@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -15,6 +14,7 @@ from pvgrub_sim.model import Event, EventKind, Outcome, Verdict
 from pvgrub_sim.report import FORMATS, REPORTERS, render, reporter, words
 from pvgrub_sim.report.html import MAX_STEPS
 from tests import schemas
+from tests.report.html_page import Page
 from tests.report.verdicts import CONFIG, boots, fails, fallback, hostile, stuck
 
 ALL = [boots(), fallback(), fails(), hostile(), *(stuck(outcome) for outcome in Outcome)]
@@ -45,7 +45,9 @@ def test_json_is_one_object_for_one_image() -> None:
     assert told["kernel"]["payload"] == "xz"
     assert told["initrd"] is None
     command = "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro"
-    assert told["errors"] == [{"entry": 0, "number": 15, "message": "File not found", "command": command}]
+    assert told["errors"] == [
+        {"entry": 0, "number": 15, "message": "File not found", "command": command, "detail": ""}
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -148,46 +150,10 @@ def test_github_escapes_properties_and_data() -> None:
 # --- html
 
 
-class _Page(HTMLParser):
-    """Checks that tags are balanced and collects tags, ids and references."""
-
-    VOID = frozenset({"meta", "rect", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.ids: list[str] = []
-        self.references: list[str] = []
-        self.texts: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            assert not name.startswith("on")
-            assert name not in ("src", "style")
-            if name == "id":
-                self.ids.append(value or "")
-            if name in ("aria-labelledby", "href"):
-                self.references += (value or "").split()
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append(data)
-
-
 @pytest.mark.parametrize("verdicts", [ALL, [boots()], [hostile()], []], ids=["all", "boots", "hostile", "none"])
 def test_html_is_balanced_self_contained_and_without_scripts(verdicts: list[Verdict]) -> None:
     text = render("html", verdicts)
-    page = _Page(text)
+    page = Page(text)
     assert not {"script", "img", "link", "iframe", "b"} & set(page.tags)
     assert len(page.ids) == len(set(page.ids))
     assert {reference.removeprefix("#") for reference in page.references} <= set(page.ids)
@@ -225,7 +191,8 @@ def test_html_cuts_a_chain_that_never_ends() -> None:
         ),
         (
             fails(),
-            "The instance never comes up: entry 0 'Debian' failed: Error 9: Unknown boot failure (boot); "
+            "The instance never comes up: entry 0 'Debian' failed: Error 9: Unknown boot failure "
+            "(boot: this PV-GRUB does not unpack zstd payloads); "
             "entry 1 'Rescue' failed: Error 17: Cannot mount selected partition (kernel /vmlinuz), "
             "and PV-GRUB waits for a key that nobody can press.",
         ),
@@ -247,12 +214,16 @@ def test_html_cuts_a_chain_that_never_ends() -> None:
             "and PV-GRUB is back in its menu, where nobody chooses.",
         ),
         (
-            stuck(Outcome.MENU, "", Event(EventKind.ENTRY, "Other menu", entry=2), Event(EventKind.CONFIG, path=CONFIG)),
+            stuck(Outcome.MENU, "", Event(EventKind.ENTRY, "Other", entry=2), Event(EventKind.CONFIG, path=CONFIG)),
             "The instance never comes up: no timeout is set, so PV-GRUB waits in its menu, where nobody chooses.",
         ),
         (
             stuck(Outcome.WAITS, "the pager waits for return", Event(EventKind.ENTRY, "A", entry=0)),
-            "The instance never comes up: PV-GRUB wants a key or a password in entry 0 'A': the pager waits for return.",
+            "The instance never comes up: the pager waits for return in entry 0 'A', and nobody is there.",
+        ),
+        (
+            stuck(Outcome.WAITS),
+            "The instance never comes up: PV-GRUB waits for a key or a password, and nobody is there.",
         ),
         (
             stuck(Outcome.HALT, "", Event(EventKind.ENTRY, "A", entry=0)),
@@ -302,4 +273,4 @@ def test_no_control_character_gets_through(text: str) -> None:
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", told), name
     ET.fromstring(render("junit", [verdict]))
     json.loads(render("json", [verdict]))
-    _Page(render("html", [verdict]))
+    Page(render("html", [verdict]))

@@ -127,7 +127,7 @@ def fails() -> Verdict:
         default_entry=0,
         config=CONFIG,
         errors=(
-            BootError(0, 9, "Unknown boot failure", "boot"),
+            BootError(0, 9, "Unknown boot failure", "boot", "this PV-GRUB does not unpack zstd payloads"),
             BootError(1, 17, "Cannot mount selected partition", "kernel /vmlinuz"),
         ),
         kernel=LoadedFile("/boot/vmlinuz-6.1", 9_000_000, 1, {"payload": "zstd"}),
