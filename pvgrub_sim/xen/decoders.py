@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvgrub_sim.xen.packed import OUTPUT_LIMIT, Damaged, Packed, Unpacked, drain, whole
+from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, drain, whole
 
 GZIP_SPARE = 16
 """Bytes by which libxc's buffer is larger than the size word says (xg_dom_core.c:xc_dom_check_gzip)."""
@@ -25,17 +26,17 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
     # QUIRK: too short, or too large to be believed: left packed, without a word.
     if packed.length < 6 or packed.size_word > GZIP_INSANE:
         return None
-    out = bytearray()
+    out = packed.output()
     from isal import isal_zlib
 
     # ISA-L is several times faster; zlib has the last word on what it does not like.
     if not _inflate(isal_zlib.decompressobj(wbits=31), isal_zlib.error, packed.payload, out, room):
         import zlib
 
-        out.clear()
+        out = packed.output()
         stream = zlib.decompressobj(wbits=31)
         try:
-            out += stream.decompress(packed.payload, min(room, OUTPUT_LIMIT))
+            out.append(stream.decompress(packed.payload, min(room, OUTPUT_LIMIT)))
         except zlib.error:
             raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-3)") from None
         if not stream.eof:
@@ -44,13 +45,13 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
     return Unpacked(out, room)
 
 
-def _inflate(stream: Any, error: Any, payload: memoryview, out: bytearray, room: int) -> bool:
+def _inflate(stream: Any, error: Any, payload: memoryview, out: Kept, room: int) -> bool:
     """Unpack one gzip member into out; False when it does not end within payload and room, or on that error."""
     most = min(room, OUTPUT_LIMIT)
     try:
         # Small steps: one of them can unpack to a thousand times its size.
         for at in range(0, len(payload), 1 << 15):
-            out += stream.decompress(payload[at : at + (1 << 15)])
+            out.append(stream.decompress(payload[at : at + (1 << 15)]))
             if len(out) > most:
                 return False
             if stream.eof:
@@ -65,7 +66,7 @@ def unpack_bzip2(packed: Packed) -> Unpacked:
     import bz2
 
     stream = bz2.BZ2Decompressor()
-    out = bytearray()
+    out = packed.output()
     try:
         drain(stream, packed.payload, out)
     except OSError:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.ondisk import elf as layout
+from pvgrub_sim.xen.kept import Source
 
 MAX_STRING = 4096
 """libelf.h ELF_MAX_STRING_LENGTH: a longer string does not exist."""
 
-Buffer = bytes | bytearray | memoryview
 
 
 class ElfImage:
     """Access to an ELF image by pointers, with libelf's arithmetic (libelf-tools.c, libelf.h).
 
-    data: the bytes. size: how large libelf takes the image to be, in bytes; behind the data there are zeros
-    (libxc unpacks gzip into a zeroed buffer that is 16 bytes too large). bits: width of PV-GRUB's pointers.
+    data: what the bytes are read from. size: how large libelf takes the image to be, in bytes; behind the data
+    there are zeros (libxc unpacks gzip into a zeroed buffer that is too large). bits: width of PV-GRUB's pointers.
 
     A pointer is an absolute address with an assumed place of the image, for sums of hostile offsets wrap around
     at the width of a pointer and are compared as they come out.
@@ -24,14 +24,15 @@ class ElfImage:
 
     __slots__ = ("base", "data", "ehdr", "is64", "mask", "phdr", "section_names", "shdr", "size", "swapped", "symtab")
 
-    def __init__(self, data: Buffer, size: int, bits: int = 64) -> None:
+    def __init__(self, data: Source, size: int, bits: int = 64) -> None:
         self.data = data
         self.size = size
         self.mask = (1 << bits) - 1
         self.base = 0x7F00_0000_0000 if bits == 64 else 0x5700_0000
-        self.is64 = data[layout.EI_CLASS] == layout.CLASS_64
+        ident = data.read(0, 16)
+        self.is64 = ident[layout.EI_CLASS] == layout.CLASS_64
         # Any other value, 0 included, means the other byte order.
-        self.swapped = data[layout.EI_DATA] != layout.DATA_LSB
+        self.swapped = ident[layout.EI_DATA] != layout.DATA_LSB
         self.ehdr = layout.EHDR64 if self.is64 else layout.EHDR32
         self.phdr = layout.PHDR64 if self.is64 else layout.PHDR32
         self.shdr = layout.SHDR64 if self.is64 else layout.SHDR32
@@ -49,7 +50,7 @@ class ElfImage:
         if not self.readable(pointer, count):
             return 0
         at = pointer - self.base
-        raw = bytes(self.data[at : at + count])
+        raw = self.data.read(at, count)
         if len(raw) < count:
             raw += bytes(count - len(raw))
         return int.from_bytes(raw, "big" if self.swapped else "little")
@@ -70,7 +71,7 @@ class ElfImage:
             return None
         at = pointer - self.base
         # The first 4096 characters may be anything, then the NUL must come.
-        raw = bytes(self.data[at : at + MAX_STRING + 1])
+        raw = self.data.read(at, MAX_STRING + 1)
         if len(raw) <= MAX_STRING and at + len(raw) < self.size:
             raw += b"\0"
         end = raw.find(b"\0")
@@ -133,12 +134,12 @@ class ElfImage:
         return 0
 
 
-def is_elf(data: Buffer, size: int) -> bool:
+def is_elf(data: Source, size: int) -> bool:
     """True for at least 52 bytes that begin with the ELF magic (libelf-tools.c:elf_is_elfbinary)."""
-    return size >= layout.EHDR32_SIZE and bytes(data[:4]) == layout.MAGIC
+    return size >= layout.EHDR32_SIZE and data.read(0, 4) == layout.MAGIC
 
 
-def open_elf(data: Buffer, size: int, bits: int = 64) -> ElfImage | None:
+def open_elf(data: Source, size: int, bits: int = 64) -> ElfImage | None:
     """An ELF image whose header tables end inside it, or None (libelf-loader.c:elf_init)."""
     if not is_elf(data, size):
         return None

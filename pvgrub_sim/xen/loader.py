@@ -14,8 +14,9 @@ from typing import Any
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import Profile
-from pvgrub_sim.xen.elf import Buffer, ElfImage, is_elf, open_elf
+from pvgrub_sim.xen.elf import ElfImage, is_elf, open_elf
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
+from pvgrub_sim.xen.kept import InMemory, NotKept, Source, TooLarge
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
 from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked
 from pvgrub_sim.xen.payload import Format, format_of
@@ -90,20 +91,22 @@ class KernelImage:
 class _Blob:
     """What the loaders look at: the file, then its payload, then what that unpacks to (dom->kernel_blob)."""
 
-    data: Buffer
+    data: Source
     size: int
 
 
 class _Loader:
     """One run of xc_dom_parse_image()."""
 
-    def __init__(self, kernel: bytes, profile: Profile, log: Log, unpack: bool) -> None:
+    def __init__(self, kernel: bytes, profile: Profile, log: Log, unpack: bool, keep_all: bool) -> None:
         self.kernel = kernel
         self.profile = profile
         self.bits = 64 if profile.arch == "x86_64" else 32
         self.words = Wording(profile.xen, log)
         self.unpack = unpack
-        self.blob = _Blob(kernel, len(kernel))
+        self.keep_all = keep_all
+        self.file = _Blob(InMemory(kernel), len(kernel))
+        self.blob = self.file
         self.payload = ""
         self.reason = "no loader of libxenguest knows this kind of file"
 
@@ -119,7 +122,7 @@ class _Loader:
                 return self.elf("bzImage")
         # QUIRK: a failed probe leaves the blob at the payload, so a bare ELF in a bzImage boots all the same.
         if self.probe_elf():
-            return self.elf("ELF" if self.blob.data is self.kernel else "bzImage")
+            return self.elf("ELF" if self.blob is self.file else "bzImage")
         self.words.panic(CORE, 689, "xc_dom_find_loader: no loader found")
         raise KernelRefused(BOOT_FAILURE, self.reason)
 
@@ -147,18 +150,18 @@ class _Loader:
         if start + length > len(self.kernel):
             return self.refuse_bzimage(852, ": payload length overflow")
         image = memoryview(self.kernel)[start:]
-        self.blob = _Blob(image[:length], length)
+        self.blob = _Blob(InMemory(image[:length]), length)
         self.payload = "none"
-        found = format_of(self.blob.data, self.profile.payloads | self.profile.recognised)
+        found = format_of(image[:length], self.profile.payloads | self.profile.recognised)
         if found is None:
-            known = format_of(self.blob.data)
+            known = format_of(image[:length])
             done = self.refuse_bzimage(938, ": unknown compression format")
             if known is not None:
                 self.payload = known.name
                 self.reason = f"this PV-GRUB does not unpack {known.name} payloads"
             return done
         self.payload = found.name
-        return self.unpacked(found, Packed(image, length, self.bits, self.profile.lz4_broken))
+        return self.unpacked(found, Packed(image, length, self.bits, self.profile.lz4_broken, self.keep_all))
 
     def unpacked(self, found: Format, packed: Packed) -> bool:
         """True when a payload was unpacked, or need not be."""
@@ -166,10 +169,10 @@ class _Loader:
             if found.name not in self.profile.payloads:
                 raise Damaged
             if not self.unpack:
-                self.blob = _Blob(b"", -1)
+                self.blob = _Blob(InMemory(b""), -1)
                 return True
             result: Unpacked | None = found.decoder(packed)
-        except Damaged as error:
+        except (Damaged, TooLarge) as error:
             for text in error.args:
                 if found.name == "gzip":
                     self.words.panic(CORE, 374, text, INTERNAL_ERROR)
@@ -288,23 +291,30 @@ def _check_width(image: KernelImage, profile: Profile, log: Log) -> None:
         raise KernelRefused(EXEC_FORMAT, reason, image.detail)
 
 
-def _parse(kernel: bytes, profile: Profile, log: Log, unpack: bool) -> KernelImage:
-    loader = _Loader(kernel, profile, log, unpack)
-    try:
-        image = loader.parse()
-    except KernelRefused as refused:
-        log("xc_dom_parse_image returned -1")
-        name = "bzImage" if loader.payload else ""
-        refused.detail = loader.described(KernelImage(name, loader.payload)).detail
-        raise
-    _check_width(image, profile, log)
-    return image
-
-
 @dataclass(frozen=True, slots=True)
 class _Remembered:
+    """What was found out about a kernel: what is printed, and the image or the refusal."""
+
     lines: tuple[str, ...]
     outcome: KernelImage | KernelRefused
+
+
+def _parse(kernel: bytes, profile: Profile, unpack: bool, keep_all: bool = False) -> _Remembered:
+    lines: list[str] = []
+    loader = _Loader(kernel, profile, lines.append, unpack, keep_all)
+    outcome: KernelImage | KernelRefused
+    try:
+        outcome = loader.parse()
+        _check_width(outcome, profile, lines.append)
+    except NotKept:
+        return _parse(kernel, profile, unpack, True)
+    except KernelRefused as refused:
+        if refused.number == BOOT_FAILURE:
+            lines.append("xc_dom_parse_image returned -1")
+            name = "bzImage" if loader.payload else ""
+            refused.detail = loader.described(KernelImage(name, loader.payload)).detail
+        outcome = KernelRefused(refused.number, refused.reason, refused.detail)
+    return _Remembered(tuple(lines), outcome)
 
 
 _REMEMBERED_MOST = 16
@@ -323,13 +333,7 @@ def parse_image(
     key = (sha256(kernel).digest(), profile, unpack)
     known = _remembered.get(key)
     if known is None:
-        lines: list[str] = []
-        outcome: KernelImage | KernelRefused
-        try:
-            outcome = _parse(kernel, profile, lines.append, unpack)
-        except KernelRefused as refused:
-            outcome = KernelRefused(refused.number, refused.reason, refused.detail)
-        known = _remembered[key] = _Remembered(tuple(lines), outcome)
+        known = _remembered[key] = _parse(kernel, profile, unpack)
         if len(_remembered) > _REMEMBERED_MOST:
             _remembered.popitem(last=False)
     for line in known.lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, grow, whole
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, whole
 
 MAGIC = 0x184C2102
 CHUNK = 8 << 20
@@ -23,7 +23,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
     if packed.length < 8 or int.from_bytes(image[:4], "little") != MAGIC:
         raise Damaged("invalid header")
     left -= 4
-    out = bytearray()
+    out = packed.output()
     broken = packed.lz4_broken and packed.bits == 64
     while True:
         length = int.from_bytes(image[at : at + 4], "little")
@@ -49,7 +49,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
         if not used or len(chunk) != room:
             # Not as the format has it, which the library cannot follow.
             chunk, used = unpack_chunk(image[at:], room, packed.bits, broken)
-        grow(out, chunk)
+        out.append(chunk)
         left -= used
         at += used
         if left == 0:

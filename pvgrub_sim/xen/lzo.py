@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, grow, whole
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, whole
 
 MAGIC = b"\x89LZO\x00\r\n\x1a\n"
 SMALLEST_HEADER = 33
@@ -25,7 +25,7 @@ def unpack_lzo(packed: Packed) -> Unpacked:
     if at is None:
         raise Damaged("invalid header")
     decompress = _decompressor()
-    out = bytearray()
+    out = packed.output()
     while True:
         if at + 4 > len(payload):
             raise Damaged(CORRUPTED)
@@ -44,12 +44,12 @@ def unpack_lzo(packed: Packed) -> Unpacked:
         block = payload[at : at + length]
         at += length
         if length == size:
-            grow(out, block)
+            out.append(block)
             continue
         chunk = decompress(block, size)
         if chunk is None or len(chunk) != size:
             raise Damaged("Compressed data violation")
-        grow(out, chunk)
+        out.append(chunk)
 
 
 def _header_size(payload: memoryview) -> int | None:

@@ -200,7 +200,7 @@ def _take_guest_section(elf: ElfImage, start: int, info: XenInfo, strict: bool) 
     at = start - elf.base
     if not 0 <= at < len(elf.data):
         return
-    text = bytes(elf.data[at:])
+    text = elf.data.read(at, len(elf.data) - at)
     text = text[: end if (end := text.find(b"\0")) >= 0 else len(text)]
     position = 0
     # An item longer than its buffer is cut, and the rest of it is taken for the next item.

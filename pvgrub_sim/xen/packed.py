@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-OUTPUT_LIMIT = 512 << 20
-"""Bytes that a payload may unpack to. PV-GRUB's own limit is the memory of its domain."""
-STEP = 1 << 20
-"""Bytes of output asked for at a time, where a library lets one ask."""
+from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
+
+STEP = 1 << 15
+"""Bytes of output asked for at a time, where a library lets one ask: what the standard library's get in one piece."""
 
 
 class Damaged(Exception):
@@ -21,12 +21,18 @@ class Packed:
 
     image: the kernel file from the payload's first byte to the file's end (one decoder reads past the payload).
     length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32. lz4_broken: see Profile.
+    keep_all: keep the whole output, not only what the loader looks at.
     """
 
     image: memoryview
     length: int
     bits: int = 64
     lz4_broken: bool = False
+    keep_all: bool = False
+
+    def output(self) -> Kept:
+        """Where the output goes."""
+        return Kept(self.keep_all)
 
     @property
     def payload(self) -> memoryview:
@@ -41,30 +47,23 @@ class Packed:
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What a decoder made: the bytes, and the size that the loader takes it to have (zeros behind the bytes)."""
+    """What a decoder made, and the size in bytes that the loader takes it to have (zeros behind the data)."""
 
-    data: bytes | bytearray
+    data: Kept
     size: int
 
 
-def whole(data: bytearray) -> Unpacked:
+def whole(out: Kept) -> Unpacked:
     """Unpacked data without anything behind it."""
-    return Unpacked(data, len(data))
+    return Unpacked(out, len(out))
 
 
-def grow(out: bytearray, chunk: bytes | bytearray | memoryview) -> None:
-    """Append a chunk; raises Damaged beyond OUTPUT_LIMIT (PV-GRUB runs out of memory)."""
-    if len(out) + len(chunk) > OUTPUT_LIMIT:
-        raise Damaged
-    out += chunk
-
-
-def drain(stream: Any, payload: memoryview, out: bytearray, most: int = OUTPUT_LIMIT + 1) -> None:
+def drain(stream: Any, payload: memoryview, out: Kept, most: int = OUTPUT_LIMIT + 1) -> None:
     """Feed a payload to a decompressor of the standard library, and take at most so many bytes of output from it."""
     for at in range(0, len(payload), 1 << 18):
         chunk: bytes | memoryview = payload[at : at + (1 << 18)]
         while True:
-            grow(out, stream.decompress(chunk, min(STEP, most - len(out))))
+            out.append(stream.decompress(chunk, min(STEP, most - len(out))))
             if stream.eof or len(out) >= most:
                 return
             if stream.needs_input:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.xen.packed import OUTPUT_LIMIT, Damaged, Packed, Unpacked, drain, whole
+from pvgrub_sim.xen.kept import OUTPUT_LIMIT
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, drain, whole
 
 XZ_CORRUPT = "XZ-compressed data is corrupt"
 XZ_UNSUPPORTED = "Input was encoded with settings that are not supported by this XZ decoder"
@@ -25,7 +26,7 @@ def unpack_xz(packed: Packed) -> Unpacked:
     mended = False
     while True:
         stream = lzma.LZMADecompressor(lzma.FORMAT_XZ)
-        out = bytearray()
+        out = packed.output()
         try:
             drain(stream, payload, out)
         except (lzma.LZMAError, MemoryError):
@@ -114,7 +115,7 @@ def unpack_lzma(packed: Packed) -> Unpacked:
     # QUIRK: the first byte of the range coder is passed over, whatever it is.
     header = header[:1] + window.to_bytes(4, "little") + b"\xff" * 8 + b"\0"
     stream = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
-    out = bytearray()
+    out = packed.output()
     try:
         stream.decompress(header, 0)
         drain(stream, payload[len(header) :], out, size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvgrub_sim.xen.packed import OUTPUT_LIMIT, STEP, Damaged, Packed, Unpacked, grow, whole
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, whole
 
 ZSTD_CORRUPT = "ZSTD-compressed data is corrupt"
 ZSTD_PROBABLY = "ZSTD-compressed data is probably corrupt"
@@ -24,24 +24,16 @@ def unpack_zstd(packed: Packed) -> Unpacked:
     if end is None:
         raise Damaged(ZSTD_TRUNCATED)
     decoder = zstandard.ZstdDecompressor(max_window_size=1 << ZSTD_WINDOW_LOG_MAX)
-    flags, size = 4 if checksum else 0, packed.size_word
-    if len(payload) < size <= OUTPUT_LIMIT:
-        # With the size word in the frame's header, where most are right, no window is needed beside the output.
-        header = ZSTD_MAGIC + bytes([flags | 0xC0, window]) + size.to_bytes(8, "little")
-        try:
-            return Unpacked(data := decoder.decompress(header + payload[start:end], max_output_size=size), len(data))
-        except zstandard.ZstdError:
-            pass
-    out = bytearray()
+    out = packed.output()
     # QUIRK: the content size in the frame's header is not checked, so it is left out of ours.
-    header = ZSTD_MAGIC + bytes([flags, window])
+    header = ZSTD_MAGIC + bytes([4 if checksum else 0, window])
     joined: Any = _Joined(header, payload[start:end])
-    buffer = bytearray(STEP)
+    buffer = bytearray(ZSTD_BLOCK)
     view = memoryview(buffer)
     try:
         with decoder.stream_reader(joined, read_size=1 << 17) as reader:
             while count := reader.readinto(buffer):
-                grow(out, view[:count])
+                out.append(view[:count])
     except zstandard.ZstdError:
         raise Damaged(ZSTD_CORRUPT) from None
     return whole(out)
