@@ -66,17 +66,22 @@ def _parse_parenthesis(m: Machine, text: bytes) -> bytes | None:
                 return b""
             at += 2
             if text[at - 1 : at] != b"d":
-                # QUIRK: the number is parsed all the same, so that one too large is the error told.
-                safe_parse_maxint(m, text, at)
-                m.fail(ErrNum.NUMBER_PARSING)
+                # QUIRK: the number is parsed all the same, so that one too large is the error told, and the drive
+                # it names becomes the current one.
+                m.errnum = ErrNum.NUMBER_PARSING
         if kind == b"n" and m.network_ready:
             m.current_drive = NETWORK_DRIVE
         elif kind == b"c" and m.cdrom_drive != GRUB_INVALID_DRIVE:
             m.current_drive = m.cdrom_drive
         else:
-            m.current_drive, at = safe_parse_maxint(m, text, at)
-            if kind == b"h":
-                m.current_drive += 0x80
+            try:
+                m.current_drive, at = safe_parse_maxint(m, text, at)
+            finally:
+                # QUIRK: added to the root drive's number when there is none to parse.
+                if kind == b"h":
+                    m.current_drive += 0x80
+    if m.errnum:
+        raise GrubError(m.errnum)
     if text[at : at + 1] == b")":
         return text[at + 1 :]
     if text[at : at + 1] != b",":

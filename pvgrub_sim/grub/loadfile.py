@@ -14,6 +14,7 @@ from pvgrub_sim.model import EventKind, Outcome
 
 FIRST_BUFFER = 1 << 20
 """Bytes that load_file() asks for first; it doubles its buffer from there."""
+LAST_BUFFER = 1 << 30
 PAGE_SIZE = 4096
 MODULE_ENTRY = struct.Struct("<IIII")
 """struct xen_multiboot_mod_list: first and last byte of a module, its command line, padding."""
@@ -35,6 +36,9 @@ def load_file(m: Machine, name: bytes) -> bytes:
         filled += len(data)
         if filled < allocated:
             break
+        if allocated == LAST_BUFFER:
+            # QUIRK: the doubled size is a negative int, so there is no new buffer to go on in.
+            raise Stop(Outcome.CRASH, f"{_text(first_word(name))} has 1 GiB or more, for which PV-GRUB gets no memory")
         allocated *= 2
     grub_close(m)
     m.emit(EventKind.FILE, path=_text(first_word(name)), size=filled)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.grub.gunzip import GunzipFile
     from pvgrub_sim.grub.gunzipstream import GunzipMemory
     from pvgrub_sim.grub.terminal import Terminal
+    from pvgrub_sim.grub.trackbuffer import TrackBuffer
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.profiles import Profile
 
@@ -96,7 +97,8 @@ class Machine:
     install_partition: int = WHOLE_DISK
     saved_drive: int = NETWORK_DRIVE
     saved_partition: int = WHOLE_DISK
-    cdrom_drive: int = GRUB_INVALID_DRIVE
+    cdrom_drive: int = 0
+    """QUIRK: only init_bios_info() would set it, which Mini-OS leaves out; so `(cd)` is the first floppy."""
     network_ready: bool = False
 
     # stage2/disk_io.c: the open partition
@@ -108,6 +110,10 @@ class Machine:
     buf_drive: int = -1
     total_sectors: int = 0
     """buf_geom.total_sectors: sectors of 512 bytes of the drive that buf_drive names."""
+    buf_track: int = -1
+    """First sector of the track that the track buffer holds, -1 when it holds none."""
+    track_buffer: TrackBuffer | None = None
+    """The track buffer itself, while a filesystem is mounted that writes over it."""
     fsys: FileSystem | None = None
     """The mounted filesystem; None stands for fsys_type == NUM_FSYS."""
 

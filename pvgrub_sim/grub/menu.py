@@ -61,8 +61,8 @@ class ConfigReader:
 
     def _fill(self) -> bool:
         """Get more data; False at the end of the file."""
-        self._raw = self._blocks.read()
         self._m.errnum = ErrNum.NONE
+        self._raw = self._blocks.read()
         data = self._carry + self._raw.translate(_TABS, b"\r")
         self._carried = len(self._carry)
         self._carry = b""
@@ -174,6 +174,11 @@ class Menu:
         at = self._title_at[number]
         return bytes(self._titles[at : self._titles.index(0, at)])
 
+    def lose_titles(self) -> None:
+        """Make every title empty."""
+        self._titles = bytearray(len(self) + 1)
+        self._title_at = array("Q", range(len(self)))
+
     def titles(self, first: int) -> list[bytes]:
         """The titles from number `first` on that a menu box of 12 lines may show."""
         return [self.title(number) for number in range(first, min(first + 13, len(self)))]
@@ -189,7 +194,10 @@ class Menu:
 
 
 def read_menu(m: Machine) -> Menu:
-    """Read the open config file: runs the commands above the first title, collects the entries below."""
+    """Read the open config file: runs the commands above the first title, collects the entries below.
+
+    errnum is set afterwards when the file could not be read to its end.
+    """
     menu = Menu()
     reader = ConfigReader(m)
     for line in reader:
@@ -210,6 +218,9 @@ def read_menu(m: Machine) -> Menu:
                 # QUIRK: `unhide (hd1)` and its like leave the file to be read from another drive.
                 reader.resync()
     menu.finish()
+    if m.errnum:
+        # QUIRK: while errnum is set, grub_memmove() moves nothing, and the titles stay behind.
+        menu.lose_titles()
     if menu.size > CONFIG_ROOM:
         m.undefined.append(
             f"the menu takes {menu.size} bytes, more than the {CONFIG_ROOM} there are before GRUB's filesystem buffer"

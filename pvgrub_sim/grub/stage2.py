@@ -138,6 +138,9 @@ def _check_fallbacks(m: Machine, count: int) -> None:
         m.tick()
         if entries[index] < count:
             index += 1
+        elif m.errnum:
+            # QUIRK: while errnum is set, grub_memmove() moves nothing.
+            raise Stop(Outcome.HANG, "the config file was not read to its end: PV-GRUB removes a fallback for ever")
         elif index < MAX_FALLBACK_ENTRIES - 1:
             # QUIRK: the last of eight is moved up but stays in its place as well.
             entries[index:-1] = entries[index + 1 :]

@@ -216,14 +216,13 @@ _DROPPED = bytes(code for code in range(0x20) if code not in b"\n\r\x1b")
 _ESCAPE = re.compile(rb"\x1b\[[0-9;]*([A-Za-z])")
 _CLEARED = b"\x01"
 _REDRAWN = re.compile(rb"\x01*\n?    GNU GRUB  version.*?(?=\n\x01*  Booting |\Z)", re.S)
-_CLEARED_SCREEN = re.compile(rb"\x01(?!  Booting ).*?(?=\x01?  Booting |\Z)", re.S)
 
 
 def clean(raw: bytes) -> str:
     """A transcript as a log would show it: from the first `  Booting` on, without control codes and menus.
 
-    A redrawn menu or prompt reaches up to the next `  Booting` that begins a line; a cleared screen up to the
-    next one anywhere. Trailing blanks go, bytes that are not UTF-8 become \\xNN.
+    A redrawn menu or prompt reaches up to the next `  Booting` that begins a line. Trailing blanks go,
+    bytes that are not UTF-8 become \\xNN.
     """
     start = raw.find(b"  Booting ")
     if start < 0:
@@ -231,7 +230,6 @@ def clean(raw: bytes) -> str:
     text = raw[start:].translate(None, _DROPPED)
     text = _ESCAPE.sub(lambda found: _CLEARED if found[1] == b"J" else b"", text)
     text = text.replace(b"\x1b", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    text = _REDRAWN.sub(b"", text)
-    text = _CLEARED_SCREEN.sub(b"", text).replace(_CLEARED, b"")
+    text = _REDRAWN.sub(b"", text).replace(_CLEARED, b"")
     lines = text.decode("utf-8", "backslashreplace").split("\n")
     return "\n".join(line.rstrip() for line in lines).rstrip()

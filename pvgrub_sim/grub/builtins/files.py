@@ -45,6 +45,7 @@ def cmp(m: Machine, arg: bytes, flags: Flag) -> None:
     name1, name2 = first_word(arg), first_word(second)
     grub_open(m, name1)
     size = m.filemax
+    _check_room(m, size)
     data1 = grub_read(m, -1)
     grub_close(m)
     if len(data1) != size:
