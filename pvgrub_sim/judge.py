@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pvgrub_sim.bootchain import Boot, run, run_auto
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media import AttachedDisk, open_disk, vbd_number
-from pvgrub_sim.model import LoadedFile, ProfileInfo, Verdict
+from pvgrub_sim.model import BootError, LoadedFile, ProfileInfo, Verdict
 from pvgrub_sim.profiles import Profile, find_profile
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON
 
@@ -138,6 +138,16 @@ def _catalogued(aki: str | None) -> str | None:
     return aki if aki and by_id(aki) else None
 
 
+def _with_details(errors: Iterable[BootError], result: Boot) -> Iterator[BootError]:
+    """The errors, those of the kernel loader with what it had against the kernel."""
+    refused = [tried for tried in result.tries if tried.error]
+    for error in errors:
+        if refused and (error.entry, error.number) == (refused[0].entry, refused[0].error):
+            yield replace(error, detail=refused.pop(0).reason)
+        else:
+            yield error
+
+
 def judge(result: Boot, image: str) -> Verdict:
     """The verdict on a run, without findings; image: the name of the first disk's image, for the report."""
     machine = result.machine
@@ -157,7 +167,7 @@ def judge(result: Boot, image: str) -> Verdict:
         entry=machine.booted_entry,
         default_entry=machine.first_default_entry,
         config=machine.config_opened,
-        errors=tuple(machine.boot_errors),
+        errors=tuple(_with_details(machine.boot_errors, result)),
         kernel=kernel,
         initrd=initrd,
         cmdline=cmdline,
