@@ -36,6 +36,7 @@ def select_drive(m: Machine, drive: int) -> None:
             m.fail(ErrNum.NO_DISK)
         m.total_sectors = total
         m.buf_drive = drive
+        m.buf_track = -1
 
 
 def biosdisk_read(m: Machine, drive: int, sector: int, count: int) -> bytes:
@@ -62,6 +63,10 @@ def rawread(m: Machine, drive: int, sector: int, byte_offset: int, byte_len: int
     """
     if byte_len <= 0:
         return b""
+    if m.track_buffer:
+        copy = bytearray(byte_len)
+        m.track_buffer.rawread(drive, u32(sector), byte_offset, copy, slice(0, byte_len))
+        return bytes(copy)
     m.tick()
     if m.errnum:
         m.fail(m.errnum)
@@ -73,6 +78,9 @@ def rawread(m: Machine, drive: int, sector: int, byte_offset: int, byte_len: int
     data = biosdisk_read(m, drive, sector, sectors)
     if sector < SECTORS_PER_VTRACK:
         data = _map_ezd(m, drive, sector, sectors, data)
+    last = sector + sectors - 1
+    last -= last % SECTORS_PER_VTRACK
+    m.buf_track = last if last + SECTORS_PER_VTRACK <= m.total_sectors else -1
     if m.disk_read_func:
         _tell_sectors(m.disk_read_func, sector, byte_offset, byte_len)
     if byte_offset == 0 and len(data) == byte_len:
@@ -103,17 +111,25 @@ def _fail_past_end(m: Machine, sector: int, sectors: int) -> None:
     m.fail(ErrNum.READ)
 
 
+def is_ezd(table: bytes | bytearray) -> bool:
+    """Whether a partition table is EZ-Drive's. QUIRK: any entry of type 0x55 makes it one, not the first alone."""
+    return any(table[446 + 16 * entry + 4] == PC_SLICE_TYPE_EZD for entry in range(4))
+
+
 def _map_ezd(m: Machine, drive: int, sector: int, sectors: int, data: bytes) -> bytes:
     """Put sector 1 in the place of sector 0 when the disk has an EZ-Drive table.
 
-    As rawread() in stage2/disk_io.c, which looks for type 0x55 in sector 0's table whenever it fills its
-    buffer with the first track.
+    As rawread() in stage2/disk_io.c, which looks at the first sector in its buffer when it fills that from the
+    first track.
     """
     if sector != 0:
+        # QUIRK: when a read begins in the first track and ends behind it, the buffer begins with that read's first
+        # sector: the same byte of a file's contents then makes the sector behind it stand twice.
+        if sectors <= SECTORS_PER_VTRACK - sector or m.buf_track == 0 or sector == SECTORS_PER_VTRACK - 1:
+            return data
+        return data[SECTOR_SIZE : 2 * SECTOR_SIZE] + data[SECTOR_SIZE:] if is_ezd(data) else data
+    if not is_ezd(data):
         return data
-    if not any(data[446 + 16 * entry + 4] == PC_SLICE_TYPE_EZD for entry in range(4)):
-        return data
-    # QUIRK: any entry of type 0x55, not the first one alone, and no look at sector 1's own signature.
     if m.total_sectors < 2:
         m.fail(ErrNum.READ)
     first = data[SECTOR_SIZE : 2 * SECTOR_SIZE] if sectors > 1 else biosdisk_read(m, drive, 1, 1)
@@ -126,15 +142,20 @@ def devread(m: Machine, sector: int, byte_offset: int, byte_len: int) -> bytes:
     As devread() in stage2/disk_io.c, C's 32-bit arithmetic included. Raises GrubError 24 when the read leaves
     the partition, even while errnum is set to something else; else what rawread raises.
     """
+    start = disk_sector(m, sector, byte_offset, byte_len)
+    byte_offset &= SECTOR_SIZE - 1
+    if m.disk_read_hook and m.debug:
+        m.term.write(b"<%d, %d, %d>" % (s32(start - m.part_start), byte_offset, byte_len))
+    return rawread(m, m.current_drive, start, byte_offset, byte_len)
+
+
+def disk_sector(m: Machine, sector: int, byte_offset: int, byte_len: int) -> int:
+    """The sector of the disk at which a read in the partition begins; raises GrubError 24 when it leaves it."""
     sector = u32(sector)
     if u32(sector + (s32(byte_offset + byte_len - 1) >> SECTOR_BITS)) >= m.part_length:
         m.tick()
         m.fail(ErrNum.OUTSIDE_PART)
-    sector = u32(sector + (byte_offset >> SECTOR_BITS))
-    byte_offset &= SECTOR_SIZE - 1
-    if m.disk_read_hook and m.debug:
-        m.term.write(b"<%d, %d, %d>" % (s32(sector), byte_offset, byte_len))
-    return rawread(m, m.current_drive, m.part_start + sector, byte_offset, byte_len)
+    return m.part_start + u32(sector + (byte_offset >> SECTOR_BITS))
 
 
 def devread_contents(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: int) -> bytes:
@@ -171,6 +192,9 @@ def devread_run(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: 
     count = (byte_offset + byte_len + SECTOR_SIZE - 1) >> SECTOR_BITS
     good = _sectors_from(m, sector) if not m.errnum else 0
     if count <= good:
+        start = u32(m.part_start + sector)
+        if m.track_buffer or 0 < start < SECTORS_PER_VTRACK < start + count:
+            return _devread_units(m, sector, byte_offset, byte_len, unit)
         return rawread(m, m.current_drive, m.part_start + sector, byte_offset, byte_len)
     step = unit >> SECTOR_BITS
     bad = good // step
@@ -182,6 +206,22 @@ def devread_run(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: 
         except GrubError:
             continue
     raise GrubError(m.errnum)
+
+
+def _devread_units(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: int) -> bytes:
+    """A run read block by block, as far as that makes a difference: on the first track, or in real memory."""
+    parts: list[bytes] = []
+    while byte_len > 0:
+        start = u32(m.part_start + sector)
+        if start >= SECTORS_PER_VTRACK and not m.track_buffer:
+            parts.append(rawread(m, m.current_drive, start, byte_offset, byte_len))
+            break
+        size = min(unit - byte_offset, byte_len)
+        parts.append(rawread(m, m.current_drive, start, byte_offset, size))
+        sector += unit >> SECTOR_BITS
+        byte_len -= size
+        byte_offset = 0
+    return b"".join(parts)
 
 
 def _sectors_from(m: Machine, sector: int) -> int:
@@ -203,11 +243,11 @@ def rawwrite(m: Machine, drive: int, sector: int, data: bytes) -> None:
     sector = u32(sector)
     if total is None or sector >= total:
         m.fail(ErrNum.WRITE)
-    if sector == 0:
-        table = biosdisk_read(m, drive, 0, 1)
-        if any(table[446 + 16 * entry + 4] == PC_SLICE_TYPE_EZD for entry in range(4)):
-            sector = 1
-            if total < 2:
-                m.fail(ErrNum.WRITE)
+    if sector == 0 and is_ezd(biosdisk_read(m, drive, 0, 1)):
+        sector = 1
+        if total < 2:
+            m.fail(ErrNum.WRITE)
     m.overlay.setdefault(drive, {})[sector] = bytes(data[:SECTOR_SIZE])
+    if sector - sector % SECTORS_PER_VTRACK == m.buf_track:
+        m.buf_track = -1
     m.emit(EventKind.WRITE, number=sector, path=f"hd{drive - 0x80}")

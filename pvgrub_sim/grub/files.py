@@ -24,6 +24,7 @@ def attempt_mount(m: Machine) -> None:
     probes are still called, each of whose reads then fails.
     """
     m.fsys = None
+    m.track_buffer = None
     # QUIRK: the network drive too, whose first read fails with 21, or with 24 when it is outside of the partition
     # that was open before.
     for driver in fsys_table(m.profile):

@@ -11,7 +11,7 @@ from pvgrub_sim.grub.disk import SECTOR_SIZE, devread, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.files import WHITE_SPACE, grub_read
 from pvgrub_sim.grub.fs.ext2map import BlockMap, ExtentMap, MapEnd
-from pvgrub_sim.grub.fs.fsysbuf import FsysBuffer, log2
+from pvgrub_sim.grub.fs.fsysbuf import FSYS_BUFLEN, FsysBuffer, log2
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -81,7 +81,7 @@ class Ext2fs:
             return None
         if m.part_length < SBLOCK + ext2.SUPERBLOCK_SIZE // SECTOR_SIZE:
             return None
-        buffer = FsysBuffer.of(m)
+        buffer = FsysBuffer(m)
         data = devread(m, SBLOCK, 0, ext2.SUPERBLOCK_SIZE)
         buffer.store(0, data)
         if buffer.u16(ext2.S_MAGIC) != ext2.MAGIC:
@@ -100,6 +100,9 @@ class Ext2fs:
             desc_size=buffer.u16(ext2.S_DESC_SIZE) if incompat & ext2.FEATURE_INCOMPAT_64BIT else ext2.DESC_SIZE,
             ext4=ext4,
         )
+        if layout.datablock2 + layout.block_size > FSYS_BUFLEN:
+            # QUIRK: blocks above 8 KiB do not fit into the filesystem buffer.
+            buffer.overrun()
         return cls(m, buffer, layout)
 
     def rdfsb(self, block: int, address: int) -> None:
@@ -307,10 +310,11 @@ class Ext2fs:
         wanted = len(component)
         memory = self.buf.memory
         for inode, at, length in self._entries():
-            if length >= wanted and memory[at : at + wanted] == component:
-                # A name ends at its first NUL.
-                if length == wanted or not memory[at + wanted]:
-                    return s32(inode)
+            if length < wanted or memory[at : at + wanted] != component:
+                continue
+            # A name ends at its first NUL.
+            if length == wanted or not memory[at + wanted]:
+                return s32(inode)
         raise AssertionError("the entries end with an error")
 
     def _complete(self, prefix: bytes) -> Iterator[bytes]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import ClassVar
 
-from pvgrub_sim.grub.disk import devread
+from pvgrub_sim.cint import u32
+from pvgrub_sim.grub.disk import devread, disk_sector
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.grub.trackbuffer import TrackBuffer
 from pvgrub_sim.model import Outcome
 
 FSYS_BUFLEN = 0x8000
@@ -21,17 +22,16 @@ _U32 = struct.Struct("<I")
 class FsysBuffer:
     """Bytes by address, counted from FSYS_BUF; what lies behind them reads as zeros."""
 
-    stable: ClassVar[bool] = True
-    """False when blocks do not stay as they were read, so that each use must read them again."""
-
     def __init__(self, m: Machine) -> None:
         self.m = m
         self.memory = bytearray(FSYS_BUFLEN)
+        self.stable = True
+        """False when blocks do not stay as they were read, so that each use must read them again."""
 
-    @classmethod
-    def of(cls, m: Machine) -> FsysBuffer:
-        """The machine's filesystem buffer."""
-        return cls(m)
+    def overrun(self) -> None:
+        """The driver's blocks do not fit: from now on they are written over the track buffer behind this one."""
+        self.stable = False
+        self.m.track_buffer = TrackBuffer(self.m, self.memory)
 
     def read(self, sector: int, size: int, address: int) -> None:
         """devread() `size` bytes at a sector of the partition to an address. Raises GrubError."""
@@ -39,7 +39,11 @@ class FsysBuffer:
             if address + size > SCRATCH_LEFT:
                 raise Stop(Outcome.CRASH, f"a block of {size} bytes overruns GRUB's memory")
             self.memory.extend(bytes(address + size - len(self.memory)))
-        self.memory[address : address + size] = devread(self.m, sector, 0, size)
+        if self.m.track_buffer:
+            start = u32(disk_sector(self.m, sector, 0, size))
+            self.m.track_buffer.rawread(self.m.current_drive, start, 0, self.memory, slice(address, address + size))
+        else:
+            self.memory[address : address + size] = devread(self.m, sector, 0, size)
 
     def devread(self, sector: int, byte_offset: int, size: int) -> bytes:
         """devread() of `size` bytes that do not go to this buffer. Raises GrubError."""

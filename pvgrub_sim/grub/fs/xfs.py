@@ -37,7 +37,7 @@ class Xfs:
     def __init__(self, m: Machine, geometry: Geometry) -> None:
         self.m = m
         self.geo = geometry
-        self.buf = FsysBuffer.of(m)
+        self.buf = FsysBuffer(m)
         self.extents = Extents(m, self.buf, geometry)
 
     @classmethod
