@@ -53,7 +53,7 @@ class Jfs:
         if magic != jfs.MAGIC:
             return None
         fileset = devread(m, FILESYSTEM_INODE, 0, jfs.INODE_SIZE)
-        buffer = FsysBuffer.of(m)
+        buffer = FsysBuffer(m)
         for address, left in _left_by_probes(m):
             buffer.store(address, left)
         buffer.store(FILESET, fileset)

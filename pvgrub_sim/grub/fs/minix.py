@@ -64,7 +64,7 @@ class Minix:
         name_length = minix.NAME_LENGTHS.get(minix.SUPERBLOCK.unpack(superblock)[7])
         if name_length is None:
             return None
-        buffer = FsysBuffer.of(m)
+        buffer = FsysBuffer(m)
         buffer.store(0, superblock)
         return cls(m, buffer, superblock, name_length)
 

@@ -54,7 +54,7 @@ class Reiserfs:
         journal = None
         if superblock.journal_block and not superblock.journal_dev:
             journal = Journal(m, superblock.journal_block, superblock.journal_size, bits - 9)
-        tree = Tree(m, FsysBuffer.of(m), bits, journal)
+        tree = Tree(m, FsysBuffer(m), bits, journal)
         if journal:
             journal.replay()
             # When this fails, errnum is set and the root block cannot be read either.
