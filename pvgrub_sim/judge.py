@@ -102,9 +102,11 @@ def boot(
         if not findings:
             return verdict
         from pvgrub_sim.findings import examine
+        from pvgrub_sim.survey.picture import layout, survey_disks
 
-        found = examine(result, attached, ami=described, ari=ari, aki_named=named_version)
-        return replace(verdict, findings=found)
+        surveys = survey_disks(attached)
+        found = examine(result, attached, ami=described, ari=ari, aki_named=named_version, surveys=surveys)
+        return replace(verdict, findings=found, layout=layout(surveys))
 
 
 def ami_description(ami: AmiDescription | str | os.PathLike[str]) -> AmiDescription:

@@ -15,8 +15,8 @@ from pvgrub_sim.findings.menufile import Entry, Line, MenuFile
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import BootError, EventKind, Outcome
 from pvgrub_sim.profiles import Profile
+from pvgrub_sim.survey.picture import survey_disks
 from pvgrub_sim.survey.result import BootFile, FileKind, Survey
-from pvgrub_sim.survey.surveyor import survey
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.ami import AmiDescription
@@ -57,6 +57,7 @@ class Case:
 
     boot: the run. disks: as attached. ami: what `aws ec2 describe-images` says of the image, or None. ari: the id of
     a ramdisk image that goes with it, or None. aki_named: somebody has chosen this very version of PV-GRUB.
+    surveys: of the disks in vbd order, where somebody has made them already.
     """
 
     def __init__(
@@ -67,12 +68,14 @@ class Case:
         ami: AmiDescription | None = None,
         ari: str | None = None,
         aki_named: bool = False,
+        surveys: Sequence[Survey] | None = None,
     ) -> None:
         self.boot = boot
         self.disks = sorted(disks, key=lambda disk: disk.vbd)
         self.ami = ami
         self.ari = ari
         self.aki_named = aki_named
+        self._surveys = surveys
         self.eyes = Eyes(self.disks, boot.profile)
         self._files: list[FileRef] | None = None
 
@@ -124,7 +127,9 @@ class Case:
     @cached_property
     def surveys(self) -> tuple[Survey, ...]:
         """What is really there, disk by disk."""
-        return tuple(survey(attached.disk, f"(hd{number})") for number, attached in enumerate(self.disks))
+        if self._surveys is not None:
+            return tuple(self._surveys)
+        return survey_disks(self.disks)
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
