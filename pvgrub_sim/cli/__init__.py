@@ -13,7 +13,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("inspect", "show what is really on a disk image: partitions, filesystems, kernels"),
     "ls": ("files", "list a directory of a disk image as PV-GRUB sees it"),
     "cat": ("files", "print a file of a disk image as PV-GRUB reads it"),
+    "kernel": ("kernel", "show what a kernel is, and which versions of PV-GRUB boot it"),
+    "extract": ("extract", "write the unpacked ELF file of a kernel"),
+    "repack": ("repack", "write a kernel anew, in a form that an older PV-GRUB boots"),
     "aki": ("aki", "look up Amazon's PV-GRUB kernel images, and which an AMI or image needs"),
+    "explain": ("explain", "tell what a rule of the findings means, and what to do about it"),
     "completion": ("completion", "print a script that completes commands, options and files in a shell"),
 }
 """Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""

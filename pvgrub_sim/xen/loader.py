@@ -6,21 +6,23 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.xen.elf import ElfImage, is_elf, open_elf
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
-from pvgrub_sim.xen.kept import InMemory, NotKept, Source, TooLarge
+from pvgrub_sim.xen.image import KernelImage, KernelRefused
+from pvgrub_sim.xen.kept import InMemory, NotKept, Source
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked
-from pvgrub_sim.xen.payload import Format, format_of
+from pvgrub_sim.xen.packed import Damaged, Packed
+from pvgrub_sim.xen.payload import Format, format_of, unpack
 from pvgrub_sim.xen.wording import BOOT, BZIMAGE, CORE, ELF, FLAT, INTERNAL_ERROR, Log, Wording
+
+__all__ = ["KernelImage", "KernelRefused", "parse_image"]
 
 BOOT_FAILURE = 9
 """GRUB's ERR_BOOT_FAILURE: everything that libxenguest refuses."""
@@ -35,58 +37,6 @@ SUPPORTED_TYPES = frozenset({"xen-3.0-x86_64", "xen-3.0-x86_32p"})
 """Guest types that Xen takes (its capabilities)."""
 
 
-class KernelRefused(Exception):
-    """The kernel does not boot.
-
-    number: GRUB's error number, 9 or 13. reason: why, in our words. detail: what is known of the kernel, as in
-    KernelImage.detail.
-    """
-
-    def __init__(self, number: int, reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
-        super().__init__(number, reason)
-        self.number = number
-        self.reason = reason
-        self.detail = dict(detail or {})
-
-
-@dataclass(frozen=True, slots=True)
-class KernelImage:
-    """A kernel that is accepted.
-
-    loader: `multiboot-binary`, `bzImage` or `ELF`. payload: format of a bzImage's payload, `none` for an
-    uncompressed one, "" for other files. size: of the unpacked kernel, in bytes, or None when it was not unpacked.
-    bits: 64 or 32, the ELF class. notes: Xen's notes by name.
-    """
-
-    loader: str
-    payload: str = ""
-    guest_type: str = ""
-    version: str = ""
-    protocol: str = ""
-    size: int | None = None
-    bits: int | None = None
-    start: int = 0
-    end: int = 0
-    entry: int = 0
-    notes_from: str = ""
-    notes: dict[str, str | int] = field(default_factory=dict)
-
-    @property
-    def detail(self) -> dict[str, Any]:
-        """What a report says of the kernel; what is not known is left out."""
-        facts = {
-            "loader": self.loader or None,
-            "payload": self.payload or None,
-            "guest_type": self.guest_type or None,
-            "version": self.version or None,
-            "boot_protocol": self.protocol or None,
-            "unpacked_size": self.size,
-            "elf_class": self.bits,
-            "notes": dict(self.notes) or None,
-        }
-        return {name: value for name, value in facts.items() if value is not None}
-
-
 @dataclass(slots=True)
 class _Blob:
     """What the loaders look at: the file, then its payload, then what that unpacks to (dom->kernel_blob)."""
@@ -98,8 +48,11 @@ class _Blob:
 class _Loader:
     """One run of xc_dom_parse_image()."""
 
-    def __init__(self, kernel: bytes, profile: Profile, log: Log, unpack: bool, keep_all: bool) -> None:
+    def __init__(
+        self, kernel: bytes, profile: Profile, log: Log, *, unpack: bool, digest: bytes, keep_all: bool
+    ) -> None:
         self.kernel = kernel
+        self.digest = digest
         self.profile = profile
         self.bits = 64 if profile.arch == "x86_64" else 32
         self.words = Wording(profile.xen, log)
@@ -161,7 +114,8 @@ class _Loader:
                 self.reason = f"this PV-GRUB does not unpack {known.name} payloads"
             return done
         self.payload = found.name
-        return self.unpacked(found, Packed(image, length, self.bits, self.profile.lz4_broken, self.keep_all))
+        broken = self.profile.lz4_broken
+        return self.unpacked(found, Packed(image, length, self.bits, broken, self.keep_all, self.digest))
 
     def unpacked(self, found: Format, packed: Packed) -> bool:
         """True when a payload was unpacked, or need not be."""
@@ -171,15 +125,20 @@ class _Loader:
             if not self.unpack:
                 self.blob = _Blob(InMemory(b""), -1)
                 return True
-            result: Unpacked | None = found.decoder(packed)
-        except (Damaged, TooLarge) as error:
+            result = unpack(found, packed)
+        except Damaged as error:
             for text in error.args:
                 if found.name == "gzip":
                     self.words.panic(CORE, 374, text, INTERNAL_ERROR)
                 else:
                     self.words.panic("decompress_unsafe", 14, text)
             done = self.refuse_bzimage(found.line, found.complaint)
-            self.reason = f"the {found.name} payload does not unpack"
+            if found.name not in self.profile.payloads:
+                self.reason = f"this PV-GRUB knows {found.name} payloads by name, but cannot unpack them"
+            elif found.name == "lz4" and packed.lz4_broken:
+                self.reason = "the lz4 decoder of this PV-GRUB is broken"
+            else:
+                self.reason = f"the {found.name} payload does not unpack: it is damaged, cut short or unusual"
             return done
         if result is not None:
             self.blob = _Blob(result.data, result.size)
@@ -299,15 +258,15 @@ class _Remembered:
     outcome: KernelImage | KernelRefused
 
 
-def _parse(kernel: bytes, profile: Profile, unpack: bool, keep_all: bool = False) -> _Remembered:
+def _parse(kernel: bytes, profile: Profile, unpack: bool, digest: bytes, keep_all: bool = False) -> _Remembered:
     lines: list[str] = []
-    loader = _Loader(kernel, profile, lines.append, unpack, keep_all)
+    loader = _Loader(kernel, profile, lines.append, unpack=unpack, digest=digest, keep_all=keep_all)
     outcome: KernelImage | KernelRefused
     try:
         outcome = loader.parse()
         _check_width(outcome, profile, lines.append)
     except NotKept:
-        return _parse(kernel, profile, unpack, True)
+        return _parse(kernel, profile, unpack, digest, True)
     except KernelRefused as refused:
         if refused.number == BOOT_FAILURE:
             lines.append("xc_dom_parse_image returned -1")
@@ -330,10 +289,11 @@ def parse_image(
     checks headers and formats only, and leaves guest type and notes of bzImages unknown. Raises KernelRefused.
     What was found is remembered by content: a second entry with the same kernel does not unpack it again.
     """
-    key = (sha256(kernel).digest(), profile, unpack)
+    digest = sha256(kernel).digest()
+    key = (digest, profile, unpack)
     known = _remembered.get(key)
     if known is None:
-        known = _remembered[key] = _parse(kernel, profile, unpack)
+        known = _remembered[key] = _parse(kernel, profile, unpack, digest)
         if len(_remembered) > _REMEMBERED_MOST:
             _remembered.popitem(last=False)
     for line in known.lines:

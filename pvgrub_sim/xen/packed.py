@@ -21,7 +21,8 @@ class Packed:
 
     image: the kernel file from the payload's first byte to the file's end (one decoder reads past the payload).
     length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32. lz4_broken: see Profile.
-    keep_all: keep the whole output, not only what the loader looks at.
+    keep_all: keep the whole output, not only what the loader looks at. digest: of
+    the kernel file, under which the result is remembered; empty when it is not to be.
     """
 
     image: memoryview
@@ -29,6 +30,7 @@ class Packed:
     bits: int = 64
     lz4_broken: bool = False
     keep_all: bool = False
+    digest: bytes = b""
 
     def output(self) -> Kept:
         """Where the output goes."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from pvgrub_sim.xen.packed import Packed, Unpacked
+from pvgrub_sim.xen.kept import TooLarge
+from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,35 @@ def format_of(payload: bytes | bytearray | memoryview, known: frozenset[str] | N
         if payload[:size] == candidate.magic and (known is None or candidate.name in known):
             return candidate
     return None
+
+
+_REMEMBERED_MOST = 4
+_remembered: OrderedDict[tuple[object, ...], Unpacked | Damaged | None] = OrderedDict()
+
+
+def unpack(found: Format, packed: Packed) -> Unpacked | None:
+    """Unpack a payload; None when the decoder leaves it as it is. Raises Damaged.
+
+    What it unpacks to is remembered for the last few kernels with a digest: for another entry, the other build of
+    PV-GRUB, the next version.
+    """
+    special = (packed.bits, packed.lz4_broken) if found.name == "lz4" else ()
+    key = (packed.digest, packed.length, found.name, *special)
+    remember = bool(packed.digest) and not packed.keep_all
+    result: Unpacked | Damaged | None
+    if remember and key in _remembered:
+        result = _remembered[key]
+    else:
+        try:
+            result = found.decoder(packed)
+        except TooLarge:
+            result = Damaged()
+        except Damaged as error:
+            result = error.with_traceback(None)
+        if remember:
+            _remembered[key] = result
+            if len(_remembered) > _REMEMBERED_MOST:
+                _remembered.popitem(last=False)
+    if isinstance(result, Damaged):
+        raise Damaged(*result.args)
+    return result

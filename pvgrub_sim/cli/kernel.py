@@ -1,0 +1,98 @@
+"""`pvgrub-sim kernel`: all there is to know of a kernel, and which PV-GRUBs boot it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pvgrub_sim.cli.kernel_source import HELP, read_kernel
+
+if TYPE_CHECKING:
+    from pvgrub_sim.xen.inspect import KernelFacts, Opinion
+
+BUILD_NAMES = {"x86_64": "64-bit", "i386": "32-bit"}
+NOTES_FROM = {"notes": "", "__xen_guest": "from the section __xen_guest", "": "none"}
+ADDRESSES = frozenset({
+    "ENTRY", "HYPERCALL_PAGE", "VIRT_BASE", "PADDR_OFFSET", "HV_START_LOW", "INIT_P2M", "PHYS32_ENTRY", "VIRT_ENTRY",
+    "ELF_PADDR_OFFSET", "SUPPORTED_FEATURES",
+})
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("kernel", metavar="KERNEL", help=HELP)
+    parser.add_argument("--pvgrub", metavar="VERSION", help="ask only this version of PV-GRUB (default: all)")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to report (default: text)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the facts; 0 when any PV-GRUB that was asked boots the kernel, else 1."""
+    from pvgrub_sim.profiles import find_profile
+    from pvgrub_sim.xen.inspect import examine
+
+    profiles = [find_profile(args.pvgrub)] if args.pvgrub else None
+    facts = examine(read_kernel(args.kernel, args.pvgrub), profiles)
+    if args.format == "json":
+        json.dump({"kernel": args.kernel, **facts.to_json()}, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+    else:
+        sys.stdout.writelines(f"{_printable(line)}\n" for line in text(args.kernel, facts))
+    return 0 if any(opinion.boots for opinion in facts.opinions) else 1
+
+
+def _printable(line: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+
+
+def text(name: str, facts: KernelFacts) -> Iterator[str]:
+    """The facts, line by line."""
+    yield f"{name}: {facts.kind if facts.kind != 'unknown' else 'no kernel that PV-GRUB knows'}, {facts.size} bytes"
+    rows: list[tuple[str, str]] = []
+    if facts.version:
+        rows.append(("version", facts.version))
+    if facts.protocol:
+        rows.append(("boot protocol", facts.protocol))
+    if (payload := facts.payload) is not None:
+        words = f"{payload.format}, {payload.length} bytes at {payload.offset}"
+        if payload.damage:
+            words += f": {payload.damage}"
+        elif payload.unpacked is not None:
+            agrees = payload.format == "none" or payload.size_word == payload.unpacked
+            words += f", unpacks to {payload.unpacked}" if payload.format != "none" else ", an ELF file as it is"
+            words += "" if agrees else f" (the size word says {payload.size_word})"
+        rows.append(("payload", words))
+    if (elf := facts.elf) is not None:
+        places = f"entry {elf.entry:#x}, loads {elf.low:#x} to {elf.high:#x}"
+        rows.append(("ELF", f"{elf.bits}-bit {elf.machine_name}, {places}"))
+    if facts.kind != "unknown":
+        rows.append(("Xen notes", NOTES_FROM[facts.notes_from]))
+    for label, value in rows:
+        yield f"  {label:<14} {value}".rstrip()
+    for note, content in facts.notes.items():
+        yield f"    {note:<18} {_note(note, content)}".rstrip()
+    yield ""
+    yield from _table(facts)
+
+
+def _note(name: str, value: str | int) -> str:
+    return hex(value) if isinstance(value, int) and name in ADDRESSES else str(value)
+
+
+def _table(facts: KernelFacts) -> Iterator[str]:
+    """What each version does, for the build that the kernel is for; the other build in one line."""
+    own = [opinion for opinion in facts.opinions if opinion.arch == facts.arch]
+    other = [opinion for opinion in facts.opinions if opinion.arch != facts.arch]
+    width = max((len(opinion.profile) for opinion in own), default=0)
+    for opinion in own:
+        yield f"  {opinion.profile:<{width}}  {BUILD_NAMES[opinion.arch]}  {_verdict(opinion)}"
+    if other and not any(opinion.boots for opinion in other):
+        yield f"  {'all':<{width}}  {BUILD_NAMES[other[-1].arch]}  {_verdict(other[-1])}"
+    else:
+        yield from (f"  {o.profile:<{width}}  {BUILD_NAMES[o.arch]}  {_verdict(o)}" for o in other)
+
+
+def _verdict(opinion: Opinion) -> str:
+    return "boots" if opinion.boots else f"Error {opinion.error}: {opinion.reason}"

@@ -1,0 +1,52 @@
+"""`pvgrub-sim repack`: the same kernel in a form that an older PV-GRUB boots."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pvgrub_sim.cli.kernel_source import HELP, read_kernel
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("kernel", metavar="KERNEL", help=HELP)
+    parser.add_argument(
+        "--payload",
+        choices=("gzip", "xz", "none", "elf-gz"),
+        default="gzip",
+        help="gzip (default, boots on every version), xz, none: a bzImage with this payload; "
+        "elf-gz: the bare ELF file, gzipped, which GRUB itself unpacks",
+    )
+    parser.add_argument("--pvgrub", metavar="VERSION", help="make sure that this version of PV-GRUB boots it")
+    parser.add_argument(
+        "--pv-only",
+        action="store_true",
+        help="leave out what only other boot loaders need: smaller, and started by PV-GRUB alone",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="where the kernel goes; - is standard output"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the kernel, and say on standard error what boots it; 1 and no file when no PV-GRUB that counts would."""
+    from pvgrub_sim.cli.output import write_file
+    from pvgrub_sim.profiles import PROFILES, find_profile
+    from pvgrub_sim.xen.inspect import examine
+    from pvgrub_sim.xen.repack import gunzip_file, repack
+
+    wanted = find_profile(args.pvgrub) if args.pvgrub else None
+    made = repack(args.kernel, read_kernel(args.kernel), args.payload, pv_only=args.pv_only)
+    facts = examine(gunzip_file(args.kernel, made))
+    boots = [name for name in PROFILES if any(o.boots for o in facts.opinions if o.profile == name)]
+    if not boots or (wanted is not None and wanted.name not in boots):
+        name = wanted.name if wanted else next(reversed(PROFILES))
+        reason = next(o.reason for o in facts.opinions if o.profile == name and o.arch == facts.arch)
+        print(f"pvgrub-sim: {args.kernel}: not written, for {name} would not boot it: {reason}", file=sys.stderr)
+        return 1
+    write_file(args.output, made)
+    which = "every version" if len(boots) == len(PROFILES) else ", ".join(boots)
+    size = f"{args.payload}, {len(made)} bytes"
+    print(f"{args.output}: {size}; boots on {which} of PV-GRUB ({facts.arch})", file=sys.stderr)
+    return 0

@@ -1,0 +1,59 @@
+"""What the loader makes of a kernel: an image, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class KernelRefused(Exception):
+    """The kernel does not boot.
+
+    number: GRUB's error number, 9 or 13. reason: why, in our words. detail: what is known of the kernel, as in
+    KernelImage.detail.
+    """
+
+    def __init__(self, number: int, reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
+        super().__init__(number, reason)
+        self.number = number
+        self.reason = reason
+        self.detail = dict(detail or {})
+
+
+@dataclass(frozen=True, slots=True)
+class KernelImage:
+    """A kernel that is accepted.
+
+    loader: `multiboot-binary`, `bzImage` or `ELF`. payload: format of a bzImage's payload, `none` for an
+    uncompressed one, "" for other files. size: of the unpacked kernel, in bytes, or None when it was not unpacked.
+    bits: 64 or 32, the ELF class. notes: Xen's notes by name.
+    """
+
+    loader: str
+    payload: str = ""
+    guest_type: str = ""
+    version: str = ""
+    protocol: str = ""
+    size: int | None = None
+    bits: int | None = None
+    start: int = 0
+    end: int = 0
+    entry: int = 0
+    notes_from: str = ""
+    notes: dict[str, str | int] = field(default_factory=dict)
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What a report says of the kernel; what is not known is left out."""
+        facts = {
+            "loader": self.loader or None,
+            "payload": self.payload or None,
+            "guest_type": self.guest_type or None,
+            "version": self.version or None,
+            "boot_protocol": self.protocol or None,
+            "unpacked_size": self.size,
+            "elf_class": self.bits,
+            "notes": dict(self.notes) or None,
+        }
+        return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,230 @@
+"""All there is to know of a kernel file, and which PV-GRUBs boot it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any
+
+from pvgrub_sim.ondisk import bzimage
+from pvgrub_sim.ondisk import elf as layout
+from pvgrub_sim.profiles import PROFILES, Profile
+from pvgrub_sim.xen.elf import ElfImage, memory_range, open_elf
+from pvgrub_sim.xen.flat import find_table
+from pvgrub_sim.xen.kept import InMemory, NotKept, Source
+from pvgrub_sim.xen.loader import KernelRefused, parse_image
+from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, read_xen_info
+from pvgrub_sim.xen.packed import Damaged, Packed
+from pvgrub_sim.xen.payload import format_of, unpack
+
+MACHINES = {0: "none", 3: "i386", 40: "arm", 50: "ia64", 62: "x86-64", 183: "aarch64", 243: "riscv"}
+BUILDS = ("x86_64", "i386")
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A bzImage's payload: format (`none` when unknown or uncompressed), place and sizes in bytes.
+
+    size_word: its last four bytes, by convention the unpacked size. unpacked: the true size, None when it does not
+    unpack, for the reason in damage.
+    """
+
+    format: str
+    offset: int
+    length: int
+    size_word: int
+    unpacked: int | None = None
+    damage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ElfFacts:
+    """The ELF file inside: class in bits, machine, entry and the range of its loadable segments."""
+
+    bits: int
+    machine: int
+    entry: int
+    low: int
+    high: int
+
+    @property
+    def machine_name(self) -> str:
+        """The machine in words, or its number."""
+        return MACHINES.get(self.machine, str(self.machine))
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one build of one version does with the kernel: boots it, or ends in a GRUB error for a reason."""
+
+    profile: str
+    arch: str
+    error: int | None
+    reason: str
+
+    @property
+    def boots(self) -> bool:
+        """True when that PV-GRUB hands the kernel over."""
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFacts:
+    """One kernel. kind: `bzImage`, `ELF`, `multiboot-binary` or `unknown`. notes_from: `notes` or `__xen_guest`.
+
+    pae: `no`, `yes`, `extended-cr3` or `bimodal`, of i386 kernels.
+    """
+
+    kind: str
+    size: int
+    version: str = ""
+    protocol: str = ""
+    payload: Payload | None = None
+    elf: ElfFacts | None = None
+    notes_from: str = ""
+    notes: dict[str, str | int] = field(default_factory=dict)
+    pae: str = "no"
+    opinions: tuple[Opinion, ...] = ()
+
+    @property
+    def arch(self) -> str:
+        """The build of PV-GRUB that the kernel is for, as far as one can tell."""
+        return "i386" if self.elf is not None and self.elf.machine == layout.EM_386 else "x86_64"
+
+    def to_json(self) -> dict[str, Any]:
+        """The facts as the JSON report has them."""
+        payload, elf = self.payload, self.elf
+        return {
+            "format_version": 1,
+            "kind": self.kind,
+            "size": self.size,
+            "version": self.version or None,
+            "boot_protocol": self.protocol or None,
+            "payload": payload and {
+                "format": payload.format,
+                "offset": payload.offset,
+                "length": payload.length,
+                "size_word": payload.size_word,
+                "unpacked_size": payload.unpacked,
+                "damage": payload.damage or None,
+            },
+            "elf": elf and {
+                "class": elf.bits,
+                "machine": elf.machine,
+                "machine_name": elf.machine_name,
+                "entry": elf.entry,
+                "load_start": elf.low,
+                "load_end": elf.high,
+            },
+            "notes_from": self.notes_from or None,
+            "notes": self.notes,
+            "pvgrub": [
+                {"name": o.profile, "arch": o.arch, "boots": o.boots, "error": o.error, "reason": o.reason or None}
+                for o in self.opinions
+            ],
+        }
+
+
+def examine(kernel: bytes, profiles: Iterable[Profile] | None = None) -> KernelFacts:
+    """Look at a kernel as GRUB hands it over, and ask every profile, in both builds, what it makes of it.
+
+    profiles: which to ask; None asks all, () none. A file that is no kernel gives facts of the kind `unknown`.
+    """
+    facts = _examine(kernel)
+    asked = PROFILES.values() if profiles is None else profiles
+    opinions = [_opinion(kernel, replace(profile, arch=arch)) for profile in asked for arch in BUILDS]
+    return replace(facts, opinions=tuple(opinions))
+
+
+def _opinion(kernel: bytes, profile: Profile) -> Opinion:
+    try:
+        parse_image(kernel, profile, lambda line: None)
+    except KernelRefused as refused:
+        return Opinion(profile.name, profile.arch, refused.number, refused.reason)
+    return Opinion(profile.name, profile.arch, None, "")
+
+
+def _examine(kernel: bytes) -> KernelFacts:
+    source, size = unpacked_source(kernel)
+    facts = KernelFacts("unknown", len(kernel))
+    if bzimage.is_bzimage(kernel):
+        header = bzimage.read_setup_header(kernel)
+        facts = replace(
+            facts,
+            kind="bzImage",
+            version=bzimage.kernel_version(kernel),
+            protocol=header.protocol,
+            payload=_payload(kernel),
+        )
+    elf = open_elf(source, size)
+    if elf is not None:
+        try:
+            facts = _with_elf(facts, elf)
+        except NotKept:
+            source, size = unpacked_source(kernel, keep_all=True)
+            elf = open_elf(source, size)
+            facts = _with_elf(facts, elf) if elf is not None else facts
+    if find_table(kernel) is not None:
+        facts = replace(facts, kind="multiboot-binary")
+    return facts
+
+
+def _with_elf(facts: KernelFacts, elf: ElfImage) -> KernelFacts:
+    low, high = memory_range(elf)
+    try:
+        info = read_xen_info(elf)
+    except NotAXenKernel:
+        info = XenInfo()
+    return replace(
+        facts,
+        kind=facts.kind if facts.kind == "bzImage" else "ELF",
+        elf=ElfFacts(64 if elf.is64 else 32, elf.header("e_machine"), elf.header("e_entry"), low, high),
+        notes_from=info.source,
+        notes=info.values,
+        pae=info.pae,
+    )
+
+
+def packed_payload(kernel: bytes, *, keep_all: bool = False) -> Packed | None:
+    """The payload of a bzImage, as far as the file goes; None for any other file."""
+    if not bzimage.is_bzimage(kernel):
+        return None
+    header = bzimage.read_setup_header(kernel)
+    image = memoryview(kernel)[header.payload_start :]
+    digest = b"" if keep_all else sha256(kernel).digest()
+    return Packed(image, min(header.payload_length, len(image)), keep_all=keep_all, digest=digest)
+
+
+def unpacked_source(kernel: bytes, *, keep_all: bool = False) -> tuple[Source, int]:
+    """What to read the ELF file from, and its size: a bzImage's payload, unpacked if that can be, or the file."""
+    packed = packed_payload(kernel, keep_all=keep_all)
+    if packed is None:
+        return InMemory(kernel), len(kernel)
+    found = format_of(packed.payload)
+    try:
+        result = unpack(found, packed) if found else None
+    except Damaged:
+        result = None
+    if result is None:
+        return InMemory(packed.payload), packed.length
+    return result.data, result.size
+
+
+def _payload(kernel: bytes) -> Payload | None:
+    packed = packed_payload(kernel)
+    if packed is None:
+        return None
+    header = bzimage.read_setup_header(kernel)
+    found = format_of(packed.payload)
+    facts = Payload(found.name if found else "none", header.payload_start, header.payload_length, packed.size_word)
+    if header.payload_start + header.payload_length > len(kernel):
+        return replace(facts, damage="it reaches beyond the end of the file")
+    if found is None:
+        return replace(facts, unpacked=packed.length if packed.payload[:4] == layout.MAGIC else None)
+    try:
+        result = unpack(found, packed)
+    except Damaged as error:
+        text = str(error.args[0]) if error.args else "it is damaged or cut short"
+        return replace(facts, damage=text.removeprefix("xc_dom_do_gunzip: "))
+    return replace(facts, unpacked=len(result.data) if result else None)

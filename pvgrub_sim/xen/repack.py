@@ -1,0 +1,121 @@
+"""Kernels taken apart and put together again, so that an older PV-GRUB boots them.
+
+Sources: Linux, Documentation/arch/x86/boot.rst (header fields, "the CRC-32 of the whole file"), arch/x86/boot/Makefile
+and scripts/Makefile.lib (how payloads are made), arch/x86/boot/tools/build.c (padding and checksum).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from pvgrub_sim.errors import KernelFormatError
+from pvgrub_sim.ondisk import bzimage
+from pvgrub_sim.ondisk import elf as layout
+from pvgrub_sim.xen.elf import is_elf
+from pvgrub_sim.xen.inspect import packed_payload
+from pvgrub_sim.xen.kept import InMemory, Kept
+from pvgrub_sim.xen.packed import Damaged
+from pvgrub_sim.xen.payload import format_of, unpack
+
+FORMS = ("gzip", "xz", "none", "elf-gz")
+"""What a kernel can be repacked to; elf-gz is the bare ELF file, gzipped, which GRUB itself unpacks."""
+PARAGRAPH = 16
+"""Bytes: what the protected-mode code is padded to, and what syssize counts in."""
+XZ_DICTIONARY = 32 << 20
+LARGEST_ELF = 512 << 20
+
+
+def gunzip_file(name: str, data: bytes) -> bytes:
+    """A file as GRUB hands it on: gunzipped when it is gzipped. name: for KernelFormatError."""
+    if data[:2] != b"\x1f\x8b":
+        return data
+    stream = zlib.decompressobj(31)
+    try:
+        plain = stream.decompress(data, LARGEST_ELF)
+    except zlib.error as error:
+        raise KernelFormatError(name, f"is gzipped, and damaged ({error})") from None
+    if not stream.eof:
+        raise KernelFormatError(name, "is gzipped, and cut short")
+    return plain
+
+
+def extract_elf(name: str, kernel: bytes) -> bytes | bytearray:
+    """The ELF file inside a kernel: a bzImage's payload unpacked, or the file itself.
+
+    name: of the file, for KernelFormatError, which says why there is none.
+    """
+    packed = packed_payload(kernel, keep_all=True)
+    if packed is None:
+        if not is_elf(InMemory(kernel), len(kernel)):
+            raise KernelFormatError(name, "is neither a bzImage nor an ELF file")
+        return kernel
+    at = bzimage.read_setup_header(kernel).payload_start
+    if bzimage.read_setup_header(kernel).payload_length > packed.length:
+        raise KernelFormatError(name, "is cut short: its payload reaches beyond the end of the file", at)
+    found = format_of(packed.payload)
+    if found is None:
+        if packed.payload[:4] != layout.MAGIC:
+            raise KernelFormatError(name, "has a payload of an unknown format", at)
+        return bytes(packed.payload)
+    try:
+        result = unpack(found, packed)
+    except Damaged:
+        raise KernelFormatError(name, f"has a {found.name} payload that does not unpack", at) from None
+    if result is None or not isinstance(result.data, Kept):
+        raise KernelFormatError(name, f"has a {found.name} payload whose size word makes no sense", at)
+    if result.data.head[:4] != layout.MAGIC:
+        raise KernelFormatError(name, f"has a {found.name} payload that is no ELF file", at)
+    return result.data.head
+
+
+def repack(name: str, kernel: bytes, form: str, *, pv_only: bool = False) -> bytes:
+    """The same kernel in another form, one of FORMS.
+
+    A bzImage gets the new payload behind all that it has, and its header points there: whoever starts it in another
+    way than PV-GRUB still finds the old one. pv_only: leave the old payload and what unpacks it out, so that the file
+    is smaller and only PV-GRUB, and Xen's tools, can start it. name: of the file, for KernelFormatError.
+    """
+    elf = extract_elf(name, kernel)
+    if form == "elf-gz":
+        return _gzip(elf)
+    if not bzimage.is_bzimage(kernel):
+        raise KernelFormatError(name, f"is no bzImage, so it cannot get a {form} payload; repack it to elf-gz")
+    if (version := bzimage.read_setup_header(kernel).version) < 0x208:
+        raise KernelFormatError(name, f"has boot protocol {version >> 8}.{version & 0xFF:02}, too old for a payload")
+    payload = _gzip(elf) if form == "gzip" else _xz(elf) if form == "xz" else bytes(elf)
+    return put_payload(kernel, payload, pv_only=pv_only)
+
+
+def put_payload(kernel: bytes, payload: bytes, *, pv_only: bool = False) -> bytes:
+    """A bzImage with another payload: sizes in the header and the checksum behind it are made to fit."""
+    header = bzimage.read_setup_header(kernel)
+    code = (header.setup_sects + 1) * bzimage.SECTOR
+    body = bytearray(kernel[: header.payload_start] if pv_only else kernel)
+    body += bytes(-(len(body) - code) % PARAGRAPH)
+    start = len(body) - code
+    body += payload
+    # As the kernel's build has it: padded so that the checksum's four bytes are the last of a paragraph.
+    body += bytes(-(len(body) - code + 4) % PARAGRAPH)
+    struct.pack_into("<I", body, bzimage.SYSSIZE, (len(body) + 4 - code) // PARAGRAPH)
+    struct.pack_into("<II", body, bzimage.PAYLOAD_OFFSET, start, len(payload))
+    body += struct.pack("<I", checksum(body))
+    return bytes(body)
+
+
+def checksum(data: bytes | bytearray) -> int:
+    """The CRC-32 that a bzImage ends in: as zlib's, without the last inversion."""
+    return zlib.crc32(data) ^ 0xFFFFFFFF
+
+
+def _gzip(data: bytes | bytearray) -> bytes:
+    stream = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return stream.compress(data) + stream.flush()
+
+
+def _xz(data: bytes | bytearray) -> bytes:
+    import lzma
+
+    filters = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": XZ_DICTIONARY}]
+    packed = lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters)
+    return packed + struct.pack("<I", len(data) & 0xFFFFFFFF)
