@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from tests.tools import require
 
 DONE = "the script ran to its end"
@@ -26,7 +27,8 @@ mount -t tmpfs -o size=512m tmpfs /mnt
 set -e
 cd /mnt
 {script}
-) && echo {done}
+)
+[ $? -ne 0 ] || echo {done}
 sync
 umount -a -t jfs,reiserfs,minix,xfs,ext4 2>/dev/null
 halt -f 2>/dev/null || echo o > /proc/sysrq-trigger

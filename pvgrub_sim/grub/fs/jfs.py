@@ -21,7 +21,7 @@ FILESYSTEM_INODE = jfs.AGGREGATE_INODES_OFFSET // SECTOR_SIZE + jfs.FILESYSTEM_I
 PATH_MAX = jfs.PAGE_SIZE
 MAX_LINK_COUNT = 8
 NO_PREVIOUS = (1 << 62) - 1
-OVERRUN_MAX = 1 << 20
+OVERRUN_MAX = 16 << 20
 """Bytes that may be written behind a caller's buffer before PV-GRUB is taken to die of it."""
 
 BSD_TYPES = (0xA5, 0xA6, 0xA9)
@@ -93,6 +93,9 @@ class Jfs:
                 in_hole = offset > previous
                 size = 0
             if in_hole:
+                # QUIRK: a hole before the place where the read begins counts as well, over and over, so that the
+                # whole read is zeros. load_file() begins a read at 1 MiB, 2 MiB, …: a sparse kernel of that size
+                # is ruined from there on.
                 # QUIRK: who begins to read inside a hole, and goes on behind it, gets zeros for the whole hole.
                 size = length if begin >= end else s32((offset - previous) << bits)
                 parts.append(_zeros(size, length))
