@@ -25,7 +25,6 @@ TYPE_EZD: Final = 0x55
 TYPE_EXT2FS: Final = 0x83
 TYPE_VSTAFS: Final = 0x9E
 TYPE_GPT: Final = 0xEE
-TYPE_DELL_UTIL: Final = 0xDE
 BSD_TYPES: Final = frozenset({0xA5, 0xA6, 0xA9})
 
 

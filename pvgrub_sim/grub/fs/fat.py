@@ -35,9 +35,8 @@ def _quotient(dividend: int, divisor: int) -> int:
 
 def _is_fat_slice(slice_type: int) -> bool:
     """IS_PC_SLICE_TYPE_FAT() in stage2/pc_slice.h, or a BSD partition of type MSDOS."""
-    visible = slice_type & ~mbr.HIDDEN_FLAG
-    # QUIRK: 0xde has the hidden bit itself and so is only known as 0xce.
-    return visible in mbr.FAT_TYPES or visible == mbr.TYPE_DELL_UTIL or is_bsd_slice_with_fs(slice_type, FS_MSDOS)
+    # QUIRK: Dell's 0xde is in GRUB's list, but it contains the hidden bit that is cleared first: never seen.
+    return slice_type & ~mbr.HIDDEN_FLAG in mbr.FAT_TYPES or is_bsd_slice_with_fs(slice_type, FS_MSDOS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,8 +261,10 @@ class UfsFile(ABC):
             if fragment < 0:
                 break
             more = min(block_size - within, length)
-            if more <= 0:
+            if more == 0:
                 raise Stop(Outcome.HANG, "a UFS block without room in it")
+            if more < 0:
+                raise Stop(Outcome.CRASH, "overrun: a UFS block ends before its middle")
             sector = self._sector(fragment)
             reached = offset + size
             if size and (within or reached & (SECTOR_SIZE - 1) or sector != first + (reached >> SECTOR_BITS)):
