@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, Survey, Table, Volume
-from pvgrub_sim.survey.surveyor import survey, volume_reader
+from pvgrub_sim.survey.surveyor import open_reader, survey, volume_reader
 
 __all__ = [
     "BootFile",
@@ -13,6 +13,7 @@ __all__ = [
     "Survey",
     "Table",
     "Volume",
+    "open_reader",
     "survey",
     "volume_reader",
 ]

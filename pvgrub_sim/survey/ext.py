@@ -16,6 +16,7 @@ from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.ext_names import feature_names
 from pvgrub_sim.survey.tree import Node, NodeType, Run
 
+FLAG_EXTENTS: Final = ext2.EXTENTS_FL
 FLAG_ENCRYPT: Final = 0x800
 FLAG_INLINE: Final = 0x10000000
 INCOMPAT_JOURNAL_DEV: Final = 0x8
@@ -216,7 +217,7 @@ class ExtReader:
         flags = self.flags(node)
         if flags & FLAG_INLINE:
             return raw[40:100] + self._system_data(raw)
-        if node.type is NodeType.LINK and node.size < 60 and not flags & ext2.EXTENTS_FL:
+        if node.type is NodeType.LINK and node.size < 60 and not flags & FLAG_EXTENTS:
             return raw[40:100]
         return None
 
@@ -239,7 +240,7 @@ class ExtReader:
 
     def runs(self, node: Node) -> Iterator[Run]:
         """Where a file's bytes lie."""
-        if self.flags(node) & ext2.EXTENTS_FL:
+        if self.flags(node) & FLAG_EXTENTS:
             found = self._extents(node.record[40:100], None)
         else:
             found = self._block_map(node)

@@ -11,6 +11,7 @@ from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.tree import Node, NodeType, Run
 
 ENTRY: Final = 32
+WINDOW: Final = 4096
 ATTR_VOLUME, ATTR_DIRECTORY, ATTR_LONG = 0x08, 0x10, 0x0F
 ROOT: Final = 0
 """The root directory's number; other entries are numbered by the byte offset of their directory entry."""
@@ -82,6 +83,8 @@ class FatReader:
     def __init__(self, area: Area, boot: BootSector) -> None:
         self.area = area
         self.boot = boot
+        self._window_at = -1
+        self._window = b""
 
     def root(self) -> Node:
         """The root directory."""
@@ -109,10 +112,21 @@ class FatReader:
     def _next(self, cluster: int) -> int:
         width = self.boot.width
         if width == 12:
-            pair = int.from_bytes(self.area.read(self.boot.fat + cluster * 3 // 2, 2), "little")
+            pair = self._fat(cluster * 3 // 2, 2)
             return pair >> 4 if cluster & 1 else pair & 0xFFF
-        size = width // 8
-        return int.from_bytes(self.area.read(self.boot.fat + cluster * size, size), "little") & 0x0FFFFFFF
+        return self._fat(cluster * (width // 8), width // 8) & 0x0FFFFFFF
+
+    def _fat(self, at: int, width: int) -> int:
+        """A number in the FAT at a byte offset; the table is read in stretches, since chains mostly run on."""
+        begin = at - at % WINDOW
+        if begin != self._window_at:
+            # One byte more than the window: a 12-bit entry may lie across its end.
+            self._window = self.area.peek(self.boot.fat + begin, WINDOW + 1)
+            self._window_at = begin
+        raw = self._window[at - begin : at - begin + width]
+        if len(raw) < width:
+            raise Damaged(f"the FAT ends before byte {at + width}")
+        return int.from_bytes(raw, "little")
 
     def _chain(self, first: int) -> Iterator[tuple[int, int]]:
         """(byte offset, length) of the clusters of a chain, neighbours joined; raises Damaged when it is not sound."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.ondisk.mbr import EXTENDED_TYPES
-from pvgrub_sim.survey.area import TOTAL_UNITS, Area, Budget, Damaged
+from pvgrub_sim.survey.area import READER_UNITS, TOTAL_UNITS, Area, Budget, Damaged
 from pvgrub_sim.survey.boot_files import boot_files
 from pvgrub_sim.survey.identify import identify
 from pvgrub_sim.survey.result import Content, Survey, Volume
@@ -29,9 +29,13 @@ def survey(disk: Disk, grub: str = "(hd0)") -> Survey:
     return Survey(disk.name, disk.size, table, volumes[0], volumes[1:])
 
 
+def clipped_size(volume: Volume, disk: Disk) -> int:
+    """The bytes of a volume that lie on its disk."""
+    return max(0, min(volume.size, disk.size - volume.offset))
+
+
 def _area(volume: Volume, disk: Disk, total: Budget) -> Area:
-    size = max(0, min(volume.size, disk.size - volume.offset))
-    return Area(disk, volume.offset, size, Budget(total=total))
+    return Area(disk, volume.offset, clipped_size(volume, disk), Budget(total=total))
 
 
 def _fill(volume: Volume, disk: Disk, total: Budget) -> Volume:
@@ -60,7 +64,10 @@ def volume_reader(disk: Disk, grub: str) -> Reader | None:
     total = Budget(TOTAL_UNITS)
     partitions = () if grub == whole.grub else read_table(_area(whole, disk, total))[1]
     volume = next((volume for volume in (whole, *partitions) if volume.grub == grub), None)
-    if volume is None:
-        return None
-    area = Area(disk, volume.offset, _area(volume, disk, total).size, Budget(TOTAL_UNITS * 10))
+    return None if volume is None else open_reader(disk, volume)
+
+
+def open_reader(disk: Disk, volume: Volume) -> Reader | None:
+    """A reader of a volume's filesystem, None when it has none that the survey can read."""
+    area = Area(disk, volume.offset, clipped_size(volume, disk), Budget(READER_UNITS))
     return next((reader for _, reader in identify(area) if reader is not None), None)
