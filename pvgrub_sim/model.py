@@ -157,5 +157,9 @@ class Verdict:
 
     @property
     def boots_default(self) -> bool:
-        """True when the default entry itself boots."""
-        return self.outcome is Outcome.BOOTS and self.entry == self.default_entry
+        """True when the default entry itself boots, or the menu does to which it leads with `configfile`.
+
+        An error always ends its entry, so what boots without one was no fallback; entries of another menu have
+        numbers of their own, which says nothing about that.
+        """
+        return self.outcome is Outcome.BOOTS and not self.errors

@@ -176,7 +176,7 @@ def _step(verdict: Verdict, event: Event) -> str:
         case EventKind.FALLBACK:
             return f"Falls back to {_text(words.entry_name(verdict, event.entry))}"
         case EventKind.KEY:
-            return f"Waits for a key{': ' + text if text else ''}"
+            return text or "PV-GRUB waits for a key"
         case EventKind.WRITE:
             return f"Would write sector {event.number} of {path}"
         case EventKind.HANDOVER:

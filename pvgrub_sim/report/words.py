@@ -105,7 +105,7 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
     """What was read and handed over, as (name, value), in the order a reader wants it."""
     rows = [("menu", verdict.config or "none found")]
     if verdict.entry is not None:
-        default = " (the default)" if verdict.entry == verdict.default_entry else ""
+        default = " (the default)" if verdict.boots_default and len(_menus(verdict)) <= 1 else ""
         rows.append(("boots", entry_name(verdict, verdict.entry) + default))
     elif verdict.default_entry is not None:
         rows.append(("default", entry_name(verdict, verdict.default_entry)))
@@ -160,13 +160,17 @@ def _because(verdict: Verdict, otherwise: str) -> str:
 
 def _boots(verdict: Verdict) -> str:
     kernel = f"the kernel {verdict.kernel.path}" if verdict.kernel else "its kernel"
-    if verdict.boots_default:
-        name = entry_name(verdict, verdict.entry)
-        return f"PV-GRUB boots {name}, the default, and hands over to {kernel}."
     name = entry_name(verdict, verdict.entry) if verdict.entry is not None else kernel
-    if failures := _failures(verdict):
-        return f"PV-GRUB boots {name} because {failures}."
-    return f"PV-GRUB boots {name}, which is not the default ({entry_name(verdict, verdict.default_entry)})."
+    if not verdict.boots_default:
+        return f"PV-GRUB boots {name} because {_failures(verdict) or 'another entry failed'}."
+    menus = _menus(verdict)
+    which = f" of {menus[-1]}" if len(menus) > 1 else ", the default,"
+    return f"PV-GRUB boots {name}{which} and hands over to {kernel}."
+
+
+def _menus(verdict: Verdict) -> list[str]:
+    """The config files that PV-GRUB opened; entries of a later one have numbers of their own."""
+    return [event.path or "another menu" for event in verdict.events if event.kind is EventKind.CONFIG]
 
 
 def _fails(verdict: Verdict) -> str:

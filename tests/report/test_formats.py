@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -97,8 +98,6 @@ def test_sarif_has_a_result_for_each_finding_and_each_failure() -> None:
     ],
 )
 def test_sarif_names_images_by_uri(image: str, uri: str) -> None:
-    from dataclasses import replace
-
     run = json.loads(render("sarif", [replace(fails(), image=image)]))["runs"][0]
     assert run["artifacts"][0]["location"]["uri"] == uri
 
@@ -190,6 +189,19 @@ def test_html_cuts_a_chain_that_never_ends() -> None:
             "Error 15: File not found (kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro).",
         ),
         (
+            replace(
+                boots(),
+                entry=1,
+                events=(
+                    Event(EventKind.CONFIG, path=CONFIG),
+                    Event(EventKind.ENTRY, "More", entry=0),
+                    Event(EventKind.CONFIG, path="(hd0,0)/more.lst"),
+                    Event(EventKind.ENTRY, "Linux", entry=1),
+                ),
+            ),
+            "PV-GRUB boots entry 1 'Linux' of (hd0,0)/more.lst and hands over to the kernel /boot/vmlinuz-6.1.",
+        ),
+        (
             fails(),
             "The instance never comes up: entry 0 'Debian' failed: Error 9: Unknown boot failure "
             "(boot: this PV-GRUB does not unpack zstd payloads); "
@@ -264,8 +276,6 @@ def test_summary_of_several_images() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_no_control_character_gets_through(text: str) -> None:
-    from dataclasses import replace
-
     verdict = replace(hostile(), console=text, image=text, config=text)
     for name in FORMATS:
         told = render(name, [verdict])
