@@ -8,15 +8,13 @@ from typing import Final
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places
-from pvgrub_sim.findings.honest import Place
-from pvgrub_sim.findings.layout import unread
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.profiles.catalogue import Aki, by_id, select, version_key
 
 NEWEST_VERSION: Final = "1.05"
 WRONG_WIDTH: Final = 13
-TESTED: Final = {"ext2fs": "ext2, ext3 or ext4", "jfs": "JFS", "xfs": "XFS", "reiserfs": "ReiserFS"}
+TESTED: Final = ("ext2fs", "jfs", "xfs", "reiserfs")
 """The drivers of the filesystems that AWS names as tested."""
 OTHER_ARCH: Final = {"x86_64": "i386", "i386": "x86_64"}
 
@@ -140,13 +138,10 @@ def hvm(case: Case) -> Iterator[Draft]:
 @rule(
     "filesystem-untested",
     Severity.WARNING,
-    "Booting from a filesystem that AWS does not name as tested, or that PV-GRUB does not read",
+    "Booting from a filesystem that AWS does not name as tested",
     """
 AWS names ext2, ext3, ext4, JFS, XFS and ReiserFS as tested with PV-GRUB; others "might not work". GRUB 0.97
-also has drivers for FAT, minix, ISO 9660 and UFS2, which this tool simulates: with those it is a warning. It is
-an error when no driver of PV-GRUB mounts the filesystem (btrfs, NTFS, exFAT, F2FS, squashfs …) and no menu is
-elsewhere. (A patch for btrfs was sent to Xen by Amazon in 2012; whether Amazon's own builds have it no source
-says, and no profile here does.)
+also has drivers for FAT, minix, ISO 9660 and UFS2, which this tool simulates.
 
 **Remedy.** `/boot` on ext2, on a partition or disk of its own.
 
@@ -160,30 +155,6 @@ def filesystem_untested(case: Case) -> Iterator[Draft]:
             yield Draft(
                 f"{place.device} is {place.type or driver}, which AWS does not name among the filesystems tested with "
                 "PV-GRUB (ext2, ext3, ext4, JFS, XFS, ReiserFS).",
-                "",
+                mend.advice("put /boot on ext2, on a partition or disk of its own: mke2fs -t ext2 -L boot boot.img 256M"),
                 place.where,
             )
-    if case.config is not None or case.menu_home is not None:
-        return
-    for place in unread(case):
-        if place.type in ("xfs", *mend.EXT) or place.type in ("vfat", "minix"):
-            continue
-        yield Draft(
-            f"{place.device} is {place.type}, which no driver of PV-GRUB mounts.",
-            _copy_of_boot(place),
-            place.where,
-            f"{place.type} {place.filesystem.uuid if place.filesystem else ''}".strip(),
-            Severity.ERROR,
-        )
-
-
-def _copy_of_boot(place: Place) -> str:
-    """Commands that make boot.img, an ext2 disk with /boot of a btrfs filesystem."""
-    if place.type != "btrfs":
-        return mend.advice("copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M")
-    source = mend.word(mend.image(place))
-    lines = ["mkdir -p tree", f"btrfs restore --symlinks --path-regex '^/(|boot(|/.*))$' {source} tree"]
-    if not place.whole:
-        lines[1] = lines[1].replace(source, "part.img")
-        lines.insert(1, mend.extract_partition(place).split("\n")[0])
-    return "\n".join([*lines, 'mke2fs -q -F -t ext2 -L boot -d tree boot.img "$(( $(du -sk tree | cut -f1) * 5 / 4 + 2048 ))k"'])

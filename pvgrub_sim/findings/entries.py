@@ -11,7 +11,7 @@ from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.menufile import Entry, Line, may_stand_in_entry
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.model import Severity
+from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
 
 _ROOT: Final = re.compile(r"(?:^| )root=(?P<kind>LABEL|UUID|PARTUUID|PARTLABEL)=(?P<value>\S+)")
@@ -167,3 +167,97 @@ def _root_filesystem(case: Case) -> Place | None:
         if "etc" in names and names & {"sbin", "usr", "lib"}:
             return place
     return case.menu_home[0] if case.menu_home else None
+
+
+MEANINGS: Final = {
+    1: "a path must begin with a slash, and options before it must be known",
+    2: "the path leads to a directory, or through a file",
+    3: "a gzip file is damaged",
+    4: "a gzip file has a header that GRUB's gunzip does not know",
+    5: "there is no partition table where one was asked for",
+    8: "nothing was loaded",
+    11: "a device is written (hd0) or (hd0,0)",
+    12: "PV-GRUB knows hd0 to hd7, and no such use of them",
+    14: "PV-GRUB's driver cannot read the file",
+    15: "the file is not there, as PV-GRUB sees it",
+    16: "the filesystem is damaged, or PV-GRUB's driver does not understand it",
+    17: "no driver of PV-GRUB mounts what is on that device",
+    18: "a read begins past the end of the disk: the image is shorter than its filesystem says",
+    19: "an initrd wants a kernel before it",
+    20: "a module wants a kernel before it",
+    21: "the device does not exist; an entry without a root line has none",
+    22: "the partition does not exist; PV-GRUB counts from 0",
+    23: "a number was wanted",
+    24: "a read leaves the partition",
+    25: "a read ends past the end of the disk: the image is truncated",
+    27: "the command may not stand in an entry",
+    30: "the argument is none that the command knows",
+    32: "a password is wanted",
+}
+"""What GRUB's errors mean in an entry, in other words than its own."""
+
+
+@rule(
+    "entry-fails",
+    Severity.ERROR,
+    "An entry ends in an error",
+    """
+An error ends an entry; the fallback runs, or PV-GRUB waits for a key. The rule speaks when no other one has a
+word for the cause: it says what the error's number means, and at which line it came.
+
+**Remedy.** Put that line right.
+
+**Source.** GRUB 0.97, `stage2/common.c:err_list`, `cmdline.c:run_script`.
+""",
+    unless=("filesystem", "menu", "kernel", "aws"),
+)
+def entry_fails(case: Case) -> Iterator[Draft]:
+    for error in case.errors:
+        line = case.line_of(error)
+        meaning = MEANINGS.get(error.number)
+        yield Draft(
+            f"Entry {error.entry} ends at '{error.command}' in Error {error.number}: {error.message}"
+            + (f" ({meaning})." if meaning else "."),
+            "",
+            case.at(line) if line else "",
+        )
+
+
+@rule(
+    "entry-starts-nothing",
+    Severity.ERROR,
+    "The entry that runs by itself starts no kernel",
+    """
+An entry that loads no kernel ends without an error, and PV-GRUB is back in its menu; `halt` and `reboot` do
+what they say; `pause` and `password` inside an entry wait for a key that nobody can press on EC2. No fallback
+runs, for nothing has failed.
+
+**Remedy.** Make an entry that boots the default, or take the line out.
+
+**Source.** GRUB 0.97, `stage2/cmdline.c:run_script`, `builtins.c:pause_func`, `password_func`.
+""",
+    unless=("filesystem", "menu", "kernel", "aws"),
+)
+def starts_nothing(case: Case) -> Iterator[Draft]:
+    tried = [event for event in case.boot.machine.events if event.kind is EventKind.ENTRY]
+    ending = ENDINGS.get(case.boot.outcome)
+    if not tried or ending is None:
+        return
+    entry = case.menu.entry(tried[-1].entry) if case.menu and not case.several_menus else None
+    line = entry.first("pause", "password", "halt", "reboot") if entry else None
+    why = f" ('{line.text}')" if line else ""
+    remedy = mend.edit_menu(case, f"{line.number}d") if line and line.command in ("pause", "password") else ""
+    yield Draft(
+        f"Entry {tried[-1].entry} '{tried[-1].text}' starts no kernel: {ending}{why}.",
+        remedy,
+        case.at(line or (entry.title if entry else None)),
+        case.boot.reason,
+    )
+
+
+ENDINGS: Final = {
+    Outcome.MENU: "it ends without an error, and PV-GRUB is back in its menu",
+    Outcome.WAITS: "PV-GRUB waits for a key that nobody can press",
+    Outcome.HALT: "PV-GRUB halts the instance",
+    Outcome.REBOOT: "PV-GRUB reboots the instance, and does so each time",
+}

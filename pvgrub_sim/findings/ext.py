@@ -155,7 +155,7 @@ but a hole that covers a whole indirect block takes block 0 for that indirect bl
 PV-GRUB's reading differs from the file.
 
 **Remedy.** Write the file again without holes: `cp --sparse=never` on a mounted system. On an image the
-commands below copy it out and write it back with a block map, in which PV-GRUB reads holes correctly.
+finding's commands copy it out and write it back with a block map, in which PV-GRUB reads holes correctly.
 
 **Source.** Xen's ext4 patch to GRUB 0.97, `stage2/fsys_ext2fs.c:ext4fs_block_map` (`ee_block + ee_len <
 logical_block`).

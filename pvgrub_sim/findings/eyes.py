@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.device import set_device
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.files import attempt_mount, grub_open, grub_read
@@ -72,7 +73,7 @@ class Eyes:
         set_device(m, device.encode())
         whole = m.current_partition == WHOLE_DISK
         open_partition(m)
-        return Slot(m.current_drive - 0x80, m.part_start, m.part_length, m.current_slice, whole)
+        return Slot(m.current_drive - 0x80, u32(m.part_start), m.part_length, m.current_slice, whole)
 
     def partitions(self, disk: int) -> dict[int, str]:
         """The partitions of a disk: first sector, and the name by which PV-GRUB reaches it."""
@@ -85,7 +86,7 @@ class Eyes:
                 if count >= MOST_PARTITIONS:
                     break
                 if entry.type & 0xFF:
-                    found.setdefault(entry.start, _name(disk, entry.partition))
+                    found.setdefault(u32(entry.start), _name(disk, entry.partition))
         except (GrubError, Stop):
             pass
         return found

@@ -160,3 +160,35 @@ def journal_needs_recovery(case: Case) -> Iterator[Draft]:
             place.where,
             f"state: {content.state}",
         )
+
+
+@rule(
+    "filesystem-damaged",
+    Severity.WARNING,
+    "A damaged filesystem",
+    """
+What was found on a volume is not what its format says: a magic number without a sound superblock, a structure
+outside of the volume, a directory that cannot be followed, or the mark that the last check or mount left
+errors. PV-GRUB checks little and goes wrong in its own ways, from `Error 16` to an endless loop.
+
+**Remedy.** Check the filesystem before the image is used: `e2fsck -f -y`, `xfs_repair`, `fsck.vfat -a`. Where
+that does not help: the image is truncated or was copied while in use.
+
+**Source.** The survey's reading of the volume; it does not take part in the verdict.
+""",
+)
+def damaged(case: Case) -> Iterator[Draft]:
+    if case.healthy:
+        return
+    for place in case.places:
+        content = place.filesystem
+        if content is None or not (content.problems or content.state == "errors"):
+            continue
+        problems = content.problems or (f"its state is: {content.state}",)
+        remedy = f"{REPLAYED[content.type]} {mend.ext_device(place)}" if content.type in mend.EXT else ""
+        yield Draft(
+            f"The {content.type} filesystem on {place.device} is damaged: {problems[0]}.",
+            remedy,
+            place.where,
+            "\n".join(problems[1:6]),
+        )

@@ -91,22 +91,23 @@ class Inside:
 
 def inside(kernel: bytes) -> Inside:
     """Look into a kernel of any payload format."""
-    from pvgrub_sim.xen.elf import Buffer, open_elf
+    from pvgrub_sim.xen.elf import open_elf
+    from pvgrub_sim.xen.kept import InMemory, Source
     from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, read_xen_info
     from pvgrub_sim.xen.packed import Damaged, Packed
     from pvgrub_sim.xen.payload import format_of
 
-    blob: Buffer = kernel
+    blob: Source = InMemory(kernel)
     size = len(kernel)
     if bzimage.is_bzimage(kernel):
         header = bzimage.read_setup_header(kernel)
         image = memoryview(kernel)[header.payload_start :]
         length = min(header.payload_length, len(image))
-        blob, size = image[:length], length
-        found = format_of(blob)
+        blob, size = InMemory(image[:length]), length
+        found = format_of(image[:length])
         if found is not None:
             try:
-                result = found.decoder(Packed(image, length, 64))
+                result = found.decoder(Packed(image, length, keep_all=True))
             except Damaged:
                 return Inside()
             if result is not None:
@@ -229,7 +230,7 @@ def no_xen_notes(case: Case) -> Iterator[Draft]:
         if not opinion.error or not opinion.reason.startswith(("Not a Xen-ELF", "Will only load", "Xen will only")):
             continue
         found = inside(opinion.kernel)
-        if "PHYS32_ENTRY" in found.notes:
+        if for_pvh_alone(found):
             continue
         yield Draft(
             f"The kernel {_name(opinion)} has no notes that Xen's loader accepts: {_own(opinion.reason)}.",
@@ -240,7 +241,7 @@ def no_xen_notes(case: Case) -> Iterator[Draft]:
 
 
 def _own(reason: str) -> str:
-    return reason[:1].lower() + reason[1:]
+    return reason if reason[1:2].isupper() else reason[:1].lower() + reason[1:]
 
 
 def _notes(found: Inside) -> str:
@@ -253,28 +254,42 @@ def _notes(found: Inside) -> str:
     Severity.ERROR,
     "The kernel can be started as a PVH guest only",
     """
-A kernel with CONFIG_XEN_PVH and without CONFIG_XEN_PV has the note PHYS32_ENTRY and no ENTRY or HYPERCALL_PAGE:
-it starts in PVH mode, which PV-GRUB, a paravirtual guest itself, cannot give it. `Error 9: Unknown boot
-failure`.
+A kernel with CONFIG_XEN_PVH and without CONFIG_XEN_PV has the note PHYS32_ENTRY and none of ENTRY,
+HYPERCALL_PAGE and VIRT_BASE: it starts in PVH mode, which PV-GRUB, a paravirtual guest itself, cannot give it.
+Mostly the loader refuses it (`Error 9: Unknown boot failure`). With GUEST_OS and XEN_VERSION in its notes and
+an entry address that fits, the loader takes it all the same, and jumps into code that expects another machine:
+the domain dies at once. Then it is a warning here, for the handover itself works.
 
 **Remedy.** A kernel with CONFIG_XEN_PV=y.
 
 **Source.** Xen, `xen/include/public/elfnote.h` (XEN_ELFNOTE_PHYS32_ENTRY), `libelf-dominfo.c`.
 """,
+    outside=True,
 )
 def pvh_only(case: Case) -> Iterator[Draft]:
     for opinion in opinions(case):
-        if opinion.error != 9 or not opinion.kernel:
+        if opinion.error == 9:
+            found = inside(opinion.kernel)
+        elif opinion.tried and not opinion.error and opinion.ref.entry.number == case.boot.machine.booted_entry:
+            found = Inside(notes=case.boot.kernel_detail.get("notes") or {})
+        else:
             continue
-        found = inside(opinion.kernel)
-        if "PHYS32_ENTRY" not in found.notes or found.notes.keys() & {"ENTRY", "HYPERCALL_PAGE", "VIRT_BASE"}:
+        if not for_pvh_alone(found):
             continue
+        taken = "" if opinion.error else " The loader takes it, and the domain dies at its first instruction."
         yield Draft(
-            f"The kernel {_name(opinion)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is for PVH only.",
+            f"The kernel {_name(opinion)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is for PVH only."
+            + taken,
             use_other_kernel(case, opinion.ref),
             case.at(opinion.ref.line),
             _notes(found),
+            Severity.ERROR if opinion.error else Severity.WARNING,
         )
+
+
+def for_pvh_alone(found: Inside) -> bool:
+    """True when the notes are those of a kernel that starts in PVH mode only."""
+    return "PHYS32_ENTRY" in found.notes and not found.notes.keys() & {"ENTRY", "HYPERCALL_PAGE", "VIRT_BASE"}
 
 
 @rule(
@@ -382,7 +397,7 @@ Xen does not know.
 
 **Source.** Xen, `tools/libs/guest`, `xen/common/libelf`.
 """,
-    unexplained=True,
+    unless=("filesystem", "kernel"),
 )
 def kernel_refused(case: Case) -> Iterator[Draft]:
     for opinion in opinions(case):

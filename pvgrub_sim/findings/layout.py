@@ -14,9 +14,10 @@ from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import ContentKind
 
-EXT_TYPE: Final = 0x83
 RIGHT_TYPES: Final = {"ext2": "83", "ext3": "83", "ext4": "83", "vfat": "c", "minix": "81"}
 """MBR types of the filesystems that PV-GRUB looks for in certain types only, as sfdisk takes them."""
+OWN_RULES: Final = ("ext2", "ext3", "ext4", "xfs", "vfat", "minix")
+"""Filesystems that PV-GRUB has a driver for, and whose traps have rules of their own."""
 CONTAINERS: Final = {
     ContentKind.RAID: "a member of a software RAID",
     ContentKind.CRYPT: "an encrypted volume",
@@ -165,8 +166,46 @@ def raid_or_encrypted(case: Case) -> Iterator[Draft]:
         )
 
 
-def unread(case: Case) -> Iterator[Place]:
-    """Volumes with a filesystem that no driver of PV-GRUB mounts."""
+@rule(
+    "filesystem-unreadable",
+    Severity.ERROR,
+    "A filesystem that no driver of PV-GRUB mounts",
+    """
+btrfs, NTFS, exFAT, F2FS, squashfs and others are unknown filesystems to PV-GRUB. The rule speaks when no menu
+is elsewhere. (A patch for btrfs was sent to Xen by Amazon in 2012; whether Amazon's own builds have it no
+source says, and no profile here does.)
+
+**Remedy.** `/boot` on ext2, on a partition or disk of its own; for btrfs the finding's commands make such a
+disk, `boot.img`, to be attached as the first one.
+
+**Source.** GRUB 0.97, `stage2/disk_io.c:fsys_table`.
+""",
+)
+def filesystem_unreadable(case: Case) -> Iterator[Draft]:
+    if case.config is not None or case.menu_home is not None:
+        return
     for place in case.places:
-        if place.filesystem and place.seen and not case.eyes.driver(place.device):
-            yield place
+        content = place.filesystem
+        if content is None or not place.seen or content.type in OWN_RULES or case.eyes.driver(place.device):
+            continue
+        yield Draft(
+            f"{place.device} is {place.type}, which no driver of PV-GRUB mounts.",
+            _copy_of_boot(place),
+            place.where,
+            f"{place.type} {content.version} {content.uuid}".strip(),
+        )
+
+
+def _copy_of_boot(place: Place) -> str:
+    """Commands that make boot.img, an ext2 disk with /boot of a btrfs filesystem."""
+    if place.type != "btrfs":
+        return mend.advice("copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M")
+    lines = ["mkdir -p tree"]
+    source = mend.word(mend.image(place))
+    if not place.whole:
+        lines.append(mend.extract_partition(place).split("\n")[0])
+        source = "part.img"
+    lines.append(f"btrfs restore --symlinks --path-regex '^/(|boot(|/.*))$' {source} tree")
+    size = '"$(( $(du -sk tree | cut -f1) * 5 / 4 + 2048 ))k"'
+    lines.append(f"mke2fs -q -F -t ext2 -L boot -d tree boot.img {size}")
+    return "\n".join(lines)

@@ -74,10 +74,10 @@ the AKI of that device, or 1.04 and later.
 
 **Source.** AWS, "User Provided Kernels"; Xen, `stubdom/grub/mini-os.c:main`.
 """,
-    unexplained=True,
+    unless=("filesystem", "menu"),
 )
 def menu_not_found(case: Case) -> Iterator[Draft]:
-    if case.config is not None or case.boot.machine.events:
+    if case.config is not None:
         return
     found = menus(case)
     if case.menu_home:

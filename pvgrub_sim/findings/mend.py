@@ -23,7 +23,7 @@ LARGEST_COPY: Final = 4 * MIB
 
 def word(text: str) -> str:
     """Text as one word of a shell."""
-    return shlex.quote(text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    return shlex.quote(text)
 
 
 def image(place: Place) -> str:

@@ -90,7 +90,7 @@ def default_out_of_range(case: Case) -> Iterator[Draft]:
 
 @rule(
     "fallback-missing",
-    Severity.NOTE,
+    Severity.WARNING,
     "No fallback: when the default entry fails, PV-GRUB waits for a key for ever",
     """
 An entry that fails prints its error and, without a valid `fallback`, PV-GRUB waits at `Press any key to
@@ -117,7 +117,7 @@ def fallback_missing(case: Case) -> Iterator[Draft]:
         mend.edit_menu(case, set_header(case, "fallback", str(works if works is not None else others[0]))),
         case.at(line),
         "",
-        Severity.ERROR if works is not None else None,
+        None if works is not None else Severity.NOTE,
     )
 
 

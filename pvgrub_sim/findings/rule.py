@@ -46,8 +46,8 @@ class Rule:
 
     id: stable, never reused. severity: the worst it can have. title: one line. family: a key of FAMILIES. doc: the
     body of its page, Markdown. outside: it is about what happens outside PV-GRUB (EC2's own checks, the kernel after
-    the handover), so that an image which boots does not soften it. unexplained: it speaks only when no rule before
-    it has found an error.
+    the handover), so that an image which boots does not soften it. unless: families; it speaks last, and only when no
+    rule of theirs has found an error.
     """
 
     id: str
@@ -57,14 +57,14 @@ class Rule:
     doc: str
     check: Check
     outside: bool = False
-    unexplained: bool = False
+    unless: tuple[str, ...] = ()
 
 
 _RULES: dict[str, Rule] = {}
 
 
 def rule(
-    name: str, severity: Severity, title: str, doc: str, *, outside: bool = False, unexplained: bool = False
+    name: str, severity: Severity, title: str, doc: str, *, outside: bool = False, unless: tuple[str, ...] = ()
 ) -> Callable[[Check], Check]:
     """Enter a function into the table of rules; arguments as the fields of Rule."""
 
@@ -72,7 +72,7 @@ def rule(
         if name in _RULES:
             raise ValueError(f"two rules are called {name}")
         family = _FAMILY_OF[check.__module__.rpartition(".")[2]]
-        _RULES[name] = Rule(name, severity, title, family, doc.strip() + "\n", check, outside, unexplained)
+        _RULES[name] = Rule(name, severity, title, family, doc.strip() + "\n", check, outside, unless)
         return check
 
     return enter
@@ -82,7 +82,7 @@ def all_rules() -> dict[str, Rule]:
     """All rules by id, in the order in which they are applied."""
     for module in _FAMILY_OF:
         import_module(f"{__package__}.{module}")
-    return dict(sorted(_RULES.items(), key=lambda item: item[1].unexplained))
+    return dict(sorted(_RULES.items(), key=lambda item: len(item[1].unless)))
 
 
 def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Finding, ...]:
@@ -94,8 +94,9 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
 
     case = Case(boot, disks, **circumstances)
     findings: list[Finding] = []
-    for entry in all_rules().values():
-        if entry.unexplained and any(finding.severity is Severity.ERROR for finding in findings):
+    rules = all_rules()
+    for entry in rules.values():
+        if any(one.severity is Severity.ERROR and rules[one.rule].family in entry.unless for one in findings):
             continue
         for draft in entry.check(case):
             finding = _finding(entry, draft, case.healthy)
@@ -109,4 +110,9 @@ def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
     if healthy and severity is Severity.ERROR and not entry.outside:
         # The machine has the last word: what boots is not in error.
         severity = Severity.WARNING
-    return Finding(entry.id, severity, draft.message, draft.remedy, draft.where, draft.evidence)
+    return Finding(entry.id, severity, *map(_shown, (draft.message, draft.remedy, draft.where, draft.evidence)))
+
+
+def _shown(text: str) -> str:
+    """Text of an image for a report: bytes that are not UTF-8 as \\xNN."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

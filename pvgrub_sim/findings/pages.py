@@ -1,0 +1,59 @@
+"""The rules' own pages: for `pvgrub-sim explain` and for docs/rules.md."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Final
+
+from pvgrub_sim.findings.rule import Rule, all_rules
+
+ABOUT: Final = {
+    "filesystem": "Filesystems and partitions: what PV-GRUB does not see, or misreads",
+    "menu": "menu.lst and the files that it names",
+    "kernel": "Kernels that the loader refuses",
+    "aws": "Limits that AWS sets",
+    "machine": "PV-GRUB itself",
+}
+"""Heading of each family."""
+WIDTH: Final = 100
+_STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
+
+
+def as_text(rule: Rule) -> str:
+    """A rule's page for a terminal: plain text, ending in a newline."""
+    lines = [f"{rule.id} ({rule.severity}, {rule.family})", rule.title, ""]
+    for paragraph in rule.doc.strip().split("\n\n"):
+        plain = _STRONG.sub(r"\1", " ".join(paragraph.split()))
+        lines += [textwrap.fill(plain, WIDTH, break_long_words=False, break_on_hyphens=False), ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def table() -> str:
+    """All rules, one a line, ending in a newline."""
+    rules = all_rules().values()
+    width = max(len(rule.id) for rule in rules)
+    return "".join(f"{rule.id:<{width}}  {rule.severity:<7}  {rule.title}\n" for rule in rules)
+
+
+def as_markdown() -> str:
+    """docs/rules.md, ending in a newline."""
+    rules = list(all_rules().values())
+    lines = [
+        "# Rules",
+        "",
+        "<!-- Written by docs/generate.py from the rules in pvgrub_sim/findings: change them there, then run it. -->",
+        "",
+        "Each finding of a report names its rule. The severity given here is the worst that a rule has: on an image whose",
+        "default entry boots, what PV-GRUB did is no error, and the finding is a warning. `pvgrub-sim explain RULE` prints the",
+        "same text. [Worked examples](findings.md) show one rule of each family from failure to cure.",
+        "",
+    ]
+    for family, heading in ABOUT.items():
+        lines += [f"## {heading}", "", "| rule | severity | |", "|---|---|---|"]
+        members = [rule for rule in rules if rule.family == family]
+        lines += [f"| [{rule.id}](#{rule.id}) | {rule.severity} | {rule.title} |" for rule in members]
+        lines.append("")
+        for rule in members:
+            lines += [f"### {rule.id}", "", f"*{rule.title}.* ({rule.severity})", "", rule.doc.strip(), ""]
+    return "\n".join(lines)

@@ -1,0 +1,131 @@
+"""For each rule the images that trigger it, with what the remedy leads to, and one that comes near and does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An image that triggers a rule.
+
+    image: `rules/NAME`, `images/NAME` or `disks/NAME` of the recorded cases. options: of boot(). severity: that the
+    finding has here. cured: options of the boot after the remedy, which must end in `boots`; None where the remedy
+    is advice or about AWS, and nothing is run. boots_from: the image that boots then (`disk.img` or `boot.img`).
+    stays: the finding is still there afterwards, because the cure is another PV-GRUB or AMI.
+    """
+
+    image: str
+    severity: str = "error"
+    options: dict[str, Any] = field(default_factory=dict)
+    cured: dict[str, Any] | None = None
+    boots_from: str = "disk.img"
+    stays: bool = False
+
+
+def hit(image: str, severity: str = "error", *, cured: bool | dict[str, Any] = True, boots_from: str = "disk.img",
+        stays: bool = False, **options: Any) -> Hit:  # fmt: skip
+    after = None if cured is False else options if cured is True else cured
+    return Hit(image, severity, options, after, boots_from, stays)
+
+
+XEN = {"pvgrub": "xen-4.17", "arch": "x86_64", "config": "(hd0)/boot/grub/menu.lst"}
+XEN_PART = {**XEN, "config": "(hd0,0)/boot/grub/menu.lst"}
+HD00_103 = "pv-grub-hd00-V1.03-x86_64.gz"
+SAMPLE = {
+    "ImageId": "ami-983231f6", "Name": "ImageLive", "ImageType": "machine", "KernelId": "aki-176bf516",
+    "VirtualizationType": "paravirtual", "Architecture": "x86_64", "RootDeviceName": "/dev/sda1",
+}  # fmt: skip
+"""As `aws ec2 describe-images` prints it."""
+
+HITS: dict[str, tuple[Hit, ...]] = {
+    "ext4-64bit": (hit("images/ext4-today"), hit("rules/ext4-today-partition")),
+    "ext4-holes": (hit("rules/ext4-holes"),),
+    "ext4-unwritten": (hit("rules/ext4-unwritten", "warning"),),
+    "ext4-feature-unknown": (hit("rules/ext4-inline", boots_from="boot.img"),),
+    "xfs-v5": (hit("rules/xfs-v5", boots_from="boot.img"),),
+    "xfs-ftype": (hit("rules/xfs-ftype", boots_from="boot.img"),),
+    "xfs-holes": (hit("disks/xfs-v4-holelead", "warning", cured=False, **XEN),),
+    "journal-needs-recovery": (hit("rules/needs-recovery", "warning"),),
+    "partition-type-hides-filesystem": (hit("rules/type-82"),),
+    "gpt-before-1.04": (hit("rules/gpt", aki=HD00_103),),
+    "lvm-needs-boot-partition": (hit("rules/lvm", cured=False),),
+    "raid-or-encrypted": (hit("rules/luks", cured=False),),
+    "filesystem-unreadable": (hit("rules/btrfs", boots_from="boot.img"),),
+    "filesystem-damaged": (hit("rules/damaged", "warning"),),
+    "menu-not-found": (
+        hit("rules/boot-partition", aki=HD00_103),
+        hit("rules/grub-conf"),
+        hit("images/mbr-primary", aki="pv-grub-hd0-V1.03-x86_64.gz", cured={"pvgrub": "amazon-1.05"}, stays=True),
+    ),
+    "menu-without-entries": (hit("rules/menu-is-grub-cfg"),),
+    "grub2-only": (hit("rules/grub2-only"),),
+    "root-device-mismatch": (hit("rules/root-mismatch"),),
+    "no-timeout": (hit("rules/no-timeout"),),
+    "default-out-of-range": (hit("rules/default-beyond", "warning"),),
+    "fallback-missing": (hit("rules/fallback-missing", "warning"),),
+    "fallback-broken": (hit("rules/fallback-broken", "warning"),),
+    "unknown-command-in-entry": (hit("rules/unknown-command"), hit("rules/misplaced-command")),
+    "entry-fails": (hit("rules/bad-argument", cured=False),),
+    "entry-starts-nothing": (hit("rules/starts-nothing"),),
+    "no-console-hvc0": (hit("rules/no-console", "warning"),),
+    "root-argument-mismatch": (hit("rules/wrong-root-argument", "warning"),),
+    "case-or-space-in-path": (hit("rules/wrong-case"), hit("rules/blank-in-name"), hit("rules/quoted")),
+    "symlink-depth": (hit("rules/many-links"),),
+    "file-too-large": (hit("rules/huge-initrd", "warning", cured=False),),
+    "kernel-missing": (hit("images/demo"), hit("rules/kernel-near")),
+    "initrd-missing": (hit("rules/initrd-gone"),),
+    "payload-unsupported": (hit("images/ext4-zstd"), hit("rules/xz-kernel", pvgrub="amazon-1.03")),
+    "no-xen-notes": (hit("rules/no-notes"), hit("rules/not-linux")),
+    "pvh-only": (hit("rules/pvh-alone"), hit("rules/pvh-taken", "warning")),
+    "pae-missing": (hit("rules/no-pae", arch="i386"),),
+    "boot-protocol-too-old": (hit("rules/old-protocol"),),
+    "not-a-kernel": (hit("rules/not-a-kernel"),),
+    "kernel-refused": (hit("rules/truncated-kernel"),),
+    "kernel-config-without-xen": (hit("rules/config-without-xen"),),
+    "arch-mismatch": (
+        hit("rules/pae", arch="x86_64", cured={"arch": "i386"}, stays=True),
+        hit("images/boots", "warning", cured=False, ami={**SAMPLE, "Architecture": "i386"}),
+    ),
+    "ari-with-pvgrub": (hit("images/boots", cured=False, ami={**SAMPLE, "RamdiskId": "ari-12345678"}),),
+    "hvm-needs-no-pvgrub": (hit("images/boots", "warning", cured=False, ami={**SAMPLE, "VirtualizationType": "hvm"}),),
+    "filesystem-untested": (hit("rules/fat", "warning", cured=False),),
+    "aki-outdated": (
+        hit("images/boots", "warning", cured=False, aki="aki-176bf516"),
+        hit("rules/xz-kernel", cured=False, pvgrub="amazon-1.03"),
+    ),
+    "aki-not-pvgrub": (hit("images/boots", "warning", cured=False, ami={**SAMPLE, "KernelId": "aki-00000000"}),),
+    "pvgrub-crash": (hit("disks/ext2-bad-inodesize0", cured=False, **XEN),),
+    "pvgrub-hang": (hit("disks/ext2-bad-reclen0", cured=False, **XEN),),
+    "undefined-behaviour": (hit("menus/savedefault-file", "warning", cured=False, **XEN),),
+}
+
+MISSES: dict[str, tuple[str, dict[str, Any]]] = {
+    "ext4-holes": ("rules/ext3-holes", {}),
+    "ext4-feature-unknown": ("rules/ext4-csum", {}),
+    "xfs-v5": ("rules/xfs-v4", {}),
+    "xfs-ftype": ("rules/xfs-v4", {}),
+    "xfs-holes": ("rules/xfs-v4", {}),
+    "partition-type-hides-filesystem": ("images/mbr-primary", {}),
+    "gpt-before-1.04": ("rules/gpt", {"pvgrub": "amazon-1.05"}),
+    "menu-not-found": ("rules/boot-partition", {"pvgrub": "amazon-1.05"}),
+    "root-device-mismatch": ("images/mbr-logical", {}),
+    "symlink-depth": ("rules/five-links", {}),
+    "pae-missing": ("rules/pae", {}),
+    "arch-mismatch": ("rules/pae", {}),
+    "kernel-config-without-xen": ("rules/config-with-xen", {}),
+    "payload-unsupported": ("rules/xz-kernel", {"pvgrub": "amazon-1.05"}),
+    "fallback-broken": ("images/demo", {}),
+    "aki-outdated": ("images/boots", {"aki": "pv-grub-hd0_1.05-x86_64.gz"}),
+    "ari-with-pvgrub": ("images/boots", {"ami": SAMPLE}),
+    "hvm-needs-no-pvgrub": ("images/boots", {"ami": SAMPLE}),
+    "aki-not-pvgrub": ("images/boots", {"ami": SAMPLE}),
+    "filesystem-untested": ("rules/xfs-v4", {}),
+    "pvgrub-crash": ("images/ext4-today", {}),
+    "pvgrub-hang": ("images/ext4-today", {}),
+}
+"""Near misses; for the other rules, images/boots."""
