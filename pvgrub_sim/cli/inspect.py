@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pvgrub_sim.survey import BootFile, Content, Survey, Volume
 
-BRANCH, LAST, TRUNK, SPACE = "├─ ", "└─ ", "│  ", "   "
+LINES = ("├─ ", "└─ ", "│  ")
+ASCII_LINES = ("|- ", "`- ", "|  ")
 TABLES = {"none": "no partition table", "mbr": "MBR", "gpt": "GPT", "hybrid": "GPT and MBR (hybrid)"}
 Tree = list[tuple[str, "Tree"]]
 
@@ -37,11 +38,21 @@ def run(args: argparse.Namespace) -> int:
         json.dump(result.to_json(), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        sys.stdout.writelines(line + "\n" for line in text(result, every_file=args.all))
+        lines = text(result, every_file=args.all, drawing=_drawing(sys.stdout.encoding))
+        sys.stdout.writelines(line + "\n" for line in lines)
     return 0
 
 
-def text(survey: Survey, *, every_file: bool = False) -> Iterator[str]:
+def _drawing(encoding: str | None) -> tuple[str, str, str]:
+    """What the tree is drawn with where the output has that encoding."""
+    try:
+        "".join(LINES).encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII_LINES
+    return LINES
+
+
+def text(survey: Survey, *, every_file: bool = False, drawing: tuple[str, str, str] = LINES) -> Iterator[str]:
     """The survey as a tree, line by line."""
     kind = TABLES[survey.table.kind]
     copies = f", {survey.table.usable} only" if survey.table.usable in ("primary", "backup") else ""
@@ -51,14 +62,15 @@ def text(survey: Survey, *, every_file: bool = False) -> Iterator[str]:
     if survey.whole.contents or not survey.partitions:
         tree.append((f"{survey.whole.grub} whole disk", _contents(survey.whole, every_file)))
     tree += [(_partition(volume), _contents(volume, every_file)) for volume in survey.partitions]
-    yield from _draw(tree, "")
+    yield from _draw(tree, "", drawing)
 
 
-def _draw(tree: Tree, indent: str) -> Iterator[str]:
+def _draw(tree: Tree, indent: str, drawing: tuple[str, str, str]) -> Iterator[str]:
+    branch, end, trunk = drawing
     for index, (line, below) in enumerate(tree):
         last = index == len(tree) - 1
-        yield _printable(indent + (LAST if last else BRANCH) + line)
-        yield from _draw(below, indent + (SPACE if last else TRUNK))
+        yield _printable(indent + (end if last else branch) + line)
+        yield from _draw(below, indent + ("   " if last else trunk), drawing)
 
 
 def _printable(line: str) -> str:

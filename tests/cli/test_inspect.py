@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,17 @@ def test_names_from_the_image_cannot_drive_the_terminal(tmp_path: Path, capsys: 
     out = capsys.readouterr().out
     assert "vmlinuz-\\x1b[31m\\n" in out
     assert "\x1b" not in out
+
+
+def test_the_tree_is_drawn_in_any_encoding(logical: str) -> None:
+    for encoding in ("latin-1", "ascii", "utf-8"):
+        done = subprocess.run(
+            [sys.executable, "-c", "from pvgrub_sim.cli import entry; entry()", "inspect", logical],
+            env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+            capture_output=True,
+            check=True,
+        )
+        assert ("├─" if encoding == "utf-8" else "|-") in done.stdout.decode(encoding)
 
 
 @pytest.mark.parametrize("survey", [[], ["--survey"]], ids=["machine", "survey"])
