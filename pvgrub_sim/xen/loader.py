@@ -178,7 +178,7 @@ class _Loader:
             check_xen_info(elf, info)
         except NotAXenKernel as error:
             if error.function:
-                self.words.complain(f"{error.function}: {error}")
+                self.words.complain(error.function, str(error))
             raise KernelRefused(BOOT_FAILURE, str(error).removeprefix("ERROR: ")) from None
         if info.needs_dom0 and self.profile.xen >= STRICT_FEATURES_UNTIL:
             text = "Kernel does not support unprivileged (DomU) operation"

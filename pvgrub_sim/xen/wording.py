@@ -41,8 +41,11 @@ class Wording:
             self._print(f"ERROR {kind}: {text}")
             self._print(f"{place}: panic: {text}")
 
-    def complain(self, text: str) -> None:
+    def complain(self, function: str, text: str) -> None:
         """libelf's complaint (elf_err), which ends in a line feed of its own."""
+        if self.xen < (4, 4):
+            text = text.partition(" (Not ")[0]
+        text = f"{function}: {text}"
         if self.xen >= (4, 1):
             self._print(f"xc: error: {text}\n: {INVALID_KERNEL}")
         else:

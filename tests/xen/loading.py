@@ -1,0 +1,42 @@
+"""Shorthands for the tests of the kernel loader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pvgrub_sim.profiles import find_profile
+from pvgrub_sim.xen.image import KernelImage, KernelRefused
+from pvgrub_sim.xen.loader import parse_image
+
+REFUSED = "xc_dom_parse_image returned -1"
+NO_LOADER = "xc: error: panic: xg_dom_core.c:689: xc_dom_find_loader: no loader found: Invalid kernel"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was printed, and the image, or the number and the reason of the refusal."""
+
+    lines: tuple[str, ...]
+    image: KernelImage | None
+    number: int | None = None
+    reason: str = ""
+
+    @property
+    def guest_type(self) -> str | None:
+        """Xen's name for the kind of kernel, None for a refused one."""
+        return self.image.guest_type if self.image else None
+
+
+def load(kernel: bytes, pvgrub: str = "xen-4.17", arch: str = "x86_64") -> Loaded:
+    """Do with a kernel what that PV-GRUB does."""
+    lines: list[str] = []
+    try:
+        image = parse_image(kernel, find_profile(pvgrub, arch), lines.append)
+    except KernelRefused as refused:
+        return Loaded(tuple(lines), None, refused.number, refused.reason)
+    return Loaded(tuple(lines), image)
+
+
+def probe_line(line: int, text: str) -> str:
+    """What the bzImage loader of 4.17 prints."""
+    return f"xc: error: panic: xg_dom_bzimageloader.c:{line}: xc_dom_probe_bzimage_kernel{text}: Invalid kernel"
