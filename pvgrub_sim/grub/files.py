@@ -13,8 +13,9 @@ from pvgrub_sim.grub.partitions import open_partition, sane_partition
 BLOCK_LIST_MAX = (0x7FF9 - 12 + 7) // 8
 """Runs that fit into the filesystem buffer (stage2/filesys.h:BLK_MAX_ADDR)."""
 
-WHITE_SPACE = b" \t\n\r"
-"""What grub_isspace() in stage2/char_io.c takes for one."""
+WHITE_SPACE = b" \t\n\v\f\r"
+"""What isspace() takes for one: the C library's, as stubdom/grub/Makefile has WITHOUT_LIBC_STUBS. (GRUB's own
+grub_isspace(), which cuts words in commands, knows neither \\v nor \\f.)"""
 
 
 def attempt_mount(m: Machine) -> None:

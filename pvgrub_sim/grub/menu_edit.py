@@ -113,7 +113,7 @@ def unlock(m: Machine) -> bool:
         m.term.gotoxy(1, 9 + BOX_SIZE)
     entered = get_cmdline(m, b" Password: ", b"", 31, Outcome.MENU, echo=ord("*"), readline=False) or b""
     expected = first_word(m.password)
-    config = m.password[len(expected) + 1 :].lstrip(b" \t\r\n")
+    config = m.password[len(expected) + 1 :].lstrip(b" \t\n\v\f\r")
     if not check_password(entered, expected, m.password_type):
         m.term.write(b"Failed!\n      Press any key to continue...")
         getkey(m, Outcome.MENU, "the password was wrong")

@@ -120,6 +120,13 @@ def test_a_directory_of_many_long_names(tmp_path: Path) -> None:
         assert read_file(m, f"(hd0)/d/{name}".encode()) == name.encode()
 
 
+@pytest.mark.parametrize("space", [b" ", b"\t", b"\n", b"\v", b"\f", b"\r"])
+def test_every_white_space_of_the_c_library_ends_a_name(fat16: bytes, space: bytes) -> None:
+    assert read_file(machine_on(fat16), b"(hd0)/boot/grub/menu.lst" + space + b"x") == MENU
+    assert error_of(machine_on(fat16), b"(hd0)/boot/grub/menu.lst\x1c") == ErrNum.FILE_NOT_FOUND
+    assert list(shown_names([entry(b"BOOT" + space + b"XY")])) == [b"boot"]
+
+
 # -- what is refused ------------------------------------------------------------------------------------------
 
 

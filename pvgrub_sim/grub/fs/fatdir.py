@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from pvgrub_sim.grub.fs.names import c_string
 from pvgrub_sim.ondisk import fat
 
-_UNTIL_SPACE: Final = re.compile(rb"[^ \t\r\n\0]*")
+_UNTIL_SPACE: Final = re.compile(rb"[^ \t\n\v\f\r\0]*")
 
 
 class NamedEntry(NamedTuple):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-WHITE_SPACE: Final = b" \t\r\n"
-"""What isspace() takes for white space (stage2/char_io.c:grub_isspace)."""
+WHITE_SPACE: Final = b" \t\n\v\f\r"
+"""What isspace() takes for white space: that of Mini-OS's C library, as stubdom/grub/Makefile has
+WITHOUT_LIBC_STUBS; GRUB's own grub_isspace() (stage2/char_io.c), which knows neither \\v nor \\f, is not used here."""
 
-_NAME: Final = re.compile(rb"[^ \t\r\n/\0]*")
-_END: Final = re.compile(rb"[ \t\r\n\0]|\Z")
+_NAME: Final = re.compile(rb"[^ \t\n\v\f\r/\0]*")
+_END: Final = re.compile(rb"[ \t\n\v\f\r\0]|\Z")
 
 
 def ends(path: bytes, at: int) -> bool:
