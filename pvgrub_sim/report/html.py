@@ -119,7 +119,7 @@ def _finding(finding: Finding, level: int) -> str:
 
 def _pre(text: str, label: str) -> str:
     # Focusable, so that a wide block can be scrolled with the keyboard.
-    return f'<pre tabindex="0" role="region" aria-label="{label}">{_text(text)}</pre>'
+    return f'<pre tabindex="0" role="group" aria-label="{label}">{_text(text)}</pre>'
 
 
 def _errors(verdict: Verdict) -> list[str]:
@@ -143,7 +143,7 @@ def _console(verdict: Verdict) -> list[str]:
     if not verdict.console:
         return []
     return [
-        '<pre class="console" tabindex="0" role="region" aria-label="Console output of PV-GRUB">'
+        '<pre class="console" tabindex="0" role="group" aria-label="Console output of PV-GRUB">'
         f"{_text(verdict.console.rstrip())}</pre>"
     ]
 
