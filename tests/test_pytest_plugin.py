@@ -62,7 +62,7 @@ def test_failed_outcome_is_explained(pytester: pytest.Pytester) -> None:
             "*- pvgrub-sim: images/good.img -*",
             "*- pvgrub-sim: images/zstd.img -*",
             "  The instance never comes up: *",
-            "      pvgrub-sim kernel repack /boot/vmlinuz-6.1 --payload gzip",
+            "      pvgrub-sim repack --payload gzip vmlinuz-6.1 -o vmlinuz-6.1.gzip",
             "  | Error 9: Unknown boot failure",
         ]
     )

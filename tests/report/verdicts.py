@@ -149,7 +149,7 @@ def fails() -> Verdict:
                 "payload-unsupported",
                 Severity.ERROR,
                 "/boot/vmlinuz-6.1 has a zstd payload, and PV-GRUB amazon-1.05 unpacks gzip, bzip2, lzo and xz only.",
-                remedy="pvgrub-sim kernel repack /boot/vmlinuz-6.1 --payload gzip",
+                remedy="pvgrub-sim repack --payload gzip vmlinuz-6.1 -o vmlinuz-6.1.gzip",
                 where="(hd0,0)/boot/vmlinuz-6.1",
             ),
         ),
