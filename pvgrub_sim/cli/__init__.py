@@ -24,20 +24,33 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""
 
 
+class Help(argparse.HelpFormatter):
+    """argparse's formatter without its import of shutil, which every start would pay for."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size().columns
+        except (OSError, ValueError):
+            columns = 80
+        super().__init__(prog, width=max(columns, 40) - 2)
+
+
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The whole parser, or one in which only the command `only` is complete (which starts faster)."""
     from pvgrub_sim import __version__
 
     parser = argparse.ArgumentParser(
         prog="pvgrub-sim",
+        formatter_class=Help,
         description="Tells offline what PV-GRUB, the boot loader of Xen paravirtual guests, does with a disk image.",
         epilog="Exit status: 0 the default entry boots, 1 nothing boots, 2 usage or unreadable input, "
         "3 only a fallback boots.",
     )
     parser.add_argument("--version", action="version", version=f"pvgrub-sim {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="pvgrub-sim")
     for name, (module, help_text) in COMMANDS.items():
-        sub = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        about = help_text[0].upper() + help_text[1:] + "."
+        sub = commands.add_parser(name, help=help_text, description=about, formatter_class=Help)
         if only in (None, name):
             import_module(f"pvgrub_sim.cli.{module}").configure(sub)
     return parser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.model import Outcome, Verdict
@@ -70,6 +69,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _expand(words: list[str]) -> list[str]:
     """The images that the arguments name; a pattern that the shell left as it is becomes the files it matches."""
+    if not any(char in word for word in words for char in "*?["):
+        return words
+    from pathlib import Path
+
     images: list[str] = []
     for word in words:
         if not any(char in word for char in "*?[") or Path(word).exists():
@@ -128,6 +131,8 @@ def _write(text: str, output: str | None) -> None:
     if output is None:
         sys.stdout.write(text)
         return
+    from pathlib import Path
+
     try:
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pvgrub_sim.errors import ImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class RawDisk:

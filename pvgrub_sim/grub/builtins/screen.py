@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
-
 from pvgrub_sim.grub.builtins.table import BUILTINS, Flag, builtin
 from pvgrub_sim.grub.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum
@@ -57,6 +54,10 @@ def pager(m: Machine, arg: bytes, flags: Flag) -> None:
 
 def help_texts() -> dict[str, tuple[str, str]]:
     """What `help` prints of each command: its usage and its description."""
+    # Only here: the two imports would slow down every start.
+    import json
+    from importlib.resources import files
+
     text = files("pvgrub_sim.grub.builtins").joinpath("help_texts.json").read_text("utf-8")
     return {name: (usage, description) for name, (usage, description) in json.loads(text).items()}
 
