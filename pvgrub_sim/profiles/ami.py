@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from pvgrub_sim.errors import UsageError
+
+_IMAGE_ID = re.compile(r"[a-z]+-\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ def _items(answer: Any, where: str) -> list[Any]:
 
 
 def _image(item: Any, where: str) -> AmiDescription:
-    if not isinstance(item, dict) or not isinstance(item.get("ImageId"), str):
+    name = item.get("ImageId") if isinstance(item, dict) else None
+    if not isinstance(name, str) or not _IMAGE_ID.fullmatch(name):
         raise UsageError(f"{where}: an image without an ImageId: not an answer of `aws ec2 describe-images`")
 
     def text(key: str) -> str | None:

@@ -8,11 +8,11 @@ from typing import Any, Final
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Disk
 
-UNITS: Final = 60_000
+UNITS: Final = 40_000
 """What reading the structures of one volume may cost: a unit a read and a unit a KiB."""
-TOTAL_UNITS: Final = 150_000
+TOTAL_UNITS: Final = 100_000
 """The same for a whole survey."""
-READER_UNITS: Final = 1_000_000
+READER_UNITS: Final = 250_000
 """The same for a reader that is kept open to look things up."""
 LONGEST_READ: Final = 16 << 20
 """Bytes that one read of a structure may ask for."""

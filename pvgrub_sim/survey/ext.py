@@ -14,7 +14,7 @@ from typing import Final, Self
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.ext_names import feature_names
-from pvgrub_sim.survey.tree import Node, NodeType, Run
+from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
 
 FLAG_EXTENTS: Final = ext2.EXTENTS_FL
 FLAG_ENCRYPT: Final = 0x800
@@ -241,12 +241,12 @@ class ExtReader:
     def runs(self, node: Node) -> Iterator[Run]:
         """Where a file's bytes lie."""
         if self.flags(node) & FLAG_EXTENTS:
-            found = self._extents(node.record[40:100], None)
+            found = self._extents(node.record[40:100], None, set())
         else:
             found = self._block_map(node)
-        yield from fill(found, node.size, self.sb.block_size)
+        yield from fill(found, node.size, self.sb.block_size, self.area.size)
 
-    def _extents(self, raw: bytes, depth: int | None) -> Iterator[tuple[int, int, int, bool]]:
+    def _extents(self, raw: bytes, depth: int | None, seen: set[int]) -> Iterator[tuple[int, int, int, bool]]:
         """(first block, blocks, block on disk, unwritten) of a node of an extent tree and all below it."""
         magic, count, _most, level, _ = ext2.EXT_HEADER.unpack_from(raw)
         if magic != ext2.EXT_MAGIC:
@@ -262,7 +262,9 @@ class ExtReader:
             else:
                 _first, low, high, _ = ext2.EXT_INDEX.unpack_from(raw, at)
                 size = self.sb.block_size
-                yield from self._extents(self.area.read((low | high << 32) * size, size), level - 1)
+                block = low | high << 32
+                once(seen, block)
+                yield from self._extents(self.area.read(block * size, size), level - 1, seen)
 
     def _block_map(self, node: Node) -> Iterator[tuple[int, int, int, bool]]:
         """As _extents(), for a file with a block map; neighbouring blocks come as one run."""
@@ -270,25 +272,29 @@ class ExtReader:
         pointers = struct.unpack_from("<15I", node.record, 40)
         per_block = self.sb.block_size // 4
         first = 0
+        seen: set[int] = set()
         levels = (*[0] * ext2.NDIR_BLOCKS, 1, 2, 3)
         for level, pointer in zip(levels, pointers, strict=True):
             if first >= blocks:
                 return
-            yield from self._mapped(pointer, level, first, blocks)
+            yield from self._mapped(pointer, level, first, blocks, seen)
             first += per_block**level
 
-    def _mapped(self, pointer: int, level: int, first: int, blocks: int) -> Iterator[tuple[int, int, int, bool]]:
+    def _mapped(
+        self, pointer: int, level: int, first: int, blocks: int, seen: set[int]
+    ) -> Iterator[tuple[int, int, int, bool]]:
         if not pointer or first >= blocks:
             return
         if level == 0:
             yield first, 1, pointer, False
             return
+        once(seen, pointer)
         size = self.sb.block_size
         table = struct.unpack(f"<{size // 4}I", self.area.read(pointer * size, size))
         if level > 1:
             below = (size // 4) ** (level - 1)
             for index, entry in enumerate(table):
-                yield from self._mapped(entry, level - 1, first + index * below, blocks)
+                yield from self._mapped(entry, level - 1, first + index * below, blocks, seen)
             return
         start = 0
         for index in range(1, len(table) + 1):
@@ -296,29 +302,6 @@ class ExtReader:
                 if table[start]:
                     yield first + start, index - start, table[start], False
                 start = index
-
-
-def fill(found: Iterator[tuple[int, int, int, bool]], size: int, block_size: int) -> Iterator[Run]:
-    """Runs of blocks as runs of bytes, with holes between them and cut at the file's size.
-
-    found: (first block, blocks, block on disk, unwritten) in ascending order; what goes back raises Damaged.
-    """
-    at = 0
-    for first, count, place, unwritten in found:
-        begin = first * block_size
-        if begin < at:
-            raise Damaged("a file's extents overlap or are out of order")
-        if begin >= size:
-            # Blocks behind the end, set aside by fallocate(2).
-            break
-        if begin > at:
-            yield Run(at, begin - at, None)
-        length = min(count * block_size, size - begin)
-        if length:
-            yield Run(begin, length, place * block_size, unwritten)
-        at = begin + length
-    if at < size:
-        yield Run(at, size - at, None)
 
 
 def _is_power(number: int, base: int) -> bool:

@@ -12,6 +12,8 @@ from pvgrub_sim.survey.tree import Node, NodeType, Run
 
 ENTRY: Final = 32
 WINDOW: Final = 4096
+LARGEST_DIRECTORY: Final = 4 << 20
+"""Bytes; 65536 entries of 32 bytes are what the specification allows."""
 ATTR_VOLUME, ATTR_DIRECTORY, ATTR_LONG = 0x08, 0x10, 0x0F
 ROOT: Final = 0
 """The root directory's number; other entries are numbered by the byte offset of their directory entry."""
@@ -128,12 +130,15 @@ class FatReader:
             raise Damaged(f"the FAT ends before byte {at + width}")
         return int.from_bytes(raw, "little")
 
-    def _chain(self, first: int) -> Iterator[tuple[int, int]]:
-        """(byte offset, length) of the clusters of a chain, neighbours joined; raises Damaged when it is not sound."""
+    def _chain(self, first: int, most: int) -> Iterator[tuple[int, int]]:
+        """(byte offset, length) of the clusters of a chain, neighbours joined; raises Damaged when it is not sound.
+
+        most: bytes that it may have, over which it ends.
+        """
         boot = self.boot
         end = {12: 0xFF8, 16: 0xFFF8, 32: 0x0FFFFFF8}[boot.width]
         begin = cluster = first
-        for _ in range(boot.clusters + 1):
+        for _ in range(min(boot.clusters, most // boot.cluster) + 1):
             if not 2 <= cluster < boot.clusters + 2:
                 raise Damaged(f"a chain of clusters leads to {cluster} of {boot.clusters}")
             following = self._next(cluster)
@@ -143,12 +148,12 @@ class FatReader:
             if following >= end:
                 return
             cluster = following
-        raise Damaged("a chain of clusters has no end")
+        yield boot.data + (begin - 2) * boot.cluster, (cluster - begin) * boot.cluster
 
     def runs(self, node: Node) -> Iterator[Run]:
         """Where a file's bytes lie."""
         at = 0
-        for place, length in self._chain(self._first(node)):
+        for place, length in self._chain(self._first(node), min(node.size, self.area.size)):
             take = min(length, node.size - at)
             if take <= 0:
                 return
@@ -162,7 +167,7 @@ class FatReader:
         if node.number == ROOT and self.boot.root_size:
             stretches = iter([(self.boot.root, self.boot.root_size)])
         else:
-            stretches = self._chain(self._first(node))
+            stretches = self._chain(self._first(node), LARGEST_DIRECTORY)
         for place, length in stretches:
             for at in range(place, place + length, self.boot.sector):
                 block = self.area.read(at, min(self.boot.sector, place + length - at))

@@ -13,6 +13,8 @@ MOST_LINKS: Final = 40
 """Symbolic links that one path may pass, as in Linux."""
 CHUNK: Final = 1 << 20
 LONGEST_TARGET: Final = 4096
+MOST_RUNS: Final = 300_000
+"""Stretches of one file, after which its map is taken to go round in circles."""
 MOST_NAMES: Final = 1_000_000
 """Entries of one directory, after which it is taken to be damaged."""
 
@@ -68,6 +70,40 @@ class Reader(Protocol):
 
     def runs(self, node: Node) -> Iterator[Run]:
         """Where the content lies: in ascending order, without gaps, up to the file's size."""
+
+
+def fill(found: Iterator[tuple[int, int, int, bool]], size: int, block_size: int, limit: int) -> Iterator[Run]:
+    """Runs of blocks as runs of bytes, with holes between them and cut at the file's size.
+
+    found: (first block, blocks, block on disk, unwritten) in ascending order. size: of the file, in bytes.
+    limit: of the filesystem. Raises Damaged for what goes back, or has more blocks than there are.
+    """
+    at = stored = 0
+    for count, (first, blocks, place, unwritten) in enumerate(found):
+        begin = first * block_size
+        if begin < at:
+            raise Damaged("a file's extents overlap or are out of order")
+        if begin >= size:
+            # Blocks behind the end, set aside by fallocate(2).
+            break
+        if begin > at:
+            yield Run(at, begin - at, None)
+        length = min(blocks * block_size, size - begin)
+        stored += length
+        if stored > limit or count > MOST_RUNS:
+            raise Damaged("a file of more blocks than the filesystem has")
+        if length:
+            yield Run(begin, length, place * block_size, unwritten)
+        at = begin + length
+    if at < size:
+        yield Run(at, size - at, None)
+
+
+def once(seen: set[int], block: int) -> None:
+    """Note a block of a file's map; raises Damaged when it was there before."""
+    if block in seen:
+        raise Damaged(f"block {block} is used twice in the map of one file")
+    seen.add(block)
 
 
 def content(reader: Reader, node: Node, start: int = 0) -> Iterator[bytes]:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
-from pvgrub_sim.survey.ext import fill
-from pvgrub_sim.survey.tree import Node, NodeType, Run
+from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
 
 MAGIC: Final = b"XFSB"
 VERSION_DIRV2: Final = 0x2000
@@ -271,7 +270,7 @@ class XfsReader:
 
     def runs(self, node: Node) -> Iterator[Run]:
         """Where a file's bytes lie."""
-        yield from fill(self._extents(node), node.size, self.sb.blocksize)
+        yield from fill(self._extents(node), node.size, self.sb.blocksize, self.area.size)
 
     def _extents(self, node: Node) -> Iterator[tuple[int, int, int, bool]]:
         """(first block, blocks, linear block on disk, unwritten) of the data fork."""
@@ -286,8 +285,9 @@ class XfsReader:
             most = (len(fork) - 4) // 16
             if count > most or level > DEEPEST:
                 raise Damaged(f"a btree root of {count} records and level {level}")
+            seen: set[int] = set()
             for pointer in struct.unpack_from(f">{count}Q", fork, 4 + 8 * most):
-                yield from self._btree(pointer, level - 1)
+                yield from self._btree(pointer, level - 1, seen)
         else:
             raise Damaged(f"inode {node.number} has data of format {raw[5]}")
 
@@ -298,7 +298,8 @@ class XfsReader:
             place = self._block(start) // self.sb.blocksize
             yield (high >> 9) & ((1 << 54) - 1), low & 0x1FFFFF, place, bool(high >> 63)
 
-    def _btree(self, pointer: int, level: int) -> Iterator[tuple[int, int, int, bool]]:
+    def _btree(self, pointer: int, level: int, seen: set[int]) -> Iterator[tuple[int, int, int, bool]]:
+        once(seen, pointer)
         raw = self.area.read(self._block(pointer), self.sb.blocksize)
         magic, own, count = struct.unpack_from(">4sHH", raw)
         if magic not in (b"BMAP", b"BMA3") or own != level:
@@ -311,4 +312,4 @@ class XfsReader:
             yield from self._records(raw, header, count)
             return
         for below in struct.unpack_from(f">{count}Q", raw, header + 8 * most):
-            yield from self._btree(below, level - 1)
+            yield from self._btree(below, level - 1, seen)

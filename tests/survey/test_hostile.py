@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pvgrub_sim.survey import survey, volume_reader
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.tree import content, find, names_of
 from tests.images import unpack_sparse
+from tests.tools import run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 IMAGES = (
@@ -96,3 +98,71 @@ def test_a_damaged_image_is_surveyed_all_the_same(image: tuple[bytes, list[int]]
 @given(st.binary(min_size=512, max_size=140_000))
 def test_random_bytes_are_surveyed(data: bytes) -> None:
     json.dumps(survey(Patched(data, [])).to_json())
+
+
+def le(value: int, width: int = 4) -> bytes:
+    return value.to_bytes(width, "little")
+
+
+def test_block_map_that_points_at_itself_ends_soon(tmp_path: Path) -> None:
+    """Every block of the file, through three levels, is the same block of pointers; the file claims 8 GiB."""
+    image = tmp_path / "image"
+    folder = tmp_path / "tree" / "boot"
+    folder.mkdir(parents=True)
+    for index in range(40):
+        (folder / f"vmlinuz-{index}").write_bytes(b"k" * 300_000)
+    run("mke2fs", "-q", "-F", "-t", "ext2", "-b", "1024", "-d", folder.parent, image, "32M")
+    block = 20_000
+    patches = [(block * 1024, le(block) * 256)]
+    for index in range(40):
+        stat = run("debugfs", "-R", f"imap /boot/vmlinuz-{index}", image).decode()
+        place = re.search(r"located at block (\d+), offset 0x([0-9a-f]+)", stat)
+        assert place is not None
+        inode = int(place[1]) * 1024 + int(place[2], 16)
+        patches += [(inode + 4, le(1 << 31)), (inode + 108, le(1)), (inode + 40, le(block) * 15)]
+    disk = Patched(image.read_bytes(), [])
+    for at, patch in patches:
+        disk.data[at : at + len(patch)] = patch
+    begin = time.monotonic()
+    content_found = survey(Endless(disk)).whole.filesystem
+    assert content_found is not None
+    assert content_found.problems
+    assert time.monotonic() - begin < SECONDS
+
+
+class Endless:
+    """A disk that claims a terabyte, of which only the beginning is there and the rest reads as zeros."""
+
+    name, size = "endless", 1 << 40
+
+    def __init__(self, disk: Patched) -> None:
+        self.disk = disk
+
+    def read(self, offset: int, length: int) -> bytes:
+        return bytes(self.disk.data[offset : offset + length]).ljust(length, b"\0")
+
+    def close(self) -> None:
+        pass
+
+
+def test_fat_chain_in_a_circle_ends_soon(tmp_path: Path) -> None:
+    """The root directory and a file of 4 GiB run in circles, on a FAT that claims 2^28 clusters."""
+    image = tmp_path / "image"
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    run("mkfs.vfat", "-F", "32", "-s", "1", image)
+    (tmp_path / "vmlinuz").write_bytes(b"k" * 5000)
+    run("mcopy", "-i", image, tmp_path / "vmlinuz", "::vmlinuz")
+    data = bytearray(image.read_bytes())
+    data[32:36] = le(0x0FFFFFF0)
+    fat = int.from_bytes(data[14:16], "little") * 512
+    data[36:40] = le(0x200000)
+    data[fat + 8 : fat + 12] = le(2)
+    first = data.index(b"VMLINUZ ")
+    assert first
+    start = int.from_bytes(data[first + 26 : first + 28], "little")
+    data[fat + 4 * start : fat + 4 * start + 4] = le(start)
+    data[first + 28 : first + 32] = le(0xFFFFFFFF)
+    begin = time.monotonic()
+    survey(Endless(Patched(bytes(data), [])))
+    assert time.monotonic() - begin < SECONDS
