@@ -45,9 +45,11 @@ class Wording:
         """libelf's complaint (elf_err), which ends in a line feed of its own."""
         if self.xen < (4, 4):
             text = text.partition(" (Not ")[0]
+        # One of the messages got its line feed with 4.4.
+        feed = "" if self.xen < (4, 4) and text.endswith("Linux images") else "\n"
         text = f"{function}: {text}"
         if self.xen >= (4, 1):
-            self._print(f"xc: error: {text}\n: {INVALID_KERNEL}")
+            self._print(f"xc: error: {text}{feed}: {INVALID_KERNEL}")
         else:
             self._print(f"ERROR {INVALID_KERNEL}: {text}")
 
