@@ -18,9 +18,10 @@ CONFIG_ROOM = 0x68000 - (0x7C00 + 60 * 1024)
 """Bytes between the config entries and the filesystem buffer in GRUB's scratch memory."""
 
 _TABS = bytes.maketrans(b"\t", b" ")
-_BLANK = re.compile(rb"(?:[ \n]|\\\n)*")
+_BLANK = re.compile(rb"(?:[ \n]++|\\\n)*+")
 _END = re.compile(rb"(?<!\\)\n")
 _SPECIAL = frozenset(b" #\n\\")
+BACKSLASH = 0x5C
 
 
 class ConfigReader:
@@ -39,8 +40,23 @@ class ConfigReader:
         self._at = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        while (line := self._next_line()) is not None:
-            yield line
+        """The lines, of at most NEW_HEAPSIZE bytes each, none of them empty."""
+        while True:
+            data, at = self._data, self._at
+            # Most lines are plain ones; the others are left to _next_odd_line().
+            while self._data is data:
+                end = data.find(b"\n", at)
+                if not at < end <= at + NEW_HEAPSIZE or data[at] in _SPECIAL or data[end - 1] == BACKSLASH:
+                    break
+                line = data[at:end]
+                self._at = at = end + 1
+                yield line
+            else:
+                continue
+            odd = self._next_odd_line()
+            if odd is None:
+                return
+            yield odd
 
     def resync(self) -> None:
         """Read on from behind the last line: whatever was read ahead may now be read from elsewhere."""
@@ -74,16 +90,8 @@ class ConfigReader:
         self._data = data
         return bool(self._raw or data)
 
-    def _next_line(self) -> bytes | None:
-        """A logical line of at most NEW_HEAPSIZE bytes, never empty; None at the end of the file."""
-        data, at = self._data, self._at
-        end = data.find(b"\n", at)
-        if at < end <= at + NEW_HEAPSIZE and data[at] not in _SPECIAL and data[end - 1] != 0x5C:
-            self._at = end + 1
-            return data[at:end]
-        return self._next_odd_line()
-
     def _next_odd_line(self) -> bytes | None:
+        """The next line, whatever is in it; None at the end of the file."""
         line = bytearray()
         comment = False
         while True:
@@ -201,7 +209,7 @@ def read_menu(m: Machine) -> Menu:
     menu = Menu()
     reader = ConfigReader(m)
     for line in reader:
-        text = line.partition(b"\0")[0]
+        text = line.partition(b"\0")[0] if b"\0" in line else line
         builtin = find_command(text)
         if builtin is None:
             # QUIRK: dropped in silence, inside an entry as well.

@@ -64,6 +64,10 @@ _COMMAND = re.compile(rb"[^ \t=]*")
 
 def find_command(line: bytes) -> Builtin | None:
     """The command that a line begins with; its name ends at a blank or `=` (stage2/cmdline.c:find_command)."""
+    # What is found in front of the first blank is a command already, unless there is a `=` in it.
+    command = BUILTINS.get(line.partition(b" ")[0])
+    if command is not None:
+        return command
     found = _COMMAND.match(line)
     return BUILTINS.get(found[0]) if found else None
 
