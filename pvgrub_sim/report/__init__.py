@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.model import Verdict
 
 REPORTERS: dict[str, tuple[str, str]] = {
-    "text": ("text", "for people: the verdict in one sentence, why, what to do, the console"),
+    "text": ("text", "for people: the verdict in one sentence, the console, why, what to do"),
     "json": ("json_report", "for programs: everything, in a format that only grows"),
     "junit": ("junit", "for CI servers: one test case an image, the console in its output"),
     "sarif": ("sarif", "for code scanning: findings as SARIF 2.1.0"),

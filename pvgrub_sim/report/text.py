@@ -1,4 +1,4 @@
-"""The report for people: the verdict in one sentence, why, what to do, what was read, the console."""
+"""The report for people: the verdict in one sentence, the console, why, what to do, what was read."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
         *_wrap(words.headline(verdict)),
         *(paint(line, DIM) for line in _wrap(f"Simulated: {words.simulated(verdict)}. {words.caveat(verdict)}")),
     ]
+    if console and verdict.console:
+        lines += ["", paint("Console", BOLD)]
+        lines += [
+            f"  {paint('|', DIM)} {line}".rstrip() for line in words.printable(verdict.console).rstrip().split("\n")
+        ]
     if verdict.errors:
         lines += ["", paint("Errors that PV-GRUB prints", BOLD)]
         for error in verdict.errors:
@@ -64,11 +69,6 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
             lines += _finding(finding, paint)
     lines += ["", paint("What was read", BOLD)]
     lines += [f"  {name:<10} {value}".rstrip() for name, value in words.facts(verdict)]
-    if console and verdict.console:
-        lines += ["", paint("Console", BOLD)]
-        lines += [
-            f"  {paint('|', DIM)} {line}".rstrip() for line in words.printable(verdict.console).rstrip().split("\n")
-        ]
     return lines
 
 
