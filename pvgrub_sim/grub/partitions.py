@@ -33,6 +33,8 @@ NO_NUMBER = 0xFF
 
 _AHEAD = 32
 """Sectors of a GPT that are read at once."""
+_BUFFER_SIZE = 4096
+"""Bytes that the patched real_open_partition() keeps for a table's sector or entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +241,12 @@ class PartitionWalk:
         """The entry that begins `at` bytes behind the table's first sector; tables are read in larger pieces."""
         m, size = self.m, self._gpt_size
         begin, ahead = self._gpt_ahead
-        if 0 < size <= SECTOR_SIZE and begin <= at and at + size <= begin + len(ahead):
+        if 0 < size <= _BUFFER_SIZE and begin <= at and at + size <= begin + len(ahead):
             return ahead[at - begin : at - begin + size]
         sector, within = self._gpt_offset + (at >> SECTOR_BITS), at & (SECTOR_SIZE - 1)
-        if size > SECTOR_SIZE:
-            rawread(m, self.drive, u32(sector), within, SECTOR_SIZE + 1)
-            raise Stop(Outcome.CRASH, "overrun: a GPT entry is larger than the 512 bytes kept for it")
+        if size > _BUFFER_SIZE:
+            rawread(m, self.drive, u32(sector), within, _BUFFER_SIZE + 1)
+            raise Stop(Outcome.CRASH, "overrun: a GPT entry is larger than the 4096 bytes kept for it")
         if sector + _AHEAD <= m.total_sectors:
             self._gpt_ahead = at - within, rawread(m, self.drive, sector, 0, _AHEAD * SECTOR_SIZE)
         return rawread(m, self.drive, u32(sector), within, size)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from pvgrub_sim.cint import MAXINT, s32
-from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread
+from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.fatdir import find_entry, shown_names
 from pvgrub_sim.grub.fs.names import ends, next_name, skip_slashes
@@ -257,7 +257,7 @@ class Fat:
             sector = self.sb.data_offset + ((cluster - 2) << (bits - SECTOR_BITS))
             if sector < 0 or sector + (size >> SECTOR_BITS) > 0xFFFFFFFF:
                 m.fail(ErrNum.OUTSIDE_PART)
-            parts.append(devread(m, sector, offset, size))
+            parts.append(devread_run(m, sector, offset, size, 1 << bits))
             m.filepos += size
             length -= size
             offset = 0
@@ -345,7 +345,7 @@ class Fat:
             if size > 0:
                 try:
                     sector = self.sb.data_offset + ((self._cluster - 2) << (bits - SECTOR_BITS))
-                    parts.append(devread(m, sector, offset, size))
+                    parts.append(devread_contents(m, sector, offset, size, 1 << bits))
                 except GrubError:
                     parts.clear()
             length -= size

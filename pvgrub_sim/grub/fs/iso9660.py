@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Self
 
 from pvgrub_sim.cint import MAXINT, s32, u32
-from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, rawread, select_drive
+from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, SECTORS_PER_VTRACK, rawread, select_drive
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.isodir import DIRECTORY, REGULAR, IsoBuffer, Record
 from pvgrub_sim.grub.fs.names import next_name, skip_slashes
@@ -26,6 +26,9 @@ def iso_devread(m: Machine, sector: int, byte_offset: int, byte_len: int) -> byt
     sector = s32(sector)
     if sector < 0:
         m.fail(ErrNum.OUTSIDE_PART)
+    if m.disk_read_hook and m.debug:
+        at = s32(sector << _SHIFT) + (byte_offset >> SECTOR_BITS)
+        m.term.write(b"<%d, %d, %d>" % (at, byte_offset & (SECTOR_SIZE - 1), byte_len))
     start = u32(m.part_start + s32(sector << _SHIFT) + (byte_offset >> SECTOR_BITS))
     return rawread(m, m.current_drive, start, byte_offset & (SECTOR_SIZE - 1), byte_len)
 
@@ -128,7 +131,10 @@ class Iso9660:
             offset = m.filepos & (iso.SECTOR_SIZE - 1)
             # GRUB reads block by block, so the first block that is not there decides the error.
             most = max(self._room(block), iso.SECTOR_SIZE) - offset
+            m.disk_read_func = m.disk_read_hook
+            # QUIRK: where this fails, the hook stays in place for every later read.
             parts.append(iso_devread(m, block, offset, min(length, most)))
+            m.disk_read_func = None
             m.filepos += len(parts[-1])
             length -= len(parts[-1])
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -136,8 +142,9 @@ class Iso9660:
     def _room(self, block: int) -> int:
         """Bytes in whole blocks from `block` up to the disk's end, as far as C's arithmetic does not wrap."""
         m = self.m
-        if m.errnum:
+        start = m.part_start + (block << _SHIFT)
+        if m.errnum or m.disk_read_hook or m.track_buffer or start < SECTORS_PER_VTRACK:
             return 0
         select_drive(m, m.current_drive)
         end = min(m.total_sectors, 1 << 32, m.part_start + (1 << 31))
-        return (end - m.part_start - (block << _SHIFT)) >> _SHIFT << iso.SECTOR_BITS
+        return (end - start) >> _SHIFT << iso.SECTOR_BITS

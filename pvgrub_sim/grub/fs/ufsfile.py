@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from pvgrub_sim.cint import s32, u32
-from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread
+from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
 from pvgrub_sim.grub.machine import Machine
@@ -283,15 +283,16 @@ class UfsFile(ABC):
         m = self.m
         if not size:
             return b""
-        try:
-            return devread(m, sector, offset, size)
-        except GrubError:
-            m.errnum = ErrNum.NONE
         block_size = self._sb(ufs.BSIZE)
+        if block_size > 0 and not block_size % SECTOR_SIZE:
+            try:
+                return devread_run(m, sector, offset, size, block_size)
+            except GrubError:
+                m.errnum = ErrNum.NONE
         parts: list[bytes] = []
         while size > 0:
             more = min(max(block_size - offset, 1), size)
-            parts.append(devread(m, sector, offset, more))
+            parts.append(devread_contents(m, sector, offset, more, more))
             sector += (offset + more) >> SECTOR_BITS
             size -= more
             offset = 0
