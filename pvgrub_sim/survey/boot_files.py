@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.survey.area import Damaged, path_of
@@ -17,16 +16,16 @@ MOST_FILES: Final = 512
 HEAD: Final = 64 << 10
 LONGEST_CONFIG: Final = 1 << 20
 
-_KINDS: Final = (
-    (FileKind.INITRD, re.compile(rb"initrd|initramfs|uinitrd|.*\.initrd|ramdisk", re.I)),
-    (FileKind.KERNEL_CONFIG, re.compile(rb"config-|.*\.config$", re.I)),
-    (FileKind.KERNEL, re.compile(rb"vmlinu[xz]|bzimage|zimage|kernel(-|$)|linux(-|\.|$)|xen[.-].*z$|kexec", re.I)),
+_BEGINNINGS: Final = (
+    (FileKind.INITRD, (b"initrd", b"initramfs", b"uinitrd", b"ramdisk")),
+    (FileKind.KERNEL_CONFIG, (b"config-",)),
+    (FileKind.KERNEL, (b"vmlinuz", b"vmlinux", b"bzimage", b"zimage", b"kernel-", b"linux-", b"linux.")),
 )
+_WHOLE_NAMES: Final = {b"kernel": FileKind.KERNEL, b"linux": FileKind.KERNEL}
 _MENUS: Final = {b"menu.lst": FileKind.MENU, b"grub.conf": FileKind.MENU, b"grub.cfg": FileKind.GRUB2}
-_OPTIONS: Final = re.compile(
-    rb"^(?:# )?(CONFIG_(?:XEN|XEN_PV|XEN_PVH|XEN_PVHVM|XEN_DOM0|PARAVIRT|X86_PAE|X86_64|HVC_XEN|XEN_BLKDEV_FRONTEND"
-    rb"|KERNEL_(?:GZIP|BZIP2|LZMA|XZ|LZO|LZ4|ZSTD|UNCOMPRESSED)))(?:=(\w+)| is not set)\s*$",
-    re.M,
+_OPTIONS: Final = (
+    rb"(?m)^(?:# )?(CONFIG_(?:XEN|XEN_PV|XEN_PVH|XEN_PVHVM|XEN_DOM0|PARAVIRT|X86_PAE|X86_64|HVC_XEN|XEN_BLKDEV_FRONTEND"
+    rb"|KERNEL_(?:GZIP|BZIP2|LZMA|XZ|LZO|LZ4|ZSTD|UNCOMPRESSED)))(?:=(\w+)| is not set)\s*$"
 )
 _PAYLOADS: Final = (
     (b"\x1f\x8b", "gzip"),
@@ -49,14 +48,14 @@ def kind_of(name: bytes, folder: bytes) -> FileKind:
         return FileKind.DEFAULT
     if folder.endswith(b"/loader/entries/") and name.endswith(b".conf"):
         return FileKind.GRUB2
-    for kind, pattern in _KINDS:
-        if pattern.match(name):
+    lower = name.lower()
+    for kind, beginnings in _BEGINNINGS:
+        if lower.startswith(beginnings):
             return kind
-    return FileKind.OTHER
+    return _WHOLE_NAMES.get(lower, FileKind.OTHER)
 
 
-@dataclass(slots=True)
-class _Listing:
+class _Listing(NamedTuple):
     reader: Reader
     files: list[BootFile]
     problems: list[str]
@@ -159,6 +158,6 @@ def kernel_facts(raw: bytes) -> dict[str, str]:
 
 def config_facts(text: bytes) -> dict[str, str]:
     """The options of a kernel configuration that decide whether it runs under Xen: `y`, `m`, or `n` when not set."""
-    return {name.decode(): value.decode() if value else "n" for name, value in _OPTIONS.findall(text)}
+    return {name.decode(): value.decode() if value else "n" for name, value in re.findall(_OPTIONS, text)}
 
 

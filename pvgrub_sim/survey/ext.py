@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.survey.area import Area, Damaged
@@ -30,8 +29,7 @@ _XATTR: Final = struct.Struct("<BBHIII")
 _TYPES: Final = {0x4: NodeType.DIRECTORY, 0x8: NodeType.FILE, 0xA: NodeType.LINK}
 
 
-@dataclass(frozen=True, slots=True)
-class Superblock:
+class Superblock(NamedTuple):
     """The fields that matter, under the kernel's names without the s_ prefix."""
 
     inodes_count: int

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.tree import Node, NodeType, Run
@@ -19,8 +18,7 @@ ROOT: Final = 0
 """The root directory's number; other entries are numbered by the byte offset of their directory entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class BootSector:
+class BootSector(NamedTuple):
     """A FAT's geometry, in bytes where not said otherwise.
 
     width: bits of a FAT entry. fat, root, data: offsets. root_size: 0 in FAT32, whose root is a chain that begins at

@@ -49,12 +49,11 @@ def _filesystem(kind: str, open_reader: Callable[[], Reader] | None, problems: l
 
 def probe_ext(area: Area) -> Found | None:
     """ext2, ext3, ext4, or an external journal of theirs; told apart as blkid does."""
-    from pvgrub_sim.ondisk import ext2
+    raw = area.peek(1024, 1024)
+    if len(raw) < 1024 or raw[56:58] != b"\x53\xef":
+        return None
     from pvgrub_sim.survey import ext, ext_names
 
-    raw = area.peek(ext2.SUPERBLOCK_OFFSET, ext2.SUPERBLOCK_SIZE)
-    if len(raw) < 1024 or int.from_bytes(raw[56:58], "little") != ext2.MAGIC:
-        return None
     problems: list[str] = []
     fields: dict[str, Any] = {"label": text_of(raw[120:136]), "uuid": uuid_of(raw[104:120])}
     try:
@@ -107,9 +106,12 @@ def probe_xfs(area: Area) -> Found | None:
 
 def probe_fat(area: Area) -> Found | None:
     """FAT12, FAT16 or FAT32."""
+    raw = area.peek(0, 512)
+    if raw[:1] not in (b"\xe9", b"\xeb"):
+        return None
     from pvgrub_sim.survey import fat
 
-    boot = fat.BootSector.parse(area.peek(0, 512))
+    boot = fat.BootSector.parse(raw)
     if boot is None:
         return None
     reader = fat.FatReader(area, boot)
@@ -135,11 +137,11 @@ def probe_fat(area: Area) -> Found | None:
 
 def probe_iso(area: Area) -> Found | None:
     """ISO 9660."""
+    raw = area.peek(32768, 2048)
+    if len(raw) < 2048 or raw[:7] != b"\x01CD001\x01":
+        return None
     from pvgrub_sim.survey import iso
 
-    raw = area.peek(iso.DESCRIPTORS * iso.SECTOR, iso.SECTOR)
-    if len(raw) < iso.SECTOR or raw[:7] != iso.MAGIC:
-        return None
     reader: iso.IsoReader | None = None
     problems: list[str] = []
     try:

@@ -10,7 +10,6 @@ from pvgrub_sim.survey.tree import Node, NodeType, Run
 
 SECTOR: Final = 2048
 DESCRIPTORS: Final = 16
-MAGIC: Final = b"\x01CD001\x01"
 MOST_CONTINUATIONS: Final = 16
 LONGEST_DIRECTORY: Final = 32 << 20
 

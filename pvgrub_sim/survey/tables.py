@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from pvgrub_sim.media.disk import SECTOR_SIZE
@@ -26,22 +25,21 @@ _MBR_ENTRY: Final = struct.Struct("<B3xB3xII")
 _BSD_ENTRY: Final = struct.Struct("<IIIBBH")
 
 
-@dataclass(slots=True)
 class Found:
-    """What the reading of a disk's tables has gathered so far."""
+    """What the reading of a disk's tables has gathered so far: as in result.Table, and the partitions."""
 
-    kind: str = "none"
-    id: str = ""
-    usable: str = ""
-    volumes: list[Volume] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.kind = "none"
+        self.id = ""
+        self.usable = ""
+        self.volumes: list[Volume] = []
+        self.problems: list[str] = []
 
 
-@dataclass(frozen=True, slots=True)
-class MbrEntry:
-    """One slot of a table: index 0 to 3, type, and extent in sectors of 512 bytes."""
+class MbrEntry(NamedTuple):
+    """One slot of a table: slot 0 to 3, type, and extent in sectors of 512 bytes."""
 
-    index: int
+    slot: int
     active: int
     type: int
     start: int
@@ -77,7 +75,7 @@ def _read(area: Area, found: Found) -> None:
         shown = [entry for entry in entries if entry.type not in (0, mbr.TYPE_GPT)]
         found.kind = "hybrid" if shown else "gpt"
         if shown:
-            names = ", ".join(f"{entry.index + 1} (type 0x{entry.type:02x})" for entry in shown)
+            names = ", ".join(f"{entry.slot + 1} (type 0x{entry.type:02x})" for entry in shown)
             found.problems.append(f"hybrid: the MBR shows entries of its own beside the GPT: {names}")
         return
     if protective and area.peek(4096, 8) == gpt.MAGIC:
@@ -129,7 +127,7 @@ def _read_mbr(area: Area, entries: list[MbrEntry], found: Found) -> None:
     for entry in entries:
         if entry.type == 0:
             continue
-        volume = _volume(area, entry, entry.index + 1, 0, "mbr")
+        volume = _volume(area, entry, entry.slot + 1, 0, "mbr")
         found.volumes.append(volume)
         if entry.type in mbr.EXTENDED_TYPES:
             extended.append(entry)
@@ -201,8 +199,7 @@ def _read_bsd(area: Area, parent: Volume, start: int) -> list[Volume]:
     return volumes
 
 
-@dataclass(frozen=True, slots=True)
-class _Gpt:
+class _Gpt(NamedTuple):
     guid: str
     alternate: int
     entries: bytes

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pvgrub_sim.survey.area import Area, Damaged
 
@@ -28,8 +27,7 @@ class NodeType(Enum):
     OTHER = "?"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A file, directory or link: its number in the filesystem, type, size in bytes, and the reader's own record."""
 
     number: int
@@ -38,8 +36,7 @@ class Node:
     record: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A stretch of a file: byte offset in the file, length in bytes, and byte offset in the area.
 
     place is None where the file has no block; unwritten: there is one, but it reads as zeros.

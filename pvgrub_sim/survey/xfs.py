@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
 from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
@@ -55,8 +54,7 @@ INCOMPAT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Superblock:
+class Superblock(NamedTuple):
     """The fields that matter, under the kernel's names without the sb_ prefix; sizes in bytes, places in blocks."""
 
     blocksize: int

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pvgrub_sim.cli import main
 from tests.images import unpack_sparse
@@ -212,3 +214,27 @@ def test_check_reads_what_other_shells_save(encoding: str, tmp_path: Path, capsy
     path = tmp_path / "file.json"
     path.write_text(SAMPLE.read_text(), encoding=encoding)
     assert "aki-176bf516" in out(capsys, "check", str(path))
+
+
+KEYS = ("KernelId", "RamdiskId", "Name", "ImageType", "Architecture", "VirtualizationType", "RootDeviceName")
+WORDS = ("aki-176bf516", "hvm", "paravirtual", "kernel", "i386", "pv-grub-hd0_1.04-x86_64.gz", "\ud800", "\x1b\n")
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.sampled_from(WORDS), st.text(max_size=5))
+IMAGE = st.fixed_dictionaries(
+    {"ImageId": st.one_of(st.sampled_from(["ami-1", "aki-1", "aki-176bf516"]), LEAVES)},
+    optional=dict.fromkeys(KEYS, LEAVES),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    images=st.one_of(LEAVES, st.lists(st.one_of(IMAGE, LEAVES), max_size=3)), form=st.sampled_from(["text", "json"])
+)
+def test_any_json_is_judged_or_refused_in_one_line(
+    images: object, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "images.json"
+    path.write_text(json.dumps({"Images": images}))
+    status = main(["aki", "check", str(path), "--format", form])
+    captured = capsys.readouterr()
+    assert (captured.err.count("\n"), captured.out == "") == ((1, True) if status == 2 else (0, False))
+    captured.out.encode()
