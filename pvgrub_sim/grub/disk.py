@@ -67,7 +67,7 @@ def rawread(m: Machine, drive: int, sector: int, byte_offset: int, byte_len: int
         copy = bytearray(byte_len)
         m.track_buffer.rawread(drive, u32(sector), byte_offset, copy, slice(0, byte_len))
         return bytes(copy)
-    m.tick()
+    m.tick(1 + (byte_len >> 14))
     if m.errnum:
         m.fail(m.errnum)
     select_drive(m, drive)

@@ -286,10 +286,12 @@ class Ext2fs:
                 memory = buf.memory
             at = base + (loc & mask)
             inode, rec_len, name_len, _ = unpack(memory, at)
-            # QUIRK: rec_len is trusted: 0 is read for ever.
             loc = u32(loc + rec_len)
             if inode:
                 yield inode, at + ext2.DIR_ENTRY.size, name_len
+            if not rec_len:
+                # QUIRK: rec_len is trusted: an entry of length 0 that is not the one looked for is read for ever.
+                raise Stop(Outcome.HANG, "a directory entry of length 0 on ext2fs is read again and again")
         m.fail(ErrNum.FILE_NOT_FOUND)
 
     def _read_dir_block(self, logical: int) -> None:
@@ -325,7 +327,7 @@ class Ext2fs:
                 name = bytes(self.buf.memory[at : at + length]).split(b"\0", 1)[0]
                 if name.startswith(prefix):
                     some = True
-                    if name not in (b".", b".."):
+                    if name not in (b"", b".", b".."):
                         yield name
         except GrubError:
             if not some or self.m.errnum != ErrNum.FILE_NOT_FOUND:

@@ -22,6 +22,7 @@ MAX_LINK_COUNT = 8
 ALL_ONES = (1 << 64) - 1
 WHOLE = 1 << 40
 """An extent is read with one devread, however long it is."""
+STACK_LIMIT = 8 << 20
 OVERRUN_LIMIT = 1 << 16
 """Bytes that a read may write past its buffer before that is taken for the end of the machine."""
 
@@ -157,6 +158,8 @@ class Xfs:
 
     def _walk(self, path: bytes, listing: bool) -> Iterator[bytes]:
         m = self.m
+        if not 0 <= self.geo.bsize <= STACK_LIMIT:
+            raise Stop(Outcome.CRASH, "XFS keeps a block of that size on the stack")
         text = bytearray(path + b"\0")
         at = 0
         parent_ino = ino = self.geo.rootino
