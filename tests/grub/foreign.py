@@ -78,6 +78,9 @@ def reiser_items(image: Path, block_size: int = 4096) -> list[ReiserItem]:
     for line in run("debugreiserfs", "-d", image).splitlines():
         if match := _LEAF.search(line):
             block = int(match[1]) * block_size
+        elif line.endswith(b"DELETED"):
+            # What lies behind the last item of a leaf.
+            continue
         elif match := _ITEM.match(line):
             index, dir_id, objectid, kind, length, location, version = match.groups()
             items.append(

@@ -20,6 +20,8 @@ from tests.grub.patching import PatchedDisk, recorded_image
 from tests.grub.written_images import (
     HOLES,
     LINK_LENGTHS,
+    MANY,
+    OS2_NAMES,
     comb_contents,
     contents,
     hole_contents,
@@ -72,7 +74,7 @@ def test_listings_are_those_of_jfs_debugfs(plain: Path) -> None:
             # jfs_debugfs ends names of other characters early.
             theirs, ours = ([name for name in names if name.isalpha()] for names in (theirs, ours))
         assert ours == theirs
-    assert len(list_names(m, b"(hd0)/many/")) == 3000
+    assert len(list_names(m, b"(hd0)/many/")) == MANY
 
 
 def test_every_path_of_a_recorded_image_is_found_where_jfs_debugfs_finds_it(tmp_path: Path) -> None:
@@ -280,7 +282,7 @@ def test_quirk_every_directory_page_but_the_first_is_taken_to_have_an_entry(plai
     second = 4096 * struct.unpack("<q", read(page, 8))[0]
     entries = read(second + jfs.DT_NEXTINDEX, 1)[0]
     m = machine_on(PatchedDisk(plain, {second + jfs.DT_NEXTINDEX: b"\0"}))
-    assert len(list_names(m, b"(hd0)/many/")) == 3000 - (entries - 1)
+    assert len(list_names(m, b"(hd0)/many/")) == MANY - (entries - 1)
 
 
 def test_quirk_name_with_more_slots_than_characters_overruns_memory(plain: Path) -> None:

@@ -13,6 +13,10 @@ from tests.kernel_writer import DISKS, kernel_modules, run_in_kernel
 from tests.tools import run
 
 KERNEL_SIZE = 704_371
+MANY = 600
+"""Files in the big folder."""
+LATE = 130
+"""Folders made one by one, each in a transaction of its own."""
 LINK_LENGTHS = (1, 59, 60, 126, 127, 128, 200, 255, 256, 257, 900)
 NAME_LENGTHS = (1, 10, 11, 12, 13, 14, 25, 26, 27, 28, 30, 41, 42, 120, 255)
 
@@ -38,7 +42,7 @@ def hole_contents(name: str) -> bytes:
     runs, size = HOLES[name]
     data = bytearray(size)
     for at, length in runs:
-        data[at : at + length] = contents(name, length)
+        data[at : at + length] = contents(name, 8192)[:length]
     return bytes(data)
 
 
@@ -134,7 +138,7 @@ def _image(folder: Path, name: str, mebibytes: int) -> Path:
 
 def jfs_images(folder: Path) -> dict[str, Path]:
     """`plain`: the tree, holes, and a file of 600 extents; `os2`: made without directory indices."""
-    tree = make_tree(folder, NAME_LENGTHS, 3000, 255)
+    tree = make_tree(folder, NAME_LENGTHS, MANY, 255)
     holes, comb = _scripts(folder)
     images = {"plain": _image(folder, "plain.img", 64), "os2": _image(folder, "os2.img", 32)}
     run("mkfs.jfs", "-q", images["plain"])
@@ -162,18 +166,20 @@ umount a b
 def reiserfs_images(folder: Path) -> dict[str, Path]:
     """`plain`, `notail`, `small` (blocks of 1024 bytes), all of 3.6: Linux since 5.17 cannot mount a new 3.5.
 
-    `dirty`: a copy taken while it was mounted for the second time, its newest files in the journal alone;
-    `first`: the same from a first mount; `odd`: as dirty, with a journal whose size is no power of two.
+    `dirty`: a copy taken while it was mounted for the second time, after the journal had been filled more than
+    once, its newest files in the journal alone; `first`: the same from a first mount that did not fill the journal;
+    `odd`: as dirty, with a journal whose size is no power of two.
     """
-    tree = make_tree(folder, NAME_LENGTHS, 3000, 255)
+    tree = make_tree(folder, NAME_LENGTHS, MANY, 255)
     holes, comb = _scripts(folder)
     options = {
         "plain": ("-s", "1024"),
         "notail": ("-s", "1024"),
         "small": ("-b", "1024", "-s", "1024"),
-        "dirty": ("-s", "1024"),
-        "first": ("-s", "1024"),
-        "odd": ("-s", "1025"),
+        # Its header counts as well.
+        "dirty": ("-s", "513"),
+        "first": ("-s", "513"),
+        "odd": ("-s", "514"),
     }
     images = {name: _image(folder, f"{name}.img", 48) for name in options}
     for name, arguments in options.items():
@@ -199,24 +205,29 @@ for device in {device["dirty"]} {device["odd"]}; do
     cp -a {tree}/boot a/
     umount a
 done
-for device in {device["dirty"]} {device["first"]} {device["odd"]}; do
+mkdir h
+mount -t hostfs none h -o {folder}
+for name in dirty first odd; do
+    case $name in
+        dirty) device={device["dirty"]} rounds={LATE} ;;
+        first) device={device["first"]} rounds=20 ;;
+        odd) device={device["odd"]} rounds={LATE} ;;
+    esac
     mount -t reiserfs $device a
     mkdir a/late
-    for round in $(seq 40); do
-        cp -a {tree}/boot/s512 {tree}/boot/s4097 a/late/
+    for round in $(seq $rounds); do
         mkdir a/late/d$round
         echo $round > a/late/d$round/file
-        mv a/late/s512 a/late/r$round
-        sync
+        sync a/late/d$round/file
     done
-    cp $device copy
+    # Not through the device, which would show what is still to be written.
+    cp --sparse=always h/$name.img h/$name.copy
     umount a
-    cat copy > $device
-    rm copy
 done
-
 """
     run_in_kernel(fill, list(images.values()), folder)
+    for name in ("dirty", "first", "odd"):
+        (folder / f"{name}.copy").replace(images[name])
     return images
 
 

@@ -73,8 +73,9 @@ class Journal:
             # QUIRK: description blocks have 4096 bytes here, so journals of other block sizes look empty.
             desc = self._read(at, reiserfs.JOURNAL_BLOCK_SIZE)
             trans_id, length, trans_mount_id, *rest = reiserfs.JOURNAL_DESC.unpack(desc)
-            # QUIRK: the mount id must be the header's, which is written at a flush: what a first mount leaves
-            # in the journal does not count.
+            # QUIRK: the number must be the one behind the header's last, though Linux begins with 10 after mkfs
+            # has written 0; and the mount id must be the header's, which Linux writes at a flush only. So what a
+            # mount leaves before its first flush does not count.
             if (
                 not rest[-1].startswith(reiserfs.JOURNAL_DESC_MAGIC)
                 or trans_id != expected
