@@ -1,6 +1,6 @@
-"""Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser.
+"""Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules.
 
-    python docs/generate.py            write both
+    python docs/generate.py            write them
     python docs/generate.py --check    exit 1 when one of them is not what would be written
 """
 
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pvgrub_sim.cli import build_parser
+from pvgrub_sim.findings.pages import as_markdown as rules
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "cli.md"
+RULES_PAGE = ROOT / "docs" / "rules.md"
 MAN_PAGE = ROOT / "man" / "pvgrub-sim.1"
 
 EXIT_STATUS = (
@@ -226,7 +228,7 @@ def _roff(text: str, *, keep_spaces: bool = False) -> str:
     return f"\\&{text}" if text.startswith(".") else text
 
 
-PAGES = ((CLI_PAGE, markdown), (MAN_PAGE, man))
+PAGES = ((CLI_PAGE, markdown), (MAN_PAGE, man), (RULES_PAGE, rules))
 
 
 def main() -> int:

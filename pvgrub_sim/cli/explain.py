@@ -10,7 +10,9 @@ from pvgrub_sim.errors import UsageError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("rule", metavar="RULE", nargs="?", help="id of a rule, such as ext4-64bit; without one: all rules")
+    parser.add_argument(
+        "rule", metavar="RULE", nargs="?", help="id of a rule, such as ext4-64bit; without one all rules are listed"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

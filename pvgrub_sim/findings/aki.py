@@ -12,11 +12,12 @@ from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.profiles import find_profile
-from pvgrub_sim.profiles.advice import check, newer_than
-from pvgrub_sim.profiles.catalogue import version_key
+
+# The catalogue and what reads it are imported where they are used: most boots name no AKI.
 
 WHAT_CHANGED: Final = {
-    "1.01": "it also fails to start 32-bit kernels on t1.micro (fixed in 1.02), and reads neither ext4's extents nor GPT",
+    "1.01": "it also fails to start 32-bit kernels on t1.micro (fixed in 1.02), and reads neither ext4's "
+    "extents nor GPT",
     "1.02": "it reads neither ext4's extents nor GPT, and unpacks gzip kernels only",
     "1.03": "it knows no GPT, looks for the menu in one place, and unpacks gzip kernels only",
     "1.04": "1.05 is its successor of 2016",
@@ -42,6 +43,9 @@ prints the steps.
 def outdated(case: Case) -> Iterator[Draft]:
     if not case.amazon or not case.aki_named or (case.ami and case.ami.is_hvm):
         return
+    from pvgrub_sim.profiles.advice import newer_than
+    from pvgrub_sim.profiles.catalogue import version_key
+
     version = case.profile.name.removeprefix("amazon-")
     if version_key(version) >= version_key(NEWEST_VERSION):
         return
@@ -50,8 +54,9 @@ def outdated(case: Case) -> Iterator[Draft]:
     helps = not case.healthy and newest_boots(case)
     name = f"{row.id} ({row.name})" if row else f"PV-GRUB {version}"
     then = f"{newer.version} exists in {newer.region}: {newer.id}" if newer else f"{NEWEST_VERSION} exists"
+    then += f"; {WHAT_CHANGED.get(version, '')}." + (" With it this image boots." if helps else "")
     yield Draft(
-        f"{name} is outdated: {then}; {WHAT_CHANGED.get(version, '')}" + (". With it this image boots." if helps else "."),
+        f"{name} is outdated: {then}",
         _steps(case),
         row.id if row else "",
         f"simulated with PV-GRUB {NEWEST_VERSION}: boots" if helps else "",
@@ -67,6 +72,8 @@ def newest_boots(case: Case) -> bool:
 
 
 def _steps(case: Case) -> str:
+    from pvgrub_sim.profiles.advice import newer_than
+
     row = aki_of(case)
     newer = newer_than(row) if row else None
     if row is None or newer is None:
@@ -101,6 +108,8 @@ are PV-GRUB is told by their names (`pv-grub-hd0_1.05-x86_64.gz`); 137 ids are c
 def not_pvgrub(case: Case) -> Iterator[Draft]:
     if case.ami is None:
         return
+    from pvgrub_sim.profiles.advice import check
+
     for report in check([case.ami]):
         for remark in report.remarks:
             if remark.rule == "aki-not-pvgrub":

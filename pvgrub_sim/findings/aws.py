@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
-from pvgrub_sim.profiles.catalogue import Aki, by_id, select, version_key
+
+if TYPE_CHECKING:
+    from pvgrub_sim.profiles.catalogue import Aki
 
 NEWEST_VERSION: Final = "1.05"
 WRONG_WIDTH: Final = 13
@@ -22,14 +24,21 @@ OTHER_ARCH: Final = {"x86_64": "i386", "i386": "x86_64"}
 def aki_of(case: Case) -> Aki | None:
     """The catalogue's row of the AKI in use, from the command line or the AMI's description."""
     named = case.profile.aki or (case.ami.kernel_id if case.ami else None)
-    return by_id(named) if named else None
+    if not named:
+        return None
+    # Only now, for it reads the catalogue.
+    from pvgrub_sim.profiles.catalogue import by_id
+
+    return by_id(named)
 
 
 def akis_like(case: Case, arch: str) -> str:
     """Where to find the newest AKI of an architecture."""
+    from pvgrub_sim.profiles.catalogue import select, version_key
+
     row = aki_of(case)
     region = row.region if row else case.ami.region if case.ami else None
-    found = [one for one in select(region=region, arch=arch, device="hd0")] if region else []
+    found = select(region=region, arch=arch, device="hd0") if region else ()
     best = max(found, key=lambda one: version_key(one.version), default=None)
     if best is not None:
         return f"{best.id} ({best.name}) in {best.region}"
@@ -65,9 +74,15 @@ def arch_mismatch(case: Case) -> Iterator[Draft]:
             case.at(ref.line),
             tried.reason,
         )
-    if case.ami and case.ami.architecture in OTHER_ARCH and case.ami.architecture != mine and (case.aki_named or aki_of(case)):
+    if (
+        case.ami
+        and case.ami.architecture in OTHER_ARCH
+        and case.ami.architecture != mine
+        and (case.aki_named or aki_of(case))
+    ):
         yield Draft(
-            f"{case.ami.image_id} is registered for {case.ami.architecture}, and its PV-GRUB boots {mine} kernels only.",
+            f"{case.ami.image_id} is registered for {case.ami.architecture}, and its PV-GRUB boots {mine} "
+            "kernels only.",
             mend.advice(f"register the AMI with {akis_like(case, case.ami.architecture)}"),
             case.ami.image_id,
         )
@@ -93,7 +108,8 @@ def ari(case: Case) -> Iterator[Draft]:
         return
     what = case.ami.image_id if case.ami else "The image"
     yield Draft(
-        f"{what} comes with the ramdisk image {given}, which does not go with PV-GRUB: its initrd is the one that menu.lst "
+        f"{what} comes with the ramdisk image {given}, which does not go with PV-GRUB: its initrd is the one "
+        "that menu.lst "
         "names.",
         mend.advice(
             "register without a ramdisk image:",
@@ -129,7 +145,8 @@ types".
 def hvm(case: Case) -> Iterator[Draft]:
     if case.ami and case.ami.is_hvm:
         yield Draft(
-            f"{case.ami.image_id} is an HVM image: its instances boot without PV-GRUB, and this verdict does not apply.",
+            f"{case.ami.image_id} is an HVM image: its instances boot without PV-GRUB, and this verdict does "
+            "not apply.",
             "",
             case.ami.image_id,
         )
@@ -155,6 +172,8 @@ def filesystem_untested(case: Case) -> Iterator[Draft]:
             yield Draft(
                 f"{place.device} is {place.type or driver}, which AWS does not name among the filesystems tested with "
                 "PV-GRUB (ext2, ext3, ext4, JFS, XFS, ReiserFS).",
-                mend.advice("put /boot on ext2, on a partition or disk of its own: mke2fs -t ext2 -L boot boot.img 256M"),
+                mend.advice(
+                    "put /boot on ext2, on a partition or disk of its own: mke2fs -t ext2 -L boot boot.img 256M"
+                ),
                 place.where,
             )

@@ -58,7 +58,9 @@ def unknown_command(case: Case) -> Iterator[Draft]:
 
 
 def _failed_at(case: Case, entry: Entry, line: Line) -> bool:
-    return any(error.entry == entry.number and error.number == 27 and case.line_of(error) is line for error in case.errors)
+    return any(
+        error.entry == entry.number and error.number == 27 and case.line_of(error) is line for error in case.errors
+    )
 
 
 def _root_for(case: Case, entry: Entry) -> str | None:
@@ -125,7 +127,9 @@ def root_argument(case: Case) -> Iterator[Draft]:
             continue
         kind, value = wanted["kind"], wanted["value"].strip('"')
         known = [text if kind in ("LABEL", "PARTLABEL") else text.casefold() for _, text in _labels(case, kind)]
-        if (value if kind in ("LABEL", "PARTLABEL") else value.casefold()) in known or any(place.has(ContentKind.LVM) for place in case.places):
+        if (value if kind in ("LABEL", "PARTLABEL") else value.casefold()) in known or any(
+            place.has(ContentKind.LVM) for place in case.places
+        ):
             continue
         home = _root_filesystem(case)
         content = home.filesystem if home else None

@@ -88,7 +88,8 @@ def ext4_64bit(case: Case) -> Iterator[Draft]:
         else:
             remedy = mend.extract_partition(place, "e2fsck -f -y part.img", "resize2fs -s part.img")
         yield Draft(
-            f"The {content.type} filesystem on {place.device} has the feature 64bit, with which PV-GRUB can open no file: "
+            f"The {content.type} filesystem on {place.device} has the feature 64bit, with which PV-GRUB can "
+            "open no file: "
             f"{path} ends in Error {number}.",
             remedy,
             place.where,
@@ -243,7 +244,9 @@ def ext4_feature_unknown(case: Case) -> Iterator[Draft]:
         if failed:
             result = f"{failed[0]} is there, but opening it ends in Error {failed[1]}"
         else:
-            result = "what booting needs from it is read all the same" if case.config else "PV-GRUB reads it all the same"
+            result = (
+                "what booting needs from it is read all the same" if case.config else "PV-GRUB reads it all the same"
+            )
         told = "; ".join(f"{name}: {HARMFUL.get(name, 'nothing here knows that feature')}" for name in strange)
         yield Draft(
             f"The {content.type} filesystem on {place.device} has {_words(strange)}, of which PV-GRUB's driver knows "

@@ -81,7 +81,8 @@ def xfs_ftype(case: Case) -> Iterator[Draft]:
             continue
         path, number = failed
         yield Draft(
-            f"The XFS on {place.device} keeps file types in its directories (ftype=1), which PV-GRUB misreads: {path} is "
+            f"The XFS on {place.device} keeps file types in its directories (ftype=1), which PV-GRUB misreads: "
+            f"{path} is "
             f"there, but opening it ends in Error {number}.",
             mend.boot_disk(case, place),
             place.where,
@@ -154,7 +155,8 @@ def journal_needs_recovery(case: Case) -> Iterator[Draft]:
         else:
             remedy = mend.extract_partition(place, f"{check} part.img")
         yield Draft(
-            f"The {content.type} filesystem on {place.device} has a journal to replay, which PV-GRUB does not do: it reads "
+            f"The {content.type} filesystem on {place.device} has a journal to replay, which PV-GRUB does not "
+            "do: it reads "
             "files as they were when they last reached their place on the disk.",
             remedy,
             place.where,

@@ -138,7 +138,8 @@ def use_other_kernel(case: Case, ref: FileRef) -> str:
             scripts.append(mend.substitute(initrd.number, initrd.file, right))
         return mend.edit_menu(case, *scripts)
     return mend.advice(
-        "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's linux-image-amd64,",
+        "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's "
+        "linux-image-amd64,",
         "say), repack it if its payload asks for it, and name it in the menu",
     )
 
@@ -184,11 +185,13 @@ def payload_unsupported(case: Case) -> Iterator[Draft]:
         why = "whose lz4 decoder is broken" if broken else f"which unpacks {known}" + ("" if "," in known else " only")
         version = bzimage.kernel_version(raw).split(" ")[0]
         yield Draft(
-            f"The kernel {ref.path}{f' (Linux {version})' if version else ''} has a {found.name} payload, and this is "
+            f"The payload of the kernel {ref.path}{f' (Linux {version})' if version else ''} is {found.name}, "
+            "and this is "
             f"{case.pvgrub}, {why}.",
             repack(ref),
             f"{ref.name} at byte {header.payload_start}",
-            f"payload magic {raw[header.payload_start : header.payload_start + 6].hex(' ')}, {header.payload_length} bytes",
+            f"payload magic {raw[header.payload_start : header.payload_start + 6].hex(' ')}, "
+            f"{header.payload_length} bytes",
         )
 
 
@@ -245,7 +248,9 @@ def _own(reason: str) -> str:
 
 
 def _notes(found: Inside) -> str:
-    shown = [f"{name}={value:#x}" if isinstance(value, int) else f"{name}={value}" for name, value in found.notes.items()]
+    shown = [
+        f"{name}={value:#x}" if isinstance(value, int) else f"{name}={value}" for name, value in found.notes.items()
+    ]
     return "notes: " + (", ".join(shown) or "none")
 
 
@@ -278,8 +283,8 @@ def pvh_only(case: Case) -> Iterator[Draft]:
             continue
         taken = "" if opinion.error else " The loader takes it, and the domain dies at its first instruction."
         yield Draft(
-            f"The kernel {_name(opinion)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is for PVH only."
-            + taken,
+            f"The kernel {_name(opinion)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is "
+            "for PVH only." + taken,
             use_other_kernel(case, opinion.ref),
             case.at(opinion.ref.line),
             _notes(found),
@@ -369,7 +374,8 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
         if opinion.error != 9 or bzimage.is_bzimage(opinion.kernel) or opinion.kernel[:4] == b"\x7fELF":
             continue
         yield Draft(
-            f"{opinion.ref.path} is neither a bzImage nor an ELF file: it begins with {opinion.kernel[:8].hex(' ') or 'nothing'}.",
+            f"{opinion.ref.path} is neither a bzImage nor an ELF file: it begins with "
+            f"{opinion.kernel[:8].hex(' ') or 'nothing'}.",
             use_other_kernel(case, opinion.ref),
             case.at(opinion.ref.line),
             f"{len(opinion.kernel)} bytes",

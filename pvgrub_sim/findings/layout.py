@@ -48,7 +48,8 @@ def partition_type(case: Case) -> Iterator[Draft]:
         if case.eyes.driver(place.device) or int(volume.type, 16) == int(right, 16):
             continue
         yield Draft(
-            f"{place.device} holds {place.type}, but its type is {volume.type} ({volume.type_name}), where PV-GRUB does not "
+            f"{place.device} holds {place.type}, but its type is {volume.type} ({volume.type_name}), where "
+            "PV-GRUB does not "
             "look for that: it sees an unknown filesystem.",
             f"sfdisk -q --part-type {mend.word(mend.image(place))} {volume.number} {right}",
             place.where,
@@ -158,7 +159,8 @@ def raid_or_encrypted(case: Case) -> Iterator[Draft]:
         if content is None or content.detail.get("metadata_at") == "end":
             continue
         yield Draft(
-            f"{place.device} is {CONTAINERS[content.kind]} ({content.type} {content.version}), in which PV-GRUB sees no "
+            f"{place.device} is {CONTAINERS[content.kind]} ({content.type} {content.version}), in which "
+            "PV-GRUB sees no "
             "files, and no menu is outside it.",
             mend.advice("give /boot a partition or disk of its own that is neither RAID nor encrypted (ext2, say)"),
             place.where,
@@ -199,7 +201,9 @@ def filesystem_unreadable(case: Case) -> Iterator[Draft]:
 def _copy_of_boot(place: Place) -> str:
     """Commands that make boot.img, an ext2 disk with /boot of a btrfs filesystem."""
     if place.type != "btrfs":
-        return mend.advice("copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M")
+        return mend.advice(
+            "copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M"
+        )
     lines = ["mkdir -p tree"]
     source = mend.word(mend.image(place))
     if not place.whole:

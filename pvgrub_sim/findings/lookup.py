@@ -124,7 +124,7 @@ def _bring_menu(case: Case, place: Place, path: str) -> str:
             lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
             lines.append(f"pvgrub-sim boot --pvgrub amazon-1.05 {mend.word(mend.image(place))}")
         else:
-            lines.append(f"start the domain with extra = \"{place.device}{path}\"")
+            lines.append(f'start the domain with extra = "{place.device}{path}"')
         return mend.advice(*lines)
     folder, _, name = path.rpartition("/")
     for target in targets:
@@ -283,7 +283,8 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
         told.add(ref.entry.title.number)
         here = ref.device or "no device, for the entry has no root"
         yield Draft(
-            f"{ref.entry.name} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; the file is "
+            f"{ref.entry.name} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; "
+            "the file is "
             f"on {home.device}.",
             mend.edit_menu(case, _new_root(ref, home.device)),
             case.at(ref.line),

@@ -82,7 +82,8 @@ def default_out_of_range(case: Case) -> Iterator[Draft]:
     dropped = len(menu.entries) - menu.count
     more = f" ({dropped} more without a command that it knows are dropped)" if dropped else ""
     yield Draft(
-        f"default {number} is beyond the last of PV-GRUB's {menu.count} entries{more}: it takes entry {case.default} instead.",
+        f"default {number} is beyond the last of PV-GRUB's {menu.count} entries{more}: it takes entry "
+        f"{case.default} instead.",
         mend.edit_menu(case, set_header(case, "default", str(case.default or 0))),
         case.at(line),
     )

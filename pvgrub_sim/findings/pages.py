@@ -44,8 +44,10 @@ def as_markdown() -> str:
         "",
         "<!-- Written by docs/generate.py from the rules in pvgrub_sim/findings: change them there, then run it. -->",
         "",
-        "Each finding of a report names its rule. The severity given here is the worst that a rule has: on an image whose",
-        "default entry boots, what PV-GRUB did is no error, and the finding is a warning. `pvgrub-sim explain RULE` prints the",
+        "Each finding of a report names its rule. The severity given here is the worst that a rule has: on an "
+        "image whose",
+        "default entry boots, what PV-GRUB did is no error, and the finding is a warning. `pvgrub-sim explain "
+        "RULE` prints the",
         "same text. [Worked examples](findings.md) show one rule of each family from failure to cure.",
         "",
     ]

@@ -93,7 +93,8 @@ def case_or_space(case: Case) -> Iterator[Draft]:
         full = with_space(ref)
         if full is not None and ref.place is not None:
             yield Draft(
-                f"{ref.entry.name} names '{full}', and PV-GRUB takes the blank for the end of the name: it looks for {ref.path}.",
+                f"{ref.entry.name} names '{full}', and PV-GRUB takes the blank for the end of the name: it "
+                f"looks for {ref.path}.",
                 _rename(case, ref, full),
                 case.at(ref.line),
                 ref.line.text,
@@ -105,7 +106,9 @@ def _rename(case: Case, ref: FileRef, full: str) -> str:
     new = full.replace(" ", "-")
     edit = mend.edit_menu(case, mend.substitute(ref.line.number, full, new))
     if ref.place.type not in mend.EXT:
-        move = mend.advice(f"with {ref.device} mounted at /mnt:", f"mv {mend.word('/mnt' + full)} {mend.word('/mnt' + new)}")
+        move = mend.advice(
+            f"with {ref.device} mounted at /mnt:", f"mv {mend.word('/mnt' + full)} {mend.word('/mnt' + new)}"
+        )
     else:
         old = mend.in_debugfs(full)
         move = mend.debugfs(ref.place, f"ln {old} {new}", f"unlink {old}")
@@ -166,10 +169,17 @@ def file_too_large(case: Case) -> Iterator[Draft]:
         node = ref.place.node(ref.path) if ref.place else None
         if node is None or node.size <= LARGEST or (not ref.seen.error and ref.seen.size == node.size):
             continue
-        seen = f"opening it ends in Error {ref.seen.error}" if ref.seen.error else f"PV-GRUB takes it for {ref.seen.size} bytes"
+        seen = (
+            f"opening it ends in Error {ref.seen.error}"
+            if ref.seen.error
+            else f"PV-GRUB takes it for {ref.seen.size} bytes"
+        )
         yield Draft(
-            f"{ref.path} on {ref.device} has {node.size} bytes, more than the {LARGEST} that PV-GRUB can count: {seen}.",
-            mend.advice(f"make {ref.path} smaller: for an initrd MODULES=dep (initramfs-tools) or hostonly=yes (dracut)"),
+            f"{ref.path} on {ref.device} has {node.size} bytes, more than the {LARGEST} that PV-GRUB can "
+            f"count: {seen}.",
+            mend.advice(
+                f"make {ref.path} smaller: for an initrd MODULES=dep (initramfs-tools) or hostonly=yes (dracut)"
+            ),
             ref.name,
         )
 

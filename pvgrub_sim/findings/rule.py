@@ -110,7 +110,8 @@ def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
     if healthy and severity is Severity.ERROR and not entry.outside:
         # The machine has the last word: what boots is not in error.
         severity = Severity.WARNING
-    return Finding(entry.id, severity, *map(_shown, (draft.message, draft.remedy, draft.where, draft.evidence)))
+    message = draft.message[:1].upper() + draft.message[1:] if draft.message.startswith("entry ") else draft.message
+    return Finding(entry.id, severity, *map(_shown, (message, draft.remedy, draft.where, draft.evidence)))
 
 
 def _shown(text: str) -> str:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.findings.cases import FIXTURES, HITS, MISSES, Hit
-from tests.images import unpack_sparse
-from tests.tools import require
 
 from pvgrub_sim.findings import all_rules
 from pvgrub_sim.judge import boot
 from pvgrub_sim.model import Finding, Outcome, Verdict
+from tests.findings.cases import FIXTURES, HITS, MISSES, Hit
+from tests.images import unpack_sparse
+from tests.tools import require
 
 TOOLS = re.compile(
     r"^(debugfs|e2fsck|resize2fs|mke2fs|sfdisk|sgdisk|dd|mcopy|mmd|btrfs|sed|jfs_fsck|tune2fs)\b", re.M
