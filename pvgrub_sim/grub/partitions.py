@@ -42,9 +42,9 @@ class Slice:
     """One turn of next_partition().
 
     partition: GRUB's number (slice << 16 | BSD letter << 8 | 0xff). type: slice type, with the BSD type in
-    bits 8 to 15. start, length: in sectors of 512 bytes, as wide as the build's `unsigned long`. offset: sector
-    of the table it is in; entry: its index there. table: that sector's bytes. gpt: it is a GPT entry, which is
-    in no such table.
+    bits 8 to 15. start, length: in sectors of 512 bytes; a start is what reads make of it (32 bits), a length is
+    as wide as the build's `unsigned long`. offset: sector of the table it is in; entry: its index there. table:
+    that sector's bytes. gpt: it is a GPT entry, which is in no such table.
     """
 
     partition: int
@@ -68,7 +68,9 @@ class PartitionWalk:
         self.drive = drive
         self.dest = dest
         self.current = Slice(WHOLE_DISK, 0, 0, 0, 0, -1, b"")
-        self.ext_offset = 0
+        # As wide as `unsigned long`, unlike Slice.offset: whether the first is zero depends on all its bits.
+        self._ext_offset = 0
+        self._offset = 0
         self._gpt_offset = 0
         self._gpt_count = 0
         self._gpt_size = 0
@@ -82,7 +84,7 @@ class PartitionWalk:
         if m.current_drive == NETWORK_DRIVE:
             raise GrubError(m.errnum)
         # All that the next turn depends on: when it comes again, so does everything behind it.
-        state = here.partition, here.type, here.start, here.length, here.offset, here.entry, self.ext_offset
+        state = here.partition, here.type, here.start, here.length, self._offset, here.entry, self._ext_offset
         if state in self._seen:
             raise Stop(Outcome.HANG, "the partition table is a loop")
         self._seen.add(state)
@@ -136,7 +138,7 @@ class PartitionWalk:
                     partition=here.partition & 0xFF00FF | index << 8,
                     type=fs_type << 8 | here.type & 0xFF,
                     # QUIRK: absolute, as FreeBSD has it; NetBSD and OpenBSD agree.
-                    start=self._word(table, at + bsd.ENTRY_START),
+                    start=u32(self._word(table, at + bsd.ENTRY_START)),
                     length=self._word(table, at + bsd.ENTRY_LENGTH),
                     table=table,
                 )
@@ -147,16 +149,16 @@ class PartitionWalk:
         """The next entry of the partition table, used or not, or the first of the next extended boot record."""
         m, here = self.m, self.current
         number = (here.partition & 0xFF0000) >> 16
-        offset, entry = here.offset, here.entry
+        entry = here.entry
         if number == NO_NUMBER:
-            offset = self.ext_offset = 0
+            self._offset = self._ext_offset = 0
             entry = number = -1
         while True:
             m.tick()
-            table = rawread(m, self.drive, u32(offset), 0, SECTOR_SIZE)
+            table = rawread(m, self.drive, u32(self._offset), 0, SECTOR_SIZE)
             if table[mbr.SIGNATURE_OFFSET :] != mbr.SIGNATURE:
                 m.fail(ErrNum.BAD_PART_TABLE)
-            if m.profile.gpt and entry == -1 and offset == 0 and self._find_gpt(table):
+            if m.profile.gpt and entry == -1 and self._offset == 0 and self._find_gpt(table):
                 return self._next_gpt_slice()
             entry += 1
             if entry < mbr.ENTRIES:
@@ -165,8 +167,9 @@ class PartitionWalk:
             link = next((i for i in range(mbr.ENTRIES) if self._type(table, i) in EXTENDED_TYPES), None)
             if link is None:
                 m.fail(ErrNum.NO_PART)
-            offset = self._long(self.ext_offset + self._word(table, mbr.entry_offset(link) + mbr.ENTRY_START))
-            self.ext_offset = self.ext_offset or offset
+            start = self._word(table, mbr.entry_offset(link) + mbr.ENTRY_START)
+            self._offset = self._long(self._ext_offset + start)
+            self._ext_offset = self._ext_offset or self._offset
             entry = -1
         at = mbr.entry_offset(entry)
         slice_type = table[at + mbr.ENTRY_TYPE]
@@ -177,9 +180,9 @@ class PartitionWalk:
             # QUIRK: number 255 is WHOLE_DISK, from which the walk begins anew.
             number << 16 | 0xFFFF,
             slice_type,
-            self._long(offset + self._word(table, at + mbr.ENTRY_START)),
+            u32(self._offset + self._word(table, at + mbr.ENTRY_START)),
             self._word(table, at + mbr.ENTRY_LENGTH),
-            offset,
+            u32(self._offset),
             entry,
             table,
         )
@@ -228,7 +231,7 @@ class PartitionWalk:
         self.current = Slice(
             number << 16 | 0xFFFF,
             mbr.TYPE_EXT2FS,
-            self._long(start),
+            u32(start),
             self._long(end - start + 1),
             self.current.offset,
             number,
