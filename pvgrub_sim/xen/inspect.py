@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Any
 
 from pvgrub_sim.ondisk import bzimage
@@ -14,6 +13,7 @@ from pvgrub_sim.xen.elf import ElfImage, memory_range, open_elf
 from pvgrub_sim.xen.flat import find_table
 from pvgrub_sim.xen.kept import InMemory, NotKept, Source
 from pvgrub_sim.xen.loader import KernelRefused, parse_image
+from pvgrub_sim.xen.memory import recall
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, read_xen_info
 from pvgrub_sim.xen.packed import Damaged, Packed
 from pvgrub_sim.xen.payload import format_of, unpack
@@ -192,8 +192,7 @@ def packed_payload(kernel: bytes, *, keep_all: bool = False) -> Packed | None:
         return None
     header = bzimage.read_setup_header(kernel)
     image = memoryview(kernel)[header.payload_start :]
-    digest = b"" if keep_all else sha256(kernel).digest()
-    return Packed(image, min(header.payload_length, len(image)), keep_all=keep_all, digest=digest)
+    return Packed(image, min(header.payload_length, len(image)), keep_all=keep_all, memory=recall(kernel))
 
 
 def unpacked_source(kernel: bytes, *, keep_all: bool = False) -> tuple[Source, int]:

@@ -5,10 +5,8 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
@@ -17,6 +15,7 @@ from pvgrub_sim.xen.elf import ElfImage, is_elf, open_elf
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
 from pvgrub_sim.xen.image import KernelImage, KernelRefused
 from pvgrub_sim.xen.kept import InMemory, NotKept, Source
+from pvgrub_sim.xen.memory import KernelMemory, recall
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
 from pvgrub_sim.xen.packed import Damaged, Packed
 from pvgrub_sim.xen.payload import Format, format_of, unpack
@@ -49,10 +48,10 @@ class _Loader:
     """One run of xc_dom_parse_image()."""
 
     def __init__(
-        self, kernel: bytes, profile: Profile, log: Log, *, unpack: bool, digest: bytes, keep_all: bool
+        self, kernel: bytes, profile: Profile, log: Log, *, unpack: bool, memory: KernelMemory, keep_all: bool
     ) -> None:
         self.kernel = kernel
-        self.digest = digest
+        self.memory = memory
         self.profile = profile
         self.bits = 64 if profile.arch == "x86_64" else 32
         self.words = Wording(profile.xen, log)
@@ -115,7 +114,7 @@ class _Loader:
             return done
         self.payload = found.name
         broken = self.profile.lz4_broken
-        return self.unpacked(found, Packed(image, length, self.bits, broken, self.keep_all, self.digest))
+        return self.unpacked(found, Packed(image, length, self.bits, broken, self.keep_all, self.memory))
 
     def unpacked(self, found: Format, packed: Packed) -> bool:
         """True when a payload was unpacked, or need not be."""
@@ -258,15 +257,15 @@ class _Remembered:
     outcome: KernelImage | KernelRefused
 
 
-def _parse(kernel: bytes, profile: Profile, unpack: bool, digest: bytes, keep_all: bool = False) -> _Remembered:
+def _parse(kernel: bytes, profile: Profile, unpack: bool, memory: KernelMemory, keep_all: bool = False) -> _Remembered:
     lines: list[str] = []
-    loader = _Loader(kernel, profile, lines.append, unpack=unpack, digest=digest, keep_all=keep_all)
+    loader = _Loader(kernel, profile, lines.append, unpack=unpack, memory=memory, keep_all=keep_all)
     outcome: KernelImage | KernelRefused
     try:
         outcome = loader.parse()
         _check_width(outcome, profile, lines.append)
     except NotKept:
-        return _parse(kernel, profile, unpack, digest, True)
+        return _parse(kernel, profile, unpack, memory, True)
     except KernelRefused as refused:
         if refused.number == BOOT_FAILURE:
             lines.append("xc_dom_parse_image returned -1")
@@ -274,10 +273,6 @@ def _parse(kernel: bytes, profile: Profile, unpack: bool, digest: bytes, keep_al
             refused.detail = loader.described(KernelImage(name, loader.payload)).detail
         outcome = KernelRefused(refused.number, refused.reason, refused.detail)
     return _Remembered(tuple(lines), outcome)
-
-
-_REMEMBERED_MOST = 16
-_remembered: OrderedDict[tuple[bytes, Profile, bool], _Remembered] = OrderedDict()
 
 
 def parse_image(
@@ -289,13 +284,11 @@ def parse_image(
     checks headers and formats only, and leaves guest type and notes of bzImages unknown. Raises KernelRefused.
     What was found is remembered by content: a second entry with the same kernel does not unpack it again.
     """
-    digest = sha256(kernel).digest()
-    key = (digest, profile, unpack)
-    known = _remembered.get(key)
+    memory = recall(kernel)
+    key = (profile, unpack)
+    known: _Remembered | None = memory.images.get(key)
     if known is None:
-        known = _remembered[key] = _parse(kernel, profile, unpack, digest)
-        if len(_remembered) > _REMEMBERED_MOST:
-            _remembered.popitem(last=False)
+        known = memory.images[key] = _parse(kernel, profile, unpack, memory)
     for line in known.lines:
         log(line)
     if isinstance(known.outcome, KernelRefused):

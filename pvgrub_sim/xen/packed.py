@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
+from pvgrub_sim.xen.memory import KernelMemory
 
 STEP = 1 << 15
 """Bytes of output asked for at a time, where a library lets one ask: what the standard library's get in one piece."""
@@ -21,8 +22,8 @@ class Packed:
 
     image: the kernel file from the payload's first byte to the file's end (one decoder reads past the payload).
     length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32. lz4_broken: see Profile.
-    keep_all: keep the whole output, not only what the loader looks at. digest: of
-    the kernel file, under which the result is remembered; empty when it is not to be.
+    keep_all: keep the whole output, not only what the loader looks at. memory: of
+    the kernel, where the result is remembered; None when it is not to be.
     """
 
     image: memoryview
@@ -30,7 +31,7 @@ class Packed:
     bits: int = 64
     lz4_broken: bool = False
     keep_all: bool = False
-    digest: bytes = b""
+    memory: KernelMemory | None = None
 
     def output(self) -> Kept:
         """Where the output goes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -55,33 +54,22 @@ def format_of(payload: bytes | bytearray | memoryview, known: frozenset[str] | N
     return None
 
 
-_REMEMBERED_MOST = 4
-_remembered: OrderedDict[tuple[object, ...], Unpacked | Damaged | None] = OrderedDict()
-
-
 def unpack(found: Format, packed: Packed) -> Unpacked | None:
     """Unpack a payload; None when the decoder leaves it as it is. Raises Damaged.
 
-    What it unpacks to is remembered for the last few kernels with a digest: for another entry, the other build of
-    PV-GRUB, the next version.
+    The result is remembered with the kernel: for another entry, the other build of PV-GRUB, the next version.
     """
     special = (packed.bits, packed.lz4_broken) if found.name == "lz4" else ()
-    key = (packed.digest, packed.length, found.name, *special)
-    remember = bool(packed.digest) and not packed.keep_all
-    result: Unpacked | Damaged | None
-    if remember and key in _remembered:
-        result = _remembered[key]
-    else:
+    key = (packed.length, found.name, *special)
+    known = packed.memory.unpacked if packed.memory is not None and not packed.keep_all else {}
+    if key not in known:
         try:
-            result = found.decoder(packed)
+            known[key] = found.decoder(packed)
         except TooLarge:
-            result = Damaged()
+            known[key] = Damaged()
         except Damaged as error:
-            result = error.with_traceback(None)
-        if remember:
-            _remembered[key] = result
-            if len(_remembered) > _REMEMBERED_MOST:
-                _remembered.popitem(last=False)
+            known[key] = error.with_traceback(None)
+    result: Unpacked | Damaged | None = known[key]
     if isinstance(result, Damaged):
         raise Damaged(*result.args)
     return result
