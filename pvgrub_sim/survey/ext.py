@@ -106,6 +106,8 @@ class Superblock(NamedTuple):
 class ExtReader:
     """An honest reader of one ext filesystem. area: where it lies. Raises Damaged when it cannot be read."""
 
+    folds = False
+
     def __init__(self, area: Area, superblock: Superblock) -> None:
         superblock.check()
         self.area = area

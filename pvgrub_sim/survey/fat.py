@@ -80,6 +80,8 @@ class BootSector(NamedTuple):
 class FatReader:
     """An honest reader of one FAT filesystem. area: where it lies."""
 
+    folds = True
+
     def __init__(self, area: Area, boot: BootSector) -> None:
         self.area = area
         self.boot = boot

@@ -30,6 +30,7 @@ class IsoReader:
         self.skip = 0
         self.rock_ridge = False
         self._detect()
+        self.folds = not self.rock_ridge
 
     def _detect(self) -> None:
         """Rock Ridge is announced by an SP entry in the root directory's first record."""

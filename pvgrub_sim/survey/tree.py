@@ -52,6 +52,8 @@ class Reader(Protocol):
     """An honest reader of one filesystem; all of it raises Damaged where the filesystem is not sound."""
 
     area: Area
+    folds: bool
+    """Names are found whatever their case, as Linux does on FAT."""
 
     def root(self) -> Node:
         """The root directory."""
@@ -152,9 +154,10 @@ def names_of(reader: Reader, node: Node) -> Iterator[tuple[bytes, int]]:
 
 
 def child(reader: Reader, node: Node, name: bytes) -> Node | None:
-    """The entry of a directory by its exact name, None when there is none; raises Damaged."""
+    """The entry of a directory by its name, None when there is none; raises Damaged."""
+    wanted = name.lower() if reader.folds else name
     for entry, number in names_of(reader, node):
-        if entry == name:
+        if (entry.lower() if reader.folds else entry) == wanted:
             return reader.node(number)
     return None
 

@@ -156,6 +156,8 @@ def describe(block: Superblock) -> dict[str, object]:
 class XfsReader:
     """An honest reader of one XFS. area: where it lies. Raises Damaged when it cannot be read."""
 
+    folds = False
+
     def __init__(self, area: Area, superblock: Superblock) -> None:
         superblock.check()
         self.area = area
