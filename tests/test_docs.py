@@ -91,7 +91,10 @@ COMMANDS = [(page.name, line) for page in (*PAGES, ROOT / "README.md") for line 
 @pytest.mark.parametrize(("page", "line"), COMMANDS)
 def test_commands_in_the_pages_are_understood(page: str, line: str) -> None:
     words = shlex.split(re.split(r" [|>] ", line)[0], comments=True)
-    build_parser().parse_args(words[1:])
+    try:
+        build_parser().parse_args(words[1:])
+    except SystemExit as done:
+        assert done.code == 0, "--version and --help end at once, and well"
 
 
 # --- json.md
