@@ -72,26 +72,26 @@ def _header_size(payload: memoryview) -> int | None:
 def _decompressor() -> Callable[[memoryview, int], bytes | None]:
     """A function that unpacks one LZO1X block to at most so many bytes, or returns None."""
     try:
-        import lzo
-    except ImportError:
         from lzallright import LZOCompressor, LZOError
+    except ImportError:
+        import lzo
 
-        codec = LZOCompressor()
-
-        def by_lzallright(block: memoryview, size: int) -> bytes | None:
+        def by_lzo(block: memoryview, size: int) -> bytes | None:
             try:
-                result: bytes = codec.decompress(bytes(block), size)
-            except LZOError:
+                result: bytes = lzo.decompress(bytes(block), False, size)
+            except lzo.error:
                 return None
             return result
 
-        return by_lzallright
+        return by_lzo
 
-    def by_lzo(block: memoryview, size: int) -> bytes | None:
+    codec = LZOCompressor()
+
+    def by_lzallright(block: memoryview, size: int) -> bytes | None:
         try:
-            result: bytes = lzo.decompress(bytes(block), False, size)
-        except lzo.error:
+            result: bytes = codec.decompress(bytes(block), size)
+        except LZOError:
             return None
         return result
 
-    return by_lzo
+    return by_lzallright
