@@ -14,6 +14,10 @@ def consecutive(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
     start, total = 0, len(numbers)
     while start < total:
         first = numbers[start]
+        left = total - start
+        if numbers[-1] - first == left - 1 and tuple(numbers[start:]) == tuple(range(first, first + left)):
+            yield first, left
+            return
         good, step = 1, 1
         # Gallop: whole slices are compared at once, twice as long each time, then ever shorter ones.
         while step:
@@ -27,27 +31,50 @@ def consecutive(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
         start += good
 
 
-def read_blocks(m: Machine, numbers: Sequence[int], block_bits: int, offset: int, length: int) -> list[bytes]:
-    """Contents of the blocks with these numbers, from `offset` bytes behind the first one's start on.
+class BlockRuns:
+    """Contents by block number, gathered first and then read in as few reads as possible.
 
-    numbers: C's 32-bit block numbers, each 1 << block_bits bytes, at least 512. length: bytes, at most what the
-    blocks hold. An error does not end the loop that this stands for: it stays in m.errnum, the result is then
-    of no use.
+    block_bits: of the block size in bytes, 512 at least.
     """
-    shift = block_bits - SECTOR_BITS
-    # The sector number wraps at 32 bits, so a block number has that many bits fewer.
-    limit = 1 << (32 - shift)
-    if numbers and max(numbers) >= limit:
-        numbers = [number & (limit - 1) for number in numbers]
-    parts: list[bytes] = []
-    for first, count in consecutive(numbers):
-        if length <= 0:
-            break
-        size = min((count << block_bits) - offset, length)
-        try:
-            parts.append(devread_run(m, first << shift, offset, size, 1 << block_bits))
-        except GrubError:
-            parts.clear()
-        length -= size
-        offset = 0
-    return parts
+
+    def __init__(self, m: Machine, block_bits: int) -> None:
+        self.m = m
+        self.block_bits = block_bits
+        self._runs: list[tuple[int, int, int]] = []
+        """First block, bytes to leave out, bytes to read."""
+
+    def add(self, numbers: Sequence[int], offset: int, length: int) -> None:
+        """Gather `length` bytes of the blocks with these numbers, from `offset` bytes behind the first one's start."""
+        bits = self.block_bits
+        # The sector number wraps at 32 bits, so a block number has that many bits fewer.
+        limit = 1 << (32 - bits + SECTOR_BITS)
+        if numbers and max(numbers) >= limit:
+            numbers = [number & (limit - 1) for number in numbers]
+        for first, count in consecutive(numbers):
+            if length <= 0:
+                break
+            size = min((count << bits) - offset, length)
+            if self._runs and not offset:
+                before, skipped, taken = self._runs[-1]
+                if first << bits == (before << bits) + skipped + taken:
+                    self._runs[-1] = (before, skipped, taken + size)
+                    length -= size
+                    continue
+            self._runs.append((first, offset, size))
+            length -= size
+            offset = 0
+
+    def read(self) -> list[bytes]:
+        """What has been gathered, which is then forgotten.
+
+        An error does not end the loop that this stands for: it stays in m.errnum, the result is then of no use.
+        """
+        parts: list[bytes] = []
+        for first, offset, size in self._runs:
+            try:
+                sector = first << (self.block_bits - SECTOR_BITS)
+                parts.append(devread_run(self.m, sector, offset, size, 1 << self.block_bits))
+            except GrubError:
+                parts.clear()
+        self._runs.clear()
+        return parts

@@ -10,7 +10,7 @@ from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.disk import SECTOR_SIZE, devread
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.files import grub_read
-from pvgrub_sim.grub.fs.blockruns import read_blocks
+from pvgrub_sim.grub.fs.blockruns import BlockRuns
 from pvgrub_sim.grub.fs.fsysbuf import FsysBuffer
 from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
 from pvgrub_sim.grub.machine import Machine
@@ -118,6 +118,7 @@ class Minix:
         """As minix_read(): a failing block does not end the loop, but leaves its error behind."""
         m = self.m
         parts: list[bytes] = []
+        runs = BlockRuns(m, minix.BLOCK_BITS)
         while length > 0:
             m.tick()
             logical, offset = divmod(m.filepos, minix.BLOCK_SIZE)
@@ -128,12 +129,13 @@ class Minix:
                 break
             size = min(len(numbers) * minix.BLOCK_SIZE - offset, length)
             # QUIRK: a hole reads block 0, the boot block.
-            parts += read_blocks(m, numbers, minix.BLOCK_BITS, offset, size)
+            runs.add(numbers, offset, size)
+            parts += runs.read()
             m.filepos += size
             length -= size
         if m.errnum:
             raise GrubError(m.errnum)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def open(self, path: bytes) -> None:
         """As minix_dir() with print_possibilities 0."""

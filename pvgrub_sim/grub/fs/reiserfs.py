@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk import SECTOR_SIZE, devread, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.fs.blockruns import read_blocks
+from pvgrub_sim.grub.fs.blockruns import BlockRuns
 from pvgrub_sim.grub.fs.fsysbuf import FsysBuffer, log2
 from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
 from pvgrub_sim.grub.fs.reiserfs_journal import Journal
@@ -68,6 +68,7 @@ class Reiserfs:
         """As reiserfs_read(): items in the order of the tree, from the current one on or from the stat data."""
         m, tree = self.m, self.tree
         parts: list[bytes] = []
+        runs = BlockRuns(m, tree.block_bits)
         try:
             if tree.item.objectid != self._file[1] or tree.item.offset > m.filepos + 1:
                 try:
@@ -75,11 +76,9 @@ class Reiserfs:
                 finally:
                     # QUIRK: the next item is gone to even if there was no stat data.
                     tree.next_key()
-            while not m.errnum:
-                # QUIRK: the object's number alone tells whose item it is, not the directory's.
-                if tree.item.objectid != self._file[1]:
-                    break
-                size = self._read_item(parts, length)
+            # QUIRK: the object's number alone tells whose item it is, not the directory's.
+            while not m.errnum and tree.item.objectid == self._file[1]:
+                size = self._read_item(parts, runs, length)
                 if size is not None:
                     length -= size
                     if length == 0:
@@ -87,16 +86,21 @@ class Reiserfs:
                 tree.next_key()
         except GrubError:
             pass
+        # Blocks are gathered across items. Where both a block and a later item fail, the block did so first.
+        later, m.errnum = m.errnum, ErrNum.NONE
+        parts += runs.read()
+        m.errnum = m.errnum or later
         if m.errnum:
             raise GrubError(m.errnum)
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _read_item(self, parts: list[bytes], length: int) -> int | None:
+    def _read_item(self, parts: list[bytes], runs: BlockRuns, length: int) -> int | None:
         """Add what the current item has of the file from filepos on; returns how many bytes, None when it has none."""
         m, tree, item = self.m, self.tree, self.tree.item
         offset = u32(m.filepos - item.offset + 1)
         if item.is_direct and offset < item.length:
             size = min(item.length - offset, length)
+            parts += runs.read()
             parts.append(self._read_direct(item.at + offset, size))
         elif item.is_indirect:
             bits = tree.block_bits
@@ -106,9 +110,9 @@ class Reiserfs:
             size = min(end - offset, length)
             first = offset >> bits
             inside = offset & (tree.block_size - 1)
-            numbers = tree.buf.words(item.at + 4 * first, (inside + size + tree.block_size - 1) >> bits)
-            # QUIRK: a hole reads block 0, and the journal's newer version of a data block is not looked for.
-            parts += read_blocks(m, numbers, bits, inside, size)
+            # QUIRK: a hole reads block 0.
+            # QUIRK: the journal's newer version of a data block is not looked for.
+            runs.add(tree.buf.words(item.at + 4 * first, (inside + size + tree.block_size - 1) >> bits), inside, size)
         else:
             return None
         m.filepos += size

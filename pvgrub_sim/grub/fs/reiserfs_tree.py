@@ -180,7 +180,7 @@ class Tree:
             count = self.buf.u16(slot + reiserfs.BLK_NR_ITEM)
             index = count
             for number, key in enumerate(self._keys(slot, count)):
-                # QUIRK: the key's upper words are looked at together, which is right for stat data only.
+                # The words of offset and type are looked at together: stat data has 0 in both.
                 if key[:2] > wanted or (key[:2] == wanted and (key[2] | key[3])):
                     index = number
                     break
