@@ -20,7 +20,6 @@ WHAT_CHANGED: Final = {
     "extents nor GPT",
     "1.02": "it reads neither ext4's extents nor GPT, and unpacks gzip kernels only",
     "1.03": "it knows no GPT, looks for the menu in one place, and unpacks gzip kernels only",
-    "1.04": "1.05 is its successor of 2016",
 }
 
 
@@ -54,7 +53,8 @@ def outdated(case: Case) -> Iterator[Draft]:
     helps = not case.healthy and newest_boots(case)
     name = f"{row.id} ({row.name})" if row else f"PV-GRUB {version}"
     then = f"{newer.version} exists in {newer.region}: {newer.id}" if newer else f"{NEWEST_VERSION} exists"
-    then += f"; {WHAT_CHANGED.get(version, '')}." + (" With it this image boots." if helps else "")
+    then += f"; {WHAT_CHANGED[version]}." if version in WHAT_CHANGED else "."
+    then += f" With {NEWEST_VERSION} this image boots." if helps else ""
     yield Draft(
         f"{name} is outdated: {then}",
         _steps(case),

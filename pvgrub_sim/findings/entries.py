@@ -44,16 +44,17 @@ def unknown_command(case: Case) -> Iterator[Draft]:
             if line.known:
                 message = f"'{line.command}' may not stand in an entry: {entry.name} ends there with Error 27."
                 severity = None if _failed_at(case, entry, line) else Severity.WARNING
-                script = f"{line.number}d"
+                script = mend.delete(line)
             else:
                 rootless = line.command == "uuid" and entry.first("root", "rootnoverify") is None
                 then = ", which leaves it without a root device" if rootless else ""
-                message = f"PV-GRUB has no command '{line.command}': it drops the line from {entry.name}{then}."
+                what = f"no command '{line.command}'" if line.command else f"no command in '{line.text}'"
+                message = f"PV-GRUB has {what}: it drops the line from {entry.name}{then}."
                 severity = Severity.NOTE if line.command in HARMLESS else Severity.WARNING
                 if rootless and not case.healthy:
                     severity = None
                 home = _root_for(case, entry) if rootless else None
-                script = f"{line.number}s|.*|root {home}|" if home else f"{line.number}d"
+                script = mend.overwrite(line, f"root {home}") if home else mend.delete(line)
             yield Draft(message, mend.edit_menu(case, script), case.at(line), line.text, severity)
 
 
@@ -76,13 +77,15 @@ def _root_for(case: Case, entry: Entry) -> str | None:
     Severity.WARNING,
     "The kernel is not told to use the Xen console",
     """
-A paravirtual guest's console is `hvc0` (`xvc0` in kernels of XenSource's old tree). Without `console=hvc0` the
-kernel may come up and print nothing that EC2's get-console-output shows; with `console=ttyS0` or `tty0` alone
-it prints to a device that does not exist. No boot fails by it, but no failure can be seen either.
+A paravirtual guest's console is `hvc0` (`xvc0` in kernels of XenSource's old tree), and that is all that EC2's
+get-console-output shows. Mainline Linux prints its own messages there even when it is not told to; but with
+`console=ttyS0` or `console=tty0` alone, what the initrd and init print goes to a device that does not exist, and
+an initrd that does not find its root says so to nobody. Without any console argument mainline Linux takes hvc0
+by itself, others may not: that is a note. No boot fails by it.
 
 **Remedy.** `console=hvc0` at the end of the kernel line.
 
-**Source.** Linux, `drivers/tty/hvc/hvc_xen.c`; AWS's sample menu.
+**Source.** Linux, `arch/x86/xen/enlighten_pv.c` (`add_preferred_console`); AWS's sample menu.
 """,
     outside=True,
 )
@@ -94,9 +97,13 @@ def no_console(case: Case) -> Iterator[Draft]:
         given = [name.split(",")[0] for name in _CONSOLE.findall(line.arguments)]
         if any(name in _XEN_CONSOLES for name in given):
             continue
-        instead = f"has console={', console='.join(given)} only" if given else "has no console argument"
+        if given:
+            named = f"console={', console='.join(given)}"
+            told = f"names {named} only: what init prints goes there, and EC2 shows hvc0 alone"
+        else:
+            told = "names no console: mainline Linux takes hvc0 by itself, others may not"
         yield Draft(
-            f"The kernel line of {entry.name} {instead}: the Xen console is hvc0.",
+            f"The kernel line of {entry.name} {told}.",
             mend.edit_menu(case, f"{line.number + line.span - 1}s|[ \\t\\r]*$| console=hvc0|"),
             case.at(line),
             line.text,
@@ -136,7 +143,7 @@ def root_argument(case: Case) -> Iterator[Draft]:
         script = ""
         if content and (content.label or content.uuid):
             right = f"LABEL={content.label}" if content.label and " " not in content.label else f"UUID={content.uuid}"
-            script = mend.edit_menu(case, mend.substitute(line.number, wanted[0].strip(), f"root={right}"))
+            script = mend.edit_menu(case, mend.substitute(line, wanted[0].strip(), f"root={right}"))
         there = ", ".join(f"{place.device} {kind}={text}" for place, text in _labels(case, kind)) or f"no {kind} at all"
         yield Draft(
             f"{entry.name} tells the kernel root={kind}={value}, which no filesystem of the disks given has.",
@@ -250,7 +257,7 @@ def starts_nothing(case: Case) -> Iterator[Draft]:
     entry = case.menu.entry(tried[-1].entry) if case.menu and not case.several_menus else None
     line = entry.first("pause", "password", "halt", "reboot") if entry else None
     why = f" ('{line.text}')" if line else ""
-    remedy = mend.edit_menu(case, f"{line.number}d") if line and line.command in ("pause", "password") else ""
+    remedy = mend.edit_menu(case, mend.delete(line)) if line and line.command in ("pause", "password") else ""
     yield Draft(
         f"Entry {tried[-1].entry} '{tried[-1].text}' starts no kernel: {ending}{why}.",
         remedy,

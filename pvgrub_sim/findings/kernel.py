@@ -91,35 +91,10 @@ class Inside:
 
 def inside(kernel: bytes) -> Inside:
     """Look into a kernel of any payload format."""
-    from pvgrub_sim.xen.elf import open_elf
-    from pvgrub_sim.xen.kept import InMemory, Source
-    from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, read_xen_info
-    from pvgrub_sim.xen.packed import Damaged, Packed
-    from pvgrub_sim.xen.payload import format_of
+    from pvgrub_sim.xen.inspect import examine
 
-    blob: Source = InMemory(kernel)
-    size = len(kernel)
-    if bzimage.is_bzimage(kernel):
-        header = bzimage.read_setup_header(kernel)
-        image = memoryview(kernel)[header.payload_start :]
-        length = min(header.payload_length, len(image))
-        blob, size = InMemory(image[:length]), length
-        found = format_of(image[:length])
-        if found is not None:
-            try:
-                result = found.decoder(Packed(image, length, keep_all=True))
-            except Damaged:
-                return Inside()
-            if result is not None:
-                blob, size = result.data, result.size
-    elf = open_elf(blob, size)
-    if elf is None:
-        return Inside()
-    try:
-        info = read_xen_info(elf)
-    except NotAXenKernel:
-        info = XenInfo()
-    return Inside(elf.header("e_machine"), dict(info.values), info.pae)
+    facts = examine(kernel, ())
+    return Inside(facts.elf.machine if facts.elf else 0, facts.notes, facts.pae)
 
 
 def use_other_kernel(case: Case, ref: FileRef) -> str:
@@ -131,11 +106,11 @@ def use_other_kernel(case: Case, ref: FileRef) -> str:
         kernel = whole(place, file.path)
         if kernel is None or judge(case, kernel).error:
             continue
-        scripts = [mend.substitute(ref.line.number, ref.path, file.path)]
+        scripts = [mend.substitute(ref.line, ref.path, file.path)]
         initrd = ref.entry.first("initrd")
         right = initrd_for(place, file.path)
         if initrd is not None and right and right != initrd.file:
-            scripts.append(mend.substitute(initrd.number, initrd.file, right))
+            scripts.append(mend.substitute(initrd, initrd.file, right))
         return mend.edit_menu(case, *scripts)
     return mend.advice(
         "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's "
@@ -320,9 +295,9 @@ def pae_missing(case: Case) -> Iterator[Draft]:
         if found.machine != EM_386 or not found.notes or found.pae in ("extended-cr3", "bimodal"):
             continue
         mode = found.notes.get("PAE_MODE", found.notes.get("PAE"))
+        told = "no PAE_MODE note" if mode is None else f"its PAE mode {mode!r} does not count"
         yield Draft(
-            f"The kernel {_name(opinion)} is a 32-bit one without PAE "
-            f"({'no PAE_MODE note' if mode is None else f'PAE_MODE is {mode!r}'}), which Xen does not run.",
+            f"The kernel {_name(opinion)} is a 32-bit one without PAE ({told}), which Xen does not run.",
             use_other_kernel(case, opinion.ref),
             case.at(opinion.ref.line),
             _notes(found),

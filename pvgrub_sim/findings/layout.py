@@ -12,7 +12,7 @@ from pvgrub_sim.findings.eyes import Slot
 from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
-from pvgrub_sim.survey.result import ContentKind
+from pvgrub_sim.survey.result import ContentKind, FileKind
 
 RIGHT_TYPES: Final = {"ext2": "83", "ext3": "83", "ext4": "83", "vfat": "c", "minix": "81"}
 """MBR types of the filesystems that PV-GRUB looks for in certain types only, as sfdisk takes them."""
@@ -85,8 +85,8 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
         path = mend.word(view.image)
         newer = [mend.advice("an AKI of 1.04 or later reads GPT; or, to keep this one:")] if case.amazon else []
         yield Draft(
-            f"{view.image} has a GPT with {len(view.partitions)} partitions, and {case.pvgrub} knows MBR tables only: "
-            f"it does not see partition {', '.join(map(str, numbers))}.",
+            f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see partition "
+            f"{', '.join(map(str, numbers))}.",
             "\n".join([*newer, f"sgdisk --gpttombr={':'.join(map(str, numbers))} {path}"]),
             f"(hd{index}) sector 1 of {view.image}",
             f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}",
@@ -97,6 +97,11 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
 def _mbr_types(case: Case, index: int) -> str:
     slots = [case.eyes.slot(f"(hd{index},{number})") for number in range(4)]
     return ", ".join(f"0x{slot.type & 0xFF:02x}" for slot in slots if isinstance(slot, Slot) and slot.type) or "none"
+
+
+def a_menu_is_outside(case: Case) -> bool:
+    """True when there is a menu on a filesystem that can be read, found by PV-GRUB or not."""
+    return case.config is not None or case.menu_home is not None or any(case.boot_files(FileKind.MENU))
 
 
 @rule(
@@ -114,19 +119,18 @@ the running system copy `/boot` to it and write its menu with that device as roo
 """,
 )
 def lvm(case: Case) -> Iterator[Draft]:
-    if case.config is not None and not any(ref.place and ref.place.has(ContentKind.LVM) for ref in case.files()):
-        return
-    if case.config is None and case.menu_home is not None:
+    files = [ref for ref in case.files() if ref.place and ref.place.has(ContentKind.LVM) and ref.seen.error]
+    if not files and a_menu_is_outside(case):
         return
     for place in case.places:
         content = next((content for content in place.volume.contents if content.kind is ContentKind.LVM), None)
         if content is None:
             continue
         volumes = ", ".join(str(volume.get("name")) for volume in content.detail.get("logical_volumes", ()))
-        group = content.label or "no volume group"
+        group = f"volume group {content.label}" if content.label else "without a volume group"
+        then = f"and {files[0].path} is to come from it" if files else "and no menu is outside it"
         yield Draft(
-            f"{place.device} is a physical volume of LVM (volume group {group}: {volumes or 'no volumes'}), in which "
-            "PV-GRUB sees no files, and no menu is outside it.",
+            f"{place.device} is a physical volume of LVM ({group}), in which PV-GRUB sees no files, {then}.",
             mend.advice(
                 "on the running system, with a new disk or partition for /boot that is outside LVM (here /dev/xvdb1):",
                 "mke2fs -t ext2 -L boot /dev/xvdb1 && mount /dev/xvdb1 /mnt && cp -a /boot/. /mnt/",
@@ -134,7 +138,7 @@ def lvm(case: Case) -> Iterator[Draft]:
                 "then write /mnt/grub/menu.lst with that device as root, and attach the disk first",
             ),
             place.where,
-            f"LVM2 volume group {group}; logical volumes: {volumes or 'none'}",
+            f"LVM2, {group}; logical volumes: {volumes or 'none'}",
         )
 
 
@@ -152,7 +156,7 @@ unknown filesystems to PV-GRUB. Metadata at the end (0.90, 1.0) leaves the files
 """,
 )
 def raid_or_encrypted(case: Case) -> Iterator[Draft]:
-    if case.config is not None or case.menu_home is not None:
+    if a_menu_is_outside(case):
         return
     for place in case.places:
         content = next((content for content in place.volume.contents if content.kind in CONTAINERS), None)
@@ -184,7 +188,7 @@ disk, `boot.img`, to be attached as the first one.
 """,
 )
 def filesystem_unreadable(case: Case) -> Iterator[Draft]:
-    if case.config is not None or case.menu_home is not None:
+    if a_menu_is_outside(case):
         return
     for place in case.places:
         content = place.filesystem

@@ -119,6 +119,11 @@ def _bring_menu(case: Case, place: Place, path: str) -> str:
     targets = _targets(case, place)
     if not targets or not case.eyes.driver(place.device):
         lines = [f"{case.pvgrub} looks at {looked_at(case)}"]
+        if place.index:
+            lines.append(
+                f"disks are hd0, hd1, ... in the order of their device names: {mend.image(place)} must come first"
+            )
+            return mend.advice(*lines)
         if case.amazon:
             lines.append(f"AKIs from 1.04 on look at the first four partitions too: {NEWEST}-{case.profile.arch}, or")
             lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
@@ -294,9 +299,9 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
 
 def _new_root(ref: FileRef, device: str) -> str:
     if ref.line.file.startswith("("):
-        return mend.substitute(ref.line.number, ref.device, device)
+        return mend.substitute(ref.line, ref.device, device)
     before = [line for line in ref.entry.lines if line.known and line.number < ref.line.number]
     root = next((line for line in reversed(before) if line.command in ("root", "rootnoverify")), None)
     if root is None:
         return f"{ref.line.number}i root {device}"
-    return mend.substitute(root.number, root.device, device)
+    return mend.substitute(root, root.device, device)

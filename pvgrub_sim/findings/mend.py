@@ -14,6 +14,7 @@ from pvgrub_sim.findings.honest import Place
 
 if TYPE_CHECKING:
     from pvgrub_sim.findings.case import Case
+    from pvgrub_sim.findings.menufile import Line
 
 EXT: Final = ("ext2", "ext3", "ext4")
 MIB: Final = 1 << 20
@@ -100,12 +101,30 @@ def edit_menu(case: Case, *scripts: str) -> str:
     sed = "sed -i " + " ".join(f"-e {word(script)}" for script in scripts) + " menu.lst"
     if home is None:
         return advice("in the menu:", sed)
-    return replace_file(home[0], home[1], sed, name="menu.lst")
+    place, path = home
+    if (place.head(path, 2) or b"") == b"\x1f\x8b":
+        sed = f"mv menu.lst menu.lst.gz\ngunzip menu.lst.gz\n{sed}"
+    return replace_file(place, path, *sed.split("\n"), name="menu.lst")
 
 
-def substitute(number: int, old: str, new: str) -> str:
+def address(line: Line) -> str:
+    """Where a line of the menu is, for sed: its number, or a range when it is continued."""
+    return f"{line.number}" if line.span == 1 else f"{line.number},{line.number + line.span - 1}"
+
+
+def substitute(line: Line, old: str, new: str) -> str:
     """A sed script that replaces a text in a line of the menu (its tabs count as blanks there)."""
-    return f"{number}s|{_pattern(old)}|{_replacement(new)}|"
+    return f"{address(line)}s|{_pattern(old)}|{_replacement(new)}|"
+
+
+def delete(line: Line) -> str:
+    """A sed script that deletes a line of the menu."""
+    return f"{address(line)}d"
+
+
+def overwrite(line: Line, text: str) -> str:
+    """A sed script that puts another line in the place of one of the menu."""
+    return f"{address(line)}c {text}"
 
 
 def _pattern(text: str) -> str:

@@ -16,7 +16,7 @@ def set_header(case: Case, command: str, value: str) -> str:
     line = case.menu.setting(command)
     if line is None:
         return f"{case.menu.first_title or 1}i {command} {value}"
-    return f"{line.number}s|.*|{command} {value}|"
+    return mend.overwrite(line, f"{command} {value}")
 
 
 @rule(
@@ -52,7 +52,7 @@ def no_timeout(case: Case) -> Iterator[Draft]:
         why = "it has no timeout line"
     yield Draft(
         f"PV-GRUB waits in the menu for ever: {why}.",
-        mend.edit_menu(case, *[f"{found.number}d" for found in late], set_header(case, "timeout", "3")),
+        mend.edit_menu(case, *[mend.delete(found) for found in late], set_header(case, "timeout", "3")),
         case.at(late[0] if late else line),
     )
 

@@ -125,19 +125,18 @@ def _logical_lines(raw: bytes) -> Iterator[Line]:
     text = raw.replace(b"\r", b"").replace(b"\t", b" ").decode("utf-8", "surrogateescape")
     pending: str | None = None
     start = 0
-    for number, physical in enumerate(text.split("\n"), 1):
+    physical = text.split("\n")
+    for number, part in enumerate(physical, 1):
         if pending is None:
-            start, pending = number, physical.lstrip(" ")
-        else:
-            pending += physical if pending else physical.lstrip(" ")
-        if pending.endswith("\\"):
-            pending = (pending[:-1] + " ").lstrip(" ") if not pending.startswith("#") else pending
+            start, pending = number, ""
+        pending += part if pending else part.lstrip(" ")
+        # Without a newline behind it a backslash is one character like any other.
+        if pending.endswith("\\") and number < len(physical):
+            pending = pending if pending.startswith("#") else (pending[:-1] + " ").lstrip(" ")
             continue
         if pending and not pending.startswith("#"):
             yield _line(start, number - start + 1, pending)
         pending = None
-    if pending and not pending.startswith("#"):
-        yield _line(start, 1, pending)
 
 
 def _line(number: int, span: int, text: str) -> Line:

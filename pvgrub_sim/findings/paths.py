@@ -77,7 +77,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
         if bare is not None:
             yield Draft(
                 f"{ref.entry.name} names {ref.path} in quotes, which PV-GRUB takes for a part of the name.",
-                mend.edit_menu(case, mend.substitute(ref.line.number, ref.path, bare)),
+                mend.edit_menu(case, mend.substitute(ref.line, ref.path, bare)),
                 case.at(ref.line),
                 ref.line.text,
             )
@@ -85,7 +85,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
         if right := other_case(ref.place, ref.path):
             yield Draft(
                 f"{ref.entry.name} names {ref.path}, and the file on {ref.device} is {right}.",
-                mend.edit_menu(case, mend.substitute(ref.line.number, ref.path, right)),
+                mend.edit_menu(case, mend.substitute(ref.line, ref.path, right)),
                 case.at(ref.line),
                 ref.line.text,
             )
@@ -104,7 +104,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
 def _rename(case: Case, ref: FileRef, full: str) -> str:
     assert ref.place is not None
     new = full.replace(" ", "-")
-    edit = mend.edit_menu(case, mend.substitute(ref.line.number, full, new))
+    edit = mend.edit_menu(case, mend.substitute(ref.line, full, new))
     if ref.place.type not in mend.EXT:
         move = mend.advice(
             f"with {ref.device} mounted at /mnt:", f"mv {mend.word('/mnt' + full)} {mend.word('/mnt' + new)}"
@@ -136,14 +136,14 @@ def symlink_depth(case: Case) -> Iterator[Draft]:
         passed, real = ref.place.links(ref.path)
         if ref.seen.error != SYMLINK_LOOP and len(passed) <= LINKS_FOLLOWED:
             continue
-        if not ref.place.is_file(ref.path):
-            end = "and it leads nowhere in the end"
-            remedy = ""
+        remedy = ""
+        if ref.place.is_file(ref.path):
+            end = f", to {real}"
+            remedy = mend.edit_menu(case, mend.substitute(ref.line, ref.path, real))
         else:
-            end = f"to {real}"
-            remedy = mend.edit_menu(case, mend.substitute(ref.line.number, ref.path, real))
+            end = ", and leads nowhere in the end" if ref.place.reader else ""
         yield Draft(
-            f"{ref.path} on {ref.device} passes {len(passed) or 'too many'} symbolic links, {end}: PV-GRUB follows "
+            f"{ref.path} on {ref.device} passes {len(passed) or 'too many'} symbolic links{end}: PV-GRUB follows "
             f"{LINKS_FOLLOWED} and gives Error {ref.seen.error}.",
             remedy,
             case.at(ref.line),
@@ -204,9 +204,13 @@ def near(ref: FileRef) -> str | None:
     return other if ref.place.is_file(other) else None
 
 
-def _dangling(ref: FileRef) -> str:
+def _absent(ref: FileRef) -> str:
+    """`is not on (hd0)`, or what is there instead of a file."""
+    node = ref.place.node(ref.path) if ref.place else None
+    if node is not None:
+        return f"is no file on {ref.device}"
     passed = ref.place.links(ref.path)[0] if ref.place else []
-    return f" ({passed[-1]} leads nowhere)" if passed else ""
+    return f"is not on {ref.device}" + (f" ({passed[-1]} leads nowhere)" if passed else "")
 
 
 def _there(files: list[str]) -> str:
@@ -240,8 +244,7 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
             remedy = mend.edit_menu(case, *_other_kernel(ref, ref.place, files[-1]))
         is_it = f"; it is {other}" if other else ""
         yield Draft(
-            f"{ref.entry.name} names the kernel {ref.path}, which is not on {ref.device}{_dangling(ref)}{is_it} "
-            f"(Error {ref.seen.error}).",
+            f"{ref.entry.name} names the kernel {ref.path}, which {_absent(ref)}{is_it} (Error {ref.seen.error}).",
             remedy,
             case.at(ref.line),
             _there(files),
@@ -250,21 +253,21 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
 
 def _without_boot(ref: FileRef, other: str) -> list[str]:
     """Scripts that put the kernel's and the initrd's path right alike."""
-    scripts = [mend.substitute(ref.line.number, ref.path, other)]
+    scripts = [mend.substitute(ref.line, ref.path, other)]
     initrd = ref.entry.first("initrd")
     if initrd is not None and initrd.file:
         path = initrd.file.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{initrd.file}"
-        scripts.append(mend.substitute(initrd.number, initrd.file, path))
+        scripts.append(mend.substitute(initrd, initrd.file, path))
     return scripts
 
 
 def _other_kernel(ref: FileRef, place: Place, kernel: str) -> list[str]:
     """Scripts that make an entry boot another kernel, with its initrd or without one."""
-    scripts = [mend.substitute(ref.line.number, ref.path, kernel)]
+    scripts = [mend.substitute(ref.line, ref.path, kernel)]
     initrd = ref.entry.first("initrd")
     if initrd is not None and not place.is_file(initrd.file):
         right = initrd_for(place, kernel)
-        scripts.append(mend.substitute(initrd.number, initrd.file, right) if right else f"{initrd.number}d")
+        scripts.append(mend.substitute(initrd, initrd.file, right) if right else f"{initrd.number}d")
     return scripts
 
 
@@ -289,9 +292,9 @@ def initrd_missing(case: Case) -> Iterator[Draft]:
             continue
         kernel = ref.entry.first("kernel")
         right = near(ref) or (initrd_for(ref.place, kernel.file) if ref.place and kernel else None)
-        script = mend.substitute(ref.line.number, ref.path, right) if right else f"{ref.line.number}d"
+        script = mend.substitute(ref.line, ref.path, right) if right else f"{ref.line.number}d"
         yield Draft(
-            f"{ref.entry.name} names the {ref.role} {ref.path}, which is not on {ref.device}{_dangling(ref)} "
+            f"{ref.entry.name} names the {ref.role} {ref.path}, which {_absent(ref)} "
             f"(Error {ref.seen.error})" + (f"; there is {right}." if right else "."),
             mend.edit_menu(case, script),
             case.at(ref.line),
