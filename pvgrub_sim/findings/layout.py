@@ -214,6 +214,8 @@ def _copy_of_boot(place: Place) -> str:
         lines.append(mend.extract_partition(place).split("\n")[0])
         source = "part.img"
     lines.append(f"btrfs restore --symlinks --path-regex '^/(|boot(|/.*))$' {source} tree")
+    if not place.whole:
+        lines.append(r"sed -i 's/^\([ \t]*root[ \t]*\)([^)]*)/\1(hd0)/' tree/boot/grub/menu.lst")
     size = '"$(( $(du -sk tree | cut -f1) * 5 / 4 + 2048 ))k"'
     lines.append(f"mke2fs -q -F -t ext2 -L boot -d tree boot.img {size}")
     return "\n".join(lines)

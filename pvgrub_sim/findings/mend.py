@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EXT: Final = ("ext2", "ext3", "ext4")
 MIB: Final = 1 << 20
+WHOLE: Final = "(hd0)"
 LARGEST_COPY: Final = 4 * MIB
 """Block size of dd, in bytes."""
 
@@ -154,7 +155,7 @@ def boot_disk(case: Case, place: Place) -> str:
     """Commands that make boot.img, a disk that PV-GRUB reads, with the menu and the files that it names."""
     wanted: dict[str, tuple[Place, str]] = {}
     if case.menu_home is not None:
-        wanted[case.menu_home[1]] = case.menu_home
+        wanted[_menu_path(case)] = case.menu_home
     for ref in case.files():
         if ref.place is not None and ref.place.is_file(ref.path):
             wanted[ref.path] = (ref.place, ref.path)
@@ -166,10 +167,32 @@ def boot_disk(case: Case, place: Place) -> str:
     size = 0
     folders = dict.fromkeys("tree" + path.rpartition("/")[0] for path in wanted)
     lines = ["mkdir -p " + " ".join(word(folder) for folder in folders)]
-    for path, (home, _) in wanted.items():
-        node = home.node(path)
+    for path, (home, source) in wanted.items():
+        node = home.node(source)
         size += node.size if node else 0
-        lines.append(copy_out(home, path, f"tree{path}"))
+        lines.append(copy_out(home, source, f"tree{path}"))
+    lines += _all_on_whole_disk(case)
     mib = max(4, math.ceil(size * 1.15 / MIB) + 2)
     lines.append(f"mke2fs -q -F -t ext2 -L boot -d tree boot.img {mib}M")
     return "\n".join(lines)
+
+
+def _menu_path(case: Case) -> str:
+    """Where PV-GRUB looks for a menu on a disk without a partition table."""
+    assert case.menu_home is not None
+    found = [text.removeprefix(WHOLE) for text in case.profile.config_paths if text.startswith(f"{WHOLE}/")]
+    return found[0] if found else case.menu_home[1]
+
+
+def _all_on_whole_disk(case: Case) -> list[str]:
+    """A command that makes the menu in tree/ name the whole disk wherever it names another device."""
+    scripts = []
+    for entry in case.menu.entries if case.menu else ():
+        for line in entry.lines:
+            device = line.device if line.command in ("root", "rootnoverify") else line.file.partition("/")[0]
+            if line.known and device.startswith("(") and device != WHOLE:
+                scripts.append(substitute(line, device, WHOLE))
+    if not scripts:
+        return []
+    expressions = " ".join(f"-e {word(script)}" for script in scripts)
+    return [f"sed -i {expressions} {word('tree' + _menu_path(case))}"]

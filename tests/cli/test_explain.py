@@ -67,7 +67,8 @@ def test_the_command_line_has_the_last_word(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    "ami", ["", "nonsense", {"Images": []}, {"Images": [SAMPLE, SAMPLE]}, {"Images": [{**SAMPLE, "ImageType": "kernel"}]}]
+    "ami",
+    ["", "nonsense", {"Images": []}, {"Images": [SAMPLE, SAMPLE]}, {"Images": [{**SAMPLE, "ImageType": "kernel"}]}],
 )
 def test_bad_descriptions(ami: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert boot_with(ami, tmp_path) == 2

@@ -84,7 +84,8 @@ def test_a_kernel_without_notes_and_a_fallback_without_a_kernel(tmp_path: Path) 
     image = unpack("rules/not-linux", tmp_path)
     menu = tmp_path / "menu.lst"
     menu.write_text(
-        "default 0\nfallback 1\ntimeout 0\nhiddenmenu\ntitle Linux\nroot (hd0)\nkernel /boot/vmlinuz-9.9 root=/dev/sda1 ro\n"
+        "default 0\nfallback 1\ntimeout 0\nhiddenmenu\n"
+        "title Linux\nroot (hd0)\nkernel /boot/vmlinuz-9.9 root=/dev/sda1 ro\n"
         "title Fallback\nroot (hd0)\nkernel /boot/vmlinuz.old root=/dev/sda1 ro\n"
     )
     run("debugfs", "-w", "-R", "rm /boot/grub/menu.lst", image)

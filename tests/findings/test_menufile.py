@@ -73,7 +73,11 @@ def test_line_numbers(lines: list[str]) -> None:
     raw = "\n".join(lines).encode()
     menu = menufile.parse(raw)
     physical = raw.decode().replace("\r", "").replace("\t", " ").split("\n")
-    for line in [*menu.header, *(entry.title for entry in menu.entries), *(x for entry in menu.entries for x in entry.lines)]:
+    for line in [
+        *menu.header,
+        *(entry.title for entry in menu.entries),
+        *(x for entry in menu.entries for x in entry.lines),
+    ]:
         first = physical[line.number - 1].lstrip(" ")
         assert line.text.startswith(first.removesuffix("\\"))
 
