@@ -192,6 +192,11 @@ class PartitionWalk:
     def _type(table: bytes, entry: int) -> int:
         return table[mbr.entry_offset(entry) + mbr.ENTRY_TYPE]
 
+    @property
+    def is_gpt(self) -> bool:
+        """True when it walks a GPT."""
+        return self._gpt_offset != 0
+
     def _find_gpt(self, table: bytes) -> bool:
         """Look for a GPT header behind an MBR whose first entry is protective or empty.
 

@@ -13,8 +13,8 @@ from pvgrub_sim.model import Outcome
 LAST_COLUMN = 79
 """serial_putchar() starts a new line before a character in this column."""
 MAX_LINES = 24
-RAW_LIMIT = 64 << 20
-"""Bytes of transcript that are kept; no boot prints nearly as much."""
+RAW_LIMIT = 16 << 20
+"""Bytes of transcript after which printing is taken to go on for ever; no boot prints nearly as much."""
 
 _PLAIN = re.compile(rb"[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
 
@@ -105,8 +105,9 @@ class Terminal:
         self._emit(text.replace(b"\n", b"\r\n"))
 
     def _emit(self, data: bytes) -> None:
-        if len(self._out) < RAW_LIMIT:
-            self._out += data
+        self._out += data
+        if len(self._out) > RAW_LIMIT:
+            raise Stop(Outcome.HANG, f"PV-GRUB prints more than {RAW_LIMIT >> 20} MiB on the console")
 
     def _need_serial(self) -> None:
         """QUIRK: graphics_putchar() draws into memory that is only there once graphics_init() has worked."""

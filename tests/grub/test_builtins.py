@@ -200,6 +200,12 @@ def test_cmp_prints_sign_extended_bytes_in_the_64_bit_build(boot: Runner) -> Non
     assert "Differ at the offset 2: 0xffffff80 [/a], 0x1 [/b]\n" in boot.console
 
 
+def test_printing_without_end_is_a_hang(boot: Runner) -> None:
+    boot.run(entry("root (hd0)", "cat /f"), {"/f": bytes(17 << 20)})
+    assert boot.outcome is Outcome.HANG
+    assert "prints" in boot.reason
+
+
 def test_blocklist(boot: Runner) -> None:
     boot.run(entry("root (hd0)", "blocklist /f", "blocklist /g", "blocklist /e", "halt"),
              {"/f": bytes(2048), "/g": bytes(700), "/e": b""})  # fmt: skip

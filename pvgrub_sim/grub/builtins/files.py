@@ -62,7 +62,6 @@ def cmp(m: Machine, arg: bytes, flags: Flag) -> None:
         return
     for index in range(size):
         if data1[index] != data2[index]:
-            m.tick()
             values = hexadecimal(m, _char(data1[index])), name1, hexadecimal(m, _char(data2[index])), name2
             m.term.write(b"Differ at the offset %d: 0x%s [%s], 0x%s [%s]\n" % (index, *values))
 
