@@ -62,8 +62,8 @@ def test_failed_outcome_is_explained(pytester: pytest.Pytester) -> None:
             "*- pvgrub-sim: images/good.img -*",
             "*- pvgrub-sim: images/zstd.img -*",
             "  The instance never comes up: *",
-            "      pvgrub-sim repack --payload gzip vmlinuz-6.1 -o vmlinuz-6.1.gzip",
             "  | Error 9: Unknown boot failure",
+            "      pvgrub-sim repack --payload gzip vmlinuz-6.1 -o vmlinuz-6.1.gzip",
         ]
     )
     assert not [line for line in result.outlines if line.startswith("E") and "good.img" in line]
