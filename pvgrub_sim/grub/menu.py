@@ -214,11 +214,11 @@ def read_menu(m: Machine) -> Menu:
         if builtin is None:
             # QUIRK: dropped in silence, inside an entry as well.
             continue
-        if builtin.flags & Flag.TITLE:
+        if builtin.is_title:
             menu.begin(skip_to(text, after_equal=True))
         elif menu.in_entry:
             menu.add(text)
-        elif builtin.flags & Flag.MENU:
+        elif builtin.in_head:
             before = m.current_drive, len(m.events)
             run_builtin(m, builtin, skip_to(text, after_equal=True), Flag.MENU)
             m.errnum = ErrNum.NONE

@@ -19,7 +19,7 @@ ACTIVE = 0x80
 
 
 def _slice_of_disk(m: Machine) -> Slice:
-    """The current partition, found by its number; raises GrubError 30 when it is no slice of a hard disk, or on a GPT."""
+    """The current partition, found by its number; raises GrubError 30 when it is no slice, or one of a GPT."""
     if not m.current_drive & 0x80:
         m.fail(ErrNum.BAD_ARGUMENT)
     if m.current_partition >> 16 == 0xFF or m.current_partition & 0xFFFF != 0xFFFF:

@@ -38,6 +38,9 @@ class Builtin:
     function: Function
     does: str
     source: str
+    is_title: bool = False
+    in_head: bool = False
+    """The two flags that every line of a menu is asked for; an IntFlag is slow."""
 
 
 BUILTINS: dict[bytes, Builtin] = {}
@@ -53,7 +56,9 @@ def builtin(name: str, flags: Flag, does: str, source: str = "") -> Callable[[Fu
 
     def add(function: Function) -> Function:
         where = source or f"stage2/builtins.c:{name}_func"
-        BUILTINS[name.encode()] = Builtin(name, flags, function, does, where)
+        BUILTINS[name.encode()] = Builtin(
+            name, flags, function, does, where, Flag.TITLE in flags, Flag.MENU in flags
+        )
         return function
 
     return add
