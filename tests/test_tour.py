@@ -39,15 +39,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def debian_as_zstd() -> bytes:
     """Debian's kernel, its payload packed with zstd as other distributions do."""
-    from pvgrub_sim.ondisk.bzimage import read_setup_header
-    from pvgrub_sim.xen.lz4 import unpack_lz4
-    from pvgrub_sim.xen.packed import Packed
+    from pvgrub_sim.xen.inspect import unpacked_source
 
-    kernel = debian_kernel("linux-image-cloud-amd64").read_bytes()
-    header = read_setup_header(kernel)
-    packed = Packed(memoryview(kernel)[header.payload_start :], header.payload_length, keep_all=True)
-    unpacked = unpack_lz4(packed)
-    return bzimage(payload("zstd", unpacked.data.read(0, unpacked.size)), text=b"6.1.0-cloud-amd64 #1")
+    source, size = unpacked_source(debian_kernel("linux-image-cloud-amd64").read_bytes(), keep_all=True)
+    return bzimage(payload("zstd", source.read(0, size)), text=b"6.1.0-cloud-amd64 #1")
 
 
 def test_tour(wheel: Path, tmp_path: Path) -> None:

@@ -79,9 +79,9 @@ def _root_for(case: Case, entry: Entry) -> str | None:
     """
 A paravirtual guest's console is `hvc0` (`xvc0` in kernels of XenSource's old tree), and that is all that EC2's
 get-console-output shows. Mainline Linux prints its own messages there even when it is not told to; but with
-`console=ttyS0` or `console=tty0` alone, what the initrd and init print goes to a device that does not exist, and
-an initrd that does not find its root says so to nobody. Without any console argument mainline Linux takes hvc0
-by itself, others may not: that is a note. No boot fails by it.
+`console=ttyS0` or `console=tty0` alone, what the initrd and init print goes to a device that does not exist,
+and an initrd that does not find its root says so to nobody. Without any console argument mainline Linux takes
+hvc0 by itself, others may not: that is a note. No boot fails by it.
 
 **Remedy.** `console=hvc0` at the end of the kernel line.
 

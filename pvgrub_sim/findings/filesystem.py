@@ -12,13 +12,8 @@ from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
-REPLAYED: Final = {
-    "ext2": "e2fsck -f -y",
-    "ext3": "e2fsck -f -y",
-    "ext4": "e2fsck -f -y",
-    "jfs": "jfs_fsck -f",
-}
-"""What replays a filesystem's journal without mounting it."""
+CHECK: Final = "e2fsck -f -y"
+"""What replays an ext filesystem's journal without mounting it, and repairs it."""
 
 
 def xfs_places(case: Case) -> Iterator[Place]:
@@ -133,30 +128,34 @@ The filesystem was not unmounted, or the image was taken from a running system. 
 it mounts; PV-GRUB reads what lies on the disk. It may find the menu and kernel of before the last upgrade, or a
 directory half written. Of its drivers only ReiserFS replays, in memory.
 
-**Remedy.** Replay the journal before the image is used: `e2fsck -f -y`, `jfs_fsck`; an XFS has to be mounted
-and unmounted once.
+**Remedy.** Replay the journal before the image is used: `e2fsck -f -y`; an XFS or JFS has to be mounted and
+unmounted once.
 
 **Source.** GRUB 0.97, `stage2/fsys_ext2fs.c`, `fsys_xfs.c`, `fsys_jfs.c` know no journal;
 `fsys_reiserfs.c:journal_init` does.
 """,
 )
 def journal_needs_recovery(case: Case) -> Iterator[Draft]:
-    for place in boot_places(case):
+    # Where no menu was found it may be in the journal.
+    for place in boot_places(case) if case.config is not None else case.places:
         content = place.filesystem
-        if content is None or content.state != "needs recovery" or content.type in ("reiserfs", "btrfs"):
+        if content is None or content.state != "needs recovery" or content.type == "btrfs":
             continue
-        check = REPLAYED.get(content.type)
-        if check is None:
-            remedy = mend.advice(f"mount {place.device} of the image once and unmount it: that replays the log")
-        elif content.type in mend.EXT:
-            remedy = f"{check} {mend.ext_device(place)}"
-        elif place.whole:
-            remedy = f"{check} {mend.word(mend.image(place))}"
+        if content.type == "reiserfs":
+            if case.config is not None:
+                continue
+            done = "which PV-GRUB does in memory, but not for a filesystem's first mount or a journal of odd size"
         else:
-            remedy = mend.extract_partition(place, f"{check} part.img")
+            done = "which PV-GRUB does not do"
+        if content.type in mend.EXT:
+            remedy = f"{CHECK} {mend.ext_device(place)}"
+        else:
+            remedy = mend.advice(
+                f"mount {place.device} of the image once and unmount it: that replays the journal",
+                *(["(JFS: after jfs_fsck, on a copy)"] if content.type == "jfs" else []),
+            )
         yield Draft(
-            f"The {content.type} filesystem on {place.device} has a journal to replay, which PV-GRUB does not "
-            "do: it reads "
+            f"The {content.type} filesystem on {place.device} has a journal to replay, {done}: it reads "
             "files as they were when they last reached their place on the disk.",
             remedy,
             place.where,
@@ -187,7 +186,7 @@ def damaged(case: Case) -> Iterator[Draft]:
         if content is None or not (content.problems or content.state == "errors"):
             continue
         problems = content.problems or (f"its state is: {content.state}",)
-        remedy = f"{REPLAYED[content.type]} {mend.ext_device(place)}" if content.type in mend.EXT else ""
+        remedy = f"{CHECK} {mend.ext_device(place)}" if content.type in mend.EXT else ""
         yield Draft(
             f"The {content.type} filesystem on {place.device} is damaged: {problems[0]}.",
             remedy,

@@ -89,7 +89,7 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
         return
     if not found:
         yield Draft(
-            f"There is no menu.lst: {case.pvgrub} looked for {looked_at(case)}.",
+            f"{case.pvgrub} finds no menu: it looked for {looked_at(case)}.",
             _new_menu_somewhere(case),
             "",
             "no menu.lst or grub.conf on any volume that can be read",
