@@ -36,6 +36,7 @@ def print_cmdline_message(m: Machine, *, forever: bool) -> None:
 def enter_cmdline(m: Machine, *, forever: bool) -> None:
     """Read commands and run them until escape is pressed; forever: there is no menu to go back to."""
     init_cmdline(m)
+    m.in_entry = False
     while True:
         try:
             init_page(m)

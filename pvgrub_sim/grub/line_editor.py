@@ -33,30 +33,11 @@ def get_cmdline(
     when nobody is there. echo: printed instead of what is typed. readline: with history and completion.
     """
     maxlen = min(maxlen, MAX_CMDLINE)
-    if m.term.no_echo or m.term.no_edit:
-        return _get_simple(m, prompt, waiting)
     return _Editor(m, prompt, text[: MAX_CMDLINE - 1], maxlen=maxlen, echo=echo, readline=readline).run(waiting)
 
 
 def _reason(prompt: bytes) -> str:
     return f"PV-GRUB waits at the prompt {prompt.decode().strip()}"
-
-
-def _get_simple(m: Machine, prompt: bytes, waiting: Outcome) -> bytes | None:
-    """A line typed on a terminal without editing."""
-    line = bytearray()
-    m.term.write(prompt)
-    while (key := getkey(m, waiting, _reason(prompt))) not in RETURN_KEYS:
-        if key == ESCAPE:
-            return None
-        if ord(" ") <= key <= ord("~"):
-            if not m.term.no_echo:
-                m.term.put(key)
-            if key != ord(" ") or line:
-                line.append(key)
-    if not m.term.no_echo:
-        m.term.write(b"\n")
-    return bytes(line)
 
 
 class _Editor:
@@ -129,16 +110,11 @@ class _Editor:
         if self.echo is not None:
             shown = bytes((self.echo,)) * len(shown)
         self.m.term.write(shown.ljust(count))
-        column += count
-        if column == WIDTH:
+        if column + count == WIDTH:
             self.m.term.write(b">" if start + count < len(self.line) else b" ")
-            column += 1
         lead = len(self.prompt) if self.section == 0 else 1
         self.x = self.at - self._start_of_section() + lead
-        if self.m.term.dumb:
-            self.m.term.write(b"\b" * (column - self.x))
-        else:
-            self.m.term.gotoxy(self.x, self.m.term.row)
+        self.m.term.gotoxy(self.x, self.m.term.row)
 
     # the cursor and the text
 
@@ -148,10 +124,7 @@ class _Editor:
             self._refresh_all()
             return
         self.x -= count
-        if self.m.term.dumb:
-            self.m.term.write(b"\b" * count)
-        else:
-            self.m.term.gotoxy(self.x, self.m.term.row)
+        self.m.term.gotoxy(self.x, self.m.term.row)
 
     def _forward(self, count: int) -> None:
         self.at += count
@@ -159,11 +132,7 @@ class _Editor:
             self._refresh_all()
             return
         self.x += count
-        if self.m.term.dumb:
-            passed = bytes(self.line[self.at - count : self.at])
-            self.m.term.write(passed if self.echo is None else bytes((self.echo,)) * count)
-        else:
-            self.m.term.gotoxy(self.x, self.m.term.row)
+        self.m.term.gotoxy(self.x, self.m.term.row)
 
     def _insert(self, text: bytes) -> None:
         if len(self.line) + len(text) >= self.maxlen:

@@ -93,7 +93,7 @@ def pv_boot(m: Machine) -> NoReturn:
     m.initrd_path = area.path if module else None
     m.emit(EventKind.HANDOVER, path=m.kernel_path, size=len(m.kernel_image), entry=m.current_entryno)
     m.kexec(m, m.handover)
-    m.booted_entry = m.current_entryno
+    m.booted_entry = m.current_entryno if m.in_entry else None
     raise Stop(Outcome.BOOTS)
 
 

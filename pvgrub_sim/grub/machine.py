@@ -169,6 +169,8 @@ class Machine:
     initrd_path: str | None = None
     handover: Handover | None = None
     boot_errors: list[BootError] = field(default_factory=list)
+    in_entry: bool = False
+    """True while an entry runs, False at the prompt."""
     script_line: bytes = b""
     """The command line that runs."""
     undefined: list[str] = field(default_factory=list)

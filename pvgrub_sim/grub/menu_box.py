@@ -18,7 +18,6 @@ from pvgrub_sim.grub.terminal import (
 COL_END = 80
 BOX_SIZE = 12
 BOX_TOP = 3
-RAW_LINE = b"-" * 67 + b"\n"
 
 KEYS_HELP_LOCKED = (
     b"    Press enter to boot the selected OS or 'p' to enter a\n    password to unlock the next set of features."
@@ -103,11 +102,3 @@ def print_entries(term: Terminal, first: int, entryno: int, texts: list[bytes]) 
     else:
         term.put(ord(" "))
     term.gotoxy(COL_END - 6, BOX_TOP + 1 + entryno)
-
-
-def print_entries_raw(term: Terminal, texts: list[bytes]) -> None:
-    """All entries as lines, for a dumb terminal."""
-    term.write(RAW_LINE)
-    for number, text in enumerate(texts):
-        term.write(b"%2d: %s\n" % (number, text))
-    term.write(RAW_LINE)

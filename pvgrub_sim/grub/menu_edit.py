@@ -71,11 +71,9 @@ def _handle_keys(m: Machine, screen: MenuScreen, lines: _Commands) -> bool:
 
 def _change_lines(screen: MenuScreen, lines: _Commands, key: int) -> None:
     """Open a line below (`o`) or above (`O`) the highlighted one, or remove it (`d`)."""
-    term = screen.m.term
-    if not term.dumb:
-        screen.redraw_entry(highlight=False)
+    screen.redraw_entry(highlight=False)
     if key == ord("o"):
-        if screen.entryno < BOX_SIZE - 1 or term.dumb:
+        if screen.entryno < BOX_SIZE - 1:
             screen.entryno += 1
         else:
             screen.first_entry += 1
@@ -87,10 +85,7 @@ def _change_lines(screen: MenuScreen, lines: _Commands, key: int) -> None:
             screen.entryno = max(screen.entryno - 1, 0)
         if screen.first_entry and len(lines) < BOX_SIZE + screen.first_entry:
             screen.first_entry -= 1
-    if term.dumb:
-        screen.draw()
-    else:
-        screen.draw_entries()
+    screen.draw_entries()
 
 
 def _edit_line(m: Machine, screen: MenuScreen, lines: _Commands) -> None:
@@ -107,10 +102,7 @@ def _edit_line(m: Machine, screen: MenuScreen, lines: _Commands) -> None:
 def unlock(m: Machine) -> bool:
     """Ask for the menu's password; True when it names another config file, which is to be read now."""
     assert m.password is not None
-    if m.term.dumb:
-        m.term.write(b"\r" + b" " * 36)
-    else:
-        m.term.gotoxy(1, 9 + BOX_SIZE)
+    m.term.gotoxy(1, 9 + BOX_SIZE)
     entered = get_cmdline(m, b" Password: ", b"", 31, Outcome.MENU, echo=ord("*"), readline=False) or b""
     expected = first_word(m.password)
     config = m.password[len(expected) + 1 :].lstrip(b" \t\n\v\f\r")

@@ -17,7 +17,6 @@ from pvgrub_sim.grub.menu_box import (
     KEYS_HELP_MENU,
     print_border,
     print_entries,
-    print_entries_raw,
     print_entry,
     print_keys_help,
 )
@@ -64,8 +63,8 @@ class MenuScreen:
         return KEYS_HELP_LOCKED if self.locked else KEYS_HELP_MENU
 
     def fit(self) -> None:
-        """Scroll so that the highlight is inside the box; a dumb terminal shows everything."""
-        if not self.m.term.dumb and self.entryno >= BOX_SIZE:
+        """Scroll so that the highlight is inside the box."""
+        if self.entryno >= BOX_SIZE:
             self.first_entry += self.entryno - (BOX_SIZE - 1)
             self.entryno = BOX_SIZE - 1
 
@@ -73,44 +72,26 @@ class MenuScreen:
         """The whole screen."""
         term = self.m.term
         init_page(self.m)
-        if term.dumb:
-            print_entries_raw(term, self._all())
-        else:
-            print_border(term)
+        print_border(term)
         print_keys_help(term, self.keys_help())
-        if term.dumb:
-            term.write(b"\n\nThe selected entry is %d " % self.entryno)
-        else:
-            self.draw_entries()
+        self.draw_entries()
 
     def draw_entries(self) -> None:
         """The box's contents."""
         print_entries(self.m.term, self.first_entry, self.entryno, self.lines.titles(self.first_entry))
 
-    def _all(self) -> list[bytes]:
-        found: list[bytes] = []
-        while len(found) < len(self.lines):
-            found += self.lines.titles(len(found))
-        return found
-
     def home(self) -> None:
         """The cursor to the end of the highlighted line."""
-        if not self.m.term.dumb:
-            self.m.term.gotoxy(COL_END - 6, BOX_TOP + 1 + self.entryno)
+        self.m.term.gotoxy(COL_END - 6, BOX_TOP + 1 + self.entryno)
 
     def notice(self, text: bytes) -> None:
         """A line below the box."""
-        if self.m.term.dumb:
-            self.m.term.put(0x0D)
-        else:
-            self.m.term.gotoxy(3, NOTICE_ROW)
+        self.m.term.gotoxy(3, NOTICE_ROW)
         self.m.term.write(text)
 
     def read_key(self) -> int:
         """A key; any key ends the timeout, and the unattended boot with it."""
         m = self.m
-        if m.term.dumb:
-            m.term.write(b"\r    Highlighted entry is %d: " % self.entryno)
         key = getkey(m, Outcome.MENU, self.waiting)
         if m.grub_timeout >= 0:
             self.notice(b" " * 68)
@@ -139,18 +120,14 @@ class MenuScreen:
             self.draw_entries()
 
     def _up(self) -> None:
-        if self.m.term.dumb:
-            self.entryno = max(self.entryno - 1, 0)
-        elif self.entryno > 0:
+        if self.entryno > 0:
             self._step(-1)
         elif self.first_entry > 0:
             self.first_entry -= 1
             self.draw_entries()
 
     def _down(self) -> None:
-        if self.m.term.dumb:
-            self.entryno += 1
-        elif self.entryno < BOX_SIZE - 1:
+        if self.entryno < BOX_SIZE - 1:
             self._step(1)
         elif len(self.lines) > BOX_SIZE + self.first_entry:
             self.first_entry += 1
@@ -234,11 +211,7 @@ def _wait_key(screen: MenuScreen) -> int | None:
         if m.grub_timeout == 0:
             m.grub_timeout = -1
             return None
-        if m.term.dumb:
-            text = b"    Entry %d will be booted automatically in %d seconds.   " % (screen.entryno, m.grub_timeout)
-        else:
-            text = b" The highlighted entry will be booted automatically in %d seconds.   " % m.grub_timeout
-        screen.notice(text)
+        screen.notice(b" The highlighted entry will be booted automatically in %d seconds.   " % m.grub_timeout)
         screen.home()
         m.grub_timeout -= 1
         if m.term.checkkey():

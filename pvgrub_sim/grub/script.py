@@ -21,8 +21,9 @@ def print_error(m: Machine) -> None:
     number, words = int(m.errnum), ERR_LIST[m.errnum]
     m.term.write(b"\nError %d: %s\n" % (number, words.encode()))
     command = m.script_line.decode("utf-8", "backslashreplace")
-    m.boot_errors.append(BootError(m.current_entryno, number, words, command))
-    m.emit(EventKind.ERROR, words, number=number, entry=m.current_entryno)
+    entry = m.current_entryno if m.in_entry else None
+    m.boot_errors.append(BootError(entry, number, words, command))
+    m.emit(EventKind.ERROR, words, number=number, entry=entry)
 
 
 def init_cmdline(m: Machine) -> None:
@@ -40,6 +41,7 @@ def init_cmdline(m: Machine) -> None:
 def run_script(m: Machine, lines: Iterable[bytes]) -> bool:
     """Run an entry's lines, `boot` behind them when a kernel was loaded; True when an error ended it."""
     init_cmdline(m)
+    m.in_entry = True
     for line in lines:
         _run_line(m, line, line)
         if m.errnum:

@@ -54,9 +54,6 @@ class Terminal:
         self.keyboard = keyboard
         self.kind = TermKind.SERIAL
         self.need_init = {TermKind.SERIAL: True, TermKind.GRAPHICS: True}
-        self.dumb = False
-        self.no_echo = False
-        self.no_edit = False
         self.terminfo = Terminfo()
         self.max_lines = MAX_LINES
         self.count_lines = -1
@@ -180,17 +177,10 @@ class Terminal:
         self._capability(tparm(self.terminfo.cursor_address, y, x))
         self._x, self._y = x, y
 
-    def clear_screen(self) -> None:
+    def cls(self) -> None:
         """Clear the terminal itself (serial_cls())."""
         self._capability(self.terminfo.clear_screen)
         self._x = self._y = 0
-
-    def cls(self) -> None:
-        """Clear the screen; a dumb terminal starts a new line instead (cls() in stage2/char_io.c)."""
-        if self.dumb:
-            self.put(0x0A)
-        else:
-            self.clear_screen()
 
     def highlight(self, on: bool) -> None:
         """Standout mode on or off (serial_setcolorstate())."""

@@ -8,7 +8,7 @@ from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.keys import getkey
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import RestartCmdline
-from pvgrub_sim.grub.terminal import TermKind
+from pvgrub_sim.grub.terminal import MAX_LINES, TermKind
 from pvgrub_sim.grub.terminfo import FIELDS, TERMINFO_LEN, Terminfo, escape, unescape
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import Outcome
@@ -16,6 +16,8 @@ from pvgrub_sim.model import Outcome
 SHORT_DOC_WIDTH = 39
 LONG_DOC_WIDTH = 66
 LEAST_LINES = 4
+GRAPHICS_LINES = 30
+TERMINAL_OPTIONS = (b"--dumb", b"--no-echo", b"--no-edit", b"--timeout=", b"--lines=", b"--silent")
 
 
 @builtin("print", Flag.CMDLINE | Flag.MENU | Flag.NO_ECHO, "Prints its argument.")
@@ -34,7 +36,7 @@ def pause(m: Machine, arg: bytes, flags: Flag) -> None:
 @builtin("clear", Flag.CMDLINE | Flag.HELP_LIST, "Clears the screen.")
 def clear(m: Machine, arg: bytes, flags: Flag) -> None:
     """Clear the screen."""
-    m.term.clear_screen()
+    m.term.cls()
 
 
 @builtin("pager", Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST, "Switches the pager of the prompt on or off.")
@@ -113,48 +115,35 @@ def fold(text: str) -> list[str]:
 def terminal(m: Machine, arg: bytes, flags: Flag) -> None:
     """Choose a terminal; raises GrubError 30 for an unknown one or too few lines, 33 for one that is not ready."""
     term = m.term
-    dumb = no_echo = no_edit = False
     lines = 0
-    while True:
-        if arg.startswith(b"--dumb"):
-            dumb = True
-        elif arg.startswith(b"--no-echo"):
-            no_echo = no_edit = True
-        elif arg.startswith(b"--no-edit"):
-            no_edit = True
-        elif arg.startswith(b"--timeout="):
+    while arg.startswith(TERMINAL_OPTIONS):
+        if arg.startswith(b"--timeout="):
             safe_parse_maxint(m, arg, len(b"--timeout="))
         elif arg.startswith(b"--lines="):
             lines = safe_parse_maxint(m, arg, len(b"--lines="))[0]
             if lines < LEAST_LINES:
                 m.fail(ErrNum.BAD_ARGUMENT)
-        elif not arg.startswith(b"--silent"):
-            break
         arg = skip_to(arg)
     if not arg:
-        state = (b" (dumb)" if term.dumb else b"") + (b" (no edit)" if term.no_edit else b"")
-        term.write(term.kind.value.encode() + state + (b" (no echo)" if term.no_echo else b"") + b"\n")
+        term.write(term.kind.value.encode() + b"\n")
         return
     kinds = {kind.value.encode(): kind for kind in TermKind}
     while arg:
         kind = kinds.get(first_word(arg))
         if kind is None:
             m.fail(ErrNum.BAD_ARGUMENT)
-        # The serial terminal is never initialised here, since the command for it is missing.
+        # The serial terminal is never initialised here, since the command for it is missing. So the options, which
+        # belong to the terminal that is chosen, never show.
         if term.need_init[kind]:
             m.fail(ErrNum.DEV_NEED_INIT)
         arg = skip_to(arg)
-    previous = term.kind
-    term.kind = TermKind.GRAPHICS
-    term.dumb, term.no_echo, term.no_edit = dumb, no_echo, no_edit
-    term.max_lines = lines or 30
-    if previous is not TermKind.GRAPHICS and flags & Flag.CMDLINE:
-        # It cannot be started, so the console stays.
-        term.kind = previous
-        term.dumb = term.no_echo = term.no_edit = False
-        term.max_lines = 24
-        term.clear_screen()
+    if flags & Flag.CMDLINE:
+        # Graphics cannot be started, so the console stays.
+        term.max_lines = MAX_LINES
+        term.cls()
         raise RestartCmdline
+    term.kind = TermKind.GRAPHICS
+    term.max_lines = lines or GRAPHICS_LINES
 
 
 @builtin(
