@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import ClassVar, Self
@@ -112,7 +113,8 @@ class Reiserfs:
             inside = offset & (tree.block_size - 1)
             # QUIRK: a hole reads block 0.
             # QUIRK: the journal's newer version of a data block is not looked for.
-            runs.add(tree.buf.words(item.at + 4 * first, (inside + size + tree.block_size - 1) >> bits), inside, size)
+            count = (inside + size + tree.block_size - 1) >> bits
+            runs.add(struct.unpack(f"<{count}I", tree.buf.load(item.at + 4 * first, 4 * count)), inside, size)
         else:
             return None
         m.filepos += size
