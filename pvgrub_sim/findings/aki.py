@@ -97,7 +97,7 @@ def _steps(case: Case) -> str:
     """
 A paravirtual AMI names a kernel image (AKI). When it is one of the old kernels that Amazon or a distribution
 provided, EC2 starts that kernel and no boot loader: the menu and kernels on the disk play no part. Which AKIs
-are PV-GRUB is told by their names (`pv-grub-hd0_1.05-x86_64.gz`); 137 ids are catalogued here.
+are PV-GRUB is told by their names (`pv-grub-hd0_1.05-x86_64.gz`); more than a hundred ids are catalogued here.
 
 **Remedy.** Give the AMI or the stopped instance a PV-GRUB AKI of its region and architecture.
 

@@ -98,7 +98,7 @@ at registration nor at launch.
 
 **Remedy.** Register the AMI again without `--ramdisk-id`.
 
-**Source.** AWS, "User Provided Kernels": "Do not specify an Amazon RAM disk image ID".
+**Source.** AWS, "User Provided Kernels": no ARI with a PV-GRUB AKI.
 """,
     outside=True,
 )
@@ -137,8 +137,7 @@ apply to them.
 **Remedy.** None is needed; to boot through PV-GRUB the AMI has to be registered with `--virtualization-type
 paravirtual` and an AKI.
 
-**Source.** AWS, "User Provided Kernels": "Cluster Compute and Cluster GPU AMIs"; "Linux AMI virtualization
-types".
+**Source.** AWS, "User Provided Kernels" on cluster AMIs, which are HVM; "Linux AMI virtualization types".
 """,
     outside=True,
 )

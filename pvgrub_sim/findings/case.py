@@ -175,11 +175,11 @@ class Case:
         """The menu with its line numbers, None when there is none."""
         raw: bytes | None = None
         if self.config:
-            raw = self.eyes.read(*split_device(self.config), menufile.MOST_BYTES)
+            raw = self.eyes.read(*split_device(self.config), menufile.MOST_BYTES + 1)
         elif self.menu_home:
             place, path = self.menu_home
-            raw = place.head(path, menufile.MOST_BYTES)
-        return menufile.parse(raw) if raw is not None else None
+            raw = place.head(path, menufile.MOST_BYTES + 1)
+        return menufile.parse(raw) if raw is not None and len(raw) <= menufile.MOST_BYTES else None
 
     @property
     def menu_name(self) -> str:
@@ -230,7 +230,7 @@ class Case:
 
     def entry_run(self, number: int) -> Boot | None:
         """What would happen if the entry ran by itself, without fallback; None when there is no menu."""
-        if self.config is None:
+        if self.config is None or self.menu is None:
             return None
         return run_entry(self.disks, self.profile, self.config, number)
 

@@ -85,6 +85,9 @@ def ext4_64bit(case: Case) -> Iterator[Draft]:
         if place.whole:
             device = mend.ext_device(place)
             remedy = f"e2fsck -f -y {device}\nresize2fs -s {device}"
+            if content.size is not None and content.size < place.volume.size:
+                # resize2fs cuts an image file at the end of the filesystem.
+                remedy += f"\ntruncate -s {place.volume.size} {device}"
         else:
             remedy = mend.extract_partition(place, "e2fsck -f -y part.img", "resize2fs -s part.img")
         yield Draft(

@@ -68,7 +68,7 @@ only. Of a GPT disk they see one partition of type 0xee, the protective entry, w
 **Remedy.** Take an AKI of 1.04 or later (with its hd0 device: it finds both layouts), or turn the table into an
 MBR one: `sgdisk --gpttombr`, which keeps the partitions where they are.
 
-**Source.** AWS, "User Provided Kernels": "PV-GRUB 1.03 and earlier do not support GPT"; GRUB 0.97,
+**Source.** AWS, "User Provided Kernels": no GPT in PV-GRUB 1.03 and earlier; GRUB 0.97,
 `stage2/disk_io.c:next_pc_slice`.
 """,
 )

@@ -9,8 +9,8 @@ from typing import Final
 
 from pvgrub_sim.grub.builtins.table import Flag, find_command
 
-MOST_BYTES: Final = 4 << 20
-"""Bytes of a config file that are looked at."""
+MOST_BYTES: Final = 1 << 20
+"""Bytes of a config file that the rules look at; of a larger one they say nothing."""
 _WORDS: Final = re.compile(r"([^ =]*)[ =]*(.*)", re.S)
 _DEVICE: Final = re.compile(r"\([^)]*\)")
 
@@ -106,7 +106,7 @@ def parse(raw: bytes) -> MenuFile:
     """Read a config file; anything is one (stage2/stage2.c:get_line_from_config, cmain)."""
     menu = MenuFile([], [], None)
     number = 0
-    for line in _logical_lines(raw[:MOST_BYTES]):
+    for line in _logical_lines(raw):
         if line.known and line.command == "title":
             menu.entries.append(Entry(line))
             menu.first_title = menu.first_title or line.number

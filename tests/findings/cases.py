@@ -43,7 +43,11 @@ SAMPLE = {
 """As `aws ec2 describe-images` prints it."""
 
 HITS: dict[str, tuple[Hit, ...]] = {
-    "ext4-64bit": (hit("images/ext4-today"), hit("rules/ext4-today-partition")),
+    "ext4-64bit": (
+        hit("images/ext4-today"),
+        hit("rules/ext4-today-partition"),
+        hit("rules/ext4-today-larger"),
+    ),
     "ext4-holes": (hit("rules/ext4-holes"),),
     "ext4-unwritten": (hit("rules/ext4-unwritten", "warning"),),
     "ext4-feature-unknown": (hit("rules/ext4-inline", boots_from="boot.img"),),

@@ -78,8 +78,10 @@ def test_miss(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_remedy(rule: str, case: Hit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     image = unpack(case.image, tmp_path)
+    size = image.stat().st_size
     for finding in of_rule(simulate(image, case.options), rule):
         paste(finding.remedy, tmp_path)
+    assert image.stat().st_size == size
     assert case.cured is not None
     after = simulate(tmp_path / case.boots_from, case.cured)
     assert after.outcome is Outcome.BOOTS, after.console
