@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from io import BytesIO
+
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import DiskReadHook, Machine
@@ -11,6 +14,10 @@ SECTOR_BITS = 9
 SECTOR_SIZE = 1 << SECTOR_BITS
 SECTORS_PER_VTRACK = 63
 """BUFFERLEN (0x7e00) in sectors, which equals the bogus geometry's sectors per track (get_diskinfo())."""
+
+FIRST_TRACK_SIZE = SECTORS_PER_VTRACK << SECTOR_BITS
+ADDRESSABLE = 1 << 32 + SECTOR_BITS
+"""Bytes that 32-bit sector numbers reach."""
 
 PC_SLICE_TYPE_EZD = 0x55
 
@@ -142,6 +149,19 @@ def devread(m: Machine, sector: int, byte_offset: int, byte_len: int) -> bytes:
     As devread() in stage2/disk_io.c, C's 32-bit arithmetic included. Raises GrubError 24 when the read leaves
     the partition, even while errnum is set to something else; else what rawread raises.
     """
+    begin = (m.part_start + sector << SECTOR_BITS) + byte_offset
+    if (
+        begin >= FIRST_TRACK_SIZE
+        and byte_offset >= 0 < byte_len
+        and m.buf_drive == m.current_drive
+        and (sector << SECTOR_BITS) + byte_offset + byte_len <= m.part_length << SECTOR_BITS
+        and begin + byte_len <= min(m.total_sectors << SECTOR_BITS, ADDRESSABLE)
+        and not (m.errnum or m.disk_read_hook or m.overlay or m.track_buffer)
+    ):
+        # The common case, which needs none of the care that rawread() takes.
+        m.tick(1 + (byte_len >> 14))
+        m.buf_track = -1
+        return m.disks[m.current_drive - 0x80].read(begin, byte_len)
     start = disk_sector(m, sector, byte_offset, byte_len)
     byte_offset &= SECTOR_SIZE - 1
     if m.disk_read_hook and m.debug:
@@ -206,6 +226,46 @@ def devread_run(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: 
         except GrubError:
             continue
     raise GrubError(m.errnum)
+
+
+def devread_all(m: Machine, extents: Sequence[tuple[int | None, int]]) -> bytes | None:
+    """All pieces of a file at once, None when they must be read one by one.
+
+    extents: where each begins in the partition in bytes (None: zeros instead), and its length in bytes. Nothing is
+    read where it makes a difference how: when a piece is not all there, on the first track, under written sectors.
+    """
+    if m.disk_read_hook or m.track_buffer or m.overlay:
+        return None
+    places: list[tuple[int, int, int]] = []
+    total = 0
+    for begin, size in extents:
+        m.tick(1 + (size >> 14))
+        if begin is not None:
+            sector = begin >> SECTOR_BITS
+            count = (begin + size + SECTOR_SIZE - 1 >> SECTOR_BITS) - sector
+            start = u32(m.part_start + sector)
+            if count > _sectors_from(m, sector) or start < SECTORS_PER_VTRACK:
+                return None
+            places.append((total, (start << SECTOR_BITS) + begin % SECTOR_SIZE, size))
+        total += size
+    m.buf_track = -1
+    if not places:
+        return bytes(total)
+    disk = m.disks[m.current_drive - 0x80]
+    if places[0][2] == total:
+        return disk.read(places[0][1], total)
+    # BytesIO hands its memory out as bytes without a copy.
+    memory = BytesIO()
+    memory.seek(total - 1)
+    memory.write(b"\0")
+    fill: Callable[[int, memoryview], None] | None = getattr(disk, "readinto", None)
+    with memory.getbuffer() as view:
+        for at, offset, size in places:
+            if fill:
+                fill(offset, view[at : at + size])
+            else:
+                view[at : at + size] = disk.read(offset, size)
+    return memory.getvalue()
 
 
 def _devread_units(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: int) -> bytes:

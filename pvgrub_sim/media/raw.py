@@ -61,6 +61,18 @@ class RawDisk:
             raise ImageError(self.name, (error.strerror or str(error)).lower(), offset) from None
         return data
 
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer from byte `offset` on, without a copy in between; raises ImageError as read() does."""
+        got = 0
+        try:
+            while got < len(buffer):
+                part = os.preadv(self._fd, [buffer[got:]], offset + got)
+                if not part:
+                    raise ImageError(self.name, f"ends {len(buffer) - got} bytes short of a read", offset + got)
+                got += part
+        except OSError as error:
+            raise ImageError(self.name, (error.strerror or str(error)).lower(), offset) from None
+
     def close(self) -> None:
         """Close the file; further reads fail."""
         if self._fd >= 0:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Self
 
 from pvgrub_sim.cint import s32, u32
-from pvgrub_sim.grub.disk import SECTOR_SIZE, devread, devread_run
+from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread, devread_all, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.files import WHITE_SPACE, grub_read
 from pvgrub_sim.grub.fs.ext2map import BlockMap, ExtentMap, MapEnd
@@ -30,7 +31,7 @@ FS_EXT2FS = 17
 SLICE_TYPES = frozenset({0, 0x83, 0xFD, *(bsd | fs << 8 for bsd in BSD_TYPES for fs in (FS_EXT2FS, FS_OTHER))})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """The superblock's numbers and where the driver keeps its blocks in the filesystem buffer (byte addresses)."""
 
@@ -43,19 +44,19 @@ class Layout:
     desc_size: int
     ext4: bool
 
-    @property
+    @cached_property
     def group_desc(self) -> int:
         return ext2.SUPERBLOCK_SIZE
 
-    @property
+    @cached_property
     def inode(self) -> int:
         return self.group_desc + self.block_size
 
-    @property
+    @cached_property
     def datablock1(self) -> int:
         return self.inode + (INODE_BYTES if self.ext4 else OLD_INODE_BYTES)
 
-    @property
+    @cached_property
     def datablock2(self) -> int:
         return self.datablock1 + self.block_size
 
@@ -129,29 +130,50 @@ class Ext2fs:
 
     def read(self, length: int) -> bytes:
         """As ext2fs_read(): a failing block does not end the loop, but leaves its error behind."""
-        m, size_of_block = self.m, self.sb.block_size
+        m = self.m
+        begin = m.filepos
+        if length > self.sb.block_size and not m.errnum:
+            data = self._read_ahead(length)
+            if data is not None:
+                return data
+            # Something cannot be read: find out block by block which error is left in the end.
+            m.filepos, m.errnum = begin, ErrNum.NONE
+            self.blocks.forget()
         parts: list[bytes] = []
-        while length > 0:
-            logical = m.filepos >> self.sb.block_bits
-            offset = m.filepos & (size_of_block - 1)
-            try:
-                block, count = self._map(logical)
-            except (MapEnd, GrubError):
-                # QUIRK: a block number with its highest bit set ends the file early, without an error.
-                break
-            size = min(count * size_of_block - offset, length)
+        for block, offset, size in self._runs(length):
             if block == 0:
                 parts.append(bytes(size))
-            else:
-                try:
-                    parts.append(self._read_run(block, offset, size))
-                except GrubError:
-                    parts.clear()
-            m.filepos += size
-            length -= size
+                continue
+            try:
+                parts.append(self._read_run(block, offset, size))
+            except GrubError:
+                parts.clear()
         if m.errnum:
             raise GrubError(m.errnum)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _runs(self, length: int) -> Iterator[tuple[int, int, int]]:
+        """First block (0 for a hole), offset and length in bytes of each run of a read; filepos goes with them."""
+        m, block_size = self.m, self.sb.block_size
+        while length > 0:
+            offset = m.filepos & (block_size - 1)
+            try:
+                block, count = self._map(m.filepos >> self.sb.block_bits)
+            except (MapEnd, GrubError):
+                # QUIRK: a block number with its highest bit set ends the file early, without an error.
+                return
+            size = min(count * block_size - offset, length)
+            m.filepos += size
+            length -= size
+            yield block, offset, size
+
+    def _read_ahead(self, length: int) -> bytes | None:
+        """All runs of a read together, None when one of them cannot be read."""
+        extents: list[tuple[int | None, int]] = []
+        for block, offset, size in self._runs(length):
+            sector = u32(block * self.block_sectors)
+            extents.append(((sector << SECTOR_BITS) + offset if block else None, size))
+        return None if self.m.errnum else devread_all(self.m, extents)
 
     def _read_run(self, block: int, offset: int, size: int) -> bytes:
         sector = u32(block * self.block_sectors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pvgrub_sim.cint import s32, u32
@@ -20,24 +22,29 @@ class MapEnd(Exception):
     """The block number is negative: the file ends here, without an error."""
 
 
-def run_of(words: tuple[int, ...]) -> tuple[int, int]:
-    """The first block number of some, and how many follow one another from there (or are all zero)."""
-    first = words[0]
+@lru_cache(maxsize=64)
+def _ramp(count: int) -> tuple[int, int]:
+    """`count` 32-bit words of 1, and the words 0, 1, 2, …, each as one large number."""
+    ones = int.from_bytes(struct.pack(f"<{count}I", *([1] * count)), "little")
+    return ones, int.from_bytes(struct.pack(f"<{count}I", *range(count)), "little")
+
+
+def run_of(table: bytes) -> tuple[int, int]:
+    """The first block number of a table, and how many follow one another from there (or are all zero)."""
+    count = len(table) // 4
+    first = int.from_bytes(table[:4], "little")
     if first >= END:
         raise MapEnd
-    count = len(words)
-    if first == 0:
-        for index in range(1, count):
-            if words[index]:
-                return 0, index
-        return 0, count
-    if words[-1] == first + count - 1 and words == tuple(range(first, first + count)):
+    ones, ramp = _ramp(count)
+    # The whole table at once: a file lies mostly in one piece.
+    if first and int.from_bytes(table, "little") == first * ones + ramp:
         return first, count
     following = first
-    for index in range(1, count):
-        following += 1
-        if words[index] != following:
+    step = 1 if first else 0
+    for index, word in enumerate(struct.unpack(f"<{count}I", table)):
+        if word != following:
             return first, index
+        following += step
     return first, count
 
 
@@ -102,7 +109,7 @@ class BlockMap:
             self.fs.m.fail(ErrNum.FSYS_CORRUPT)
 
     def _run(self, table: int, index: int, end: int) -> tuple[int, int]:
-        return run_of(self.fs.buf.words(table + 4 * index, max(end - index, 1)))
+        return run_of(self.fs.buf.load(table + 4 * index, 4 * max(end - index, 1)))
 
 
 class ExtentMap:

@@ -39,7 +39,7 @@ class FsysBuffer:
             if address + size > SCRATCH_LEFT:
                 raise Stop(Outcome.CRASH, f"a block of {size} bytes overruns GRUB's memory")
             self.memory.extend(bytes(address + size - len(self.memory)))
-        if self.m.track_buffer:
+        if self.m.track_buffer is not None:
             start = u32(disk_sector(self.m, sector, 0, size))
             self.m.track_buffer.rawread(self.m.current_drive, start, 0, self.memory, slice(address, address + size))
         else:
@@ -79,10 +79,6 @@ class FsysBuffer:
             return int(_U32.unpack_from(self.memory, address)[0])
         except struct.error:
             return int.from_bytes(self.load(address, 4), "little")
-
-    def words(self, address: int, count: int) -> tuple[int, ...]:
-        """`count` little-endian 32-bit numbers at an address."""
-        return struct.unpack(f"<{count}I", self.load(address, 4 * count))
 
 
 def log2(value: int) -> int:
