@@ -160,7 +160,7 @@ def _recommend(args: argparse.Namespace) -> int:
 
     if args.region is not None:
         select(region=args.region)
-    first = boot(args.image)
+    first = boot(args.image, findings=False)
     arch = first.profile.arch
     tried: dict[tuple[str, str], Verdict] = {}
     chosen: list[tuple[str, Aki | None]] = []
@@ -170,7 +170,7 @@ def _recommend(args: argparse.Namespace) -> int:
         for row in rows:
             key = (row.version, row.device)
             if key not in tried:
-                tried[key] = boot(args.image, aki=row.id)
+                tried[key] = boot(args.image, aki=row.id, findings=False)
             if tried[key].boots_default:
                 best = row
                 break

@@ -13,7 +13,7 @@ from pvgrub_sim.findings.eyes import Eyes, Seen, Slot
 from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.menufile import Entry, Line, MenuFile
 from pvgrub_sim.media import AttachedDisk
-from pvgrub_sim.model import BootError, EventKind, Outcome
+from pvgrub_sim.model import BootError, EventKind, Finding, Outcome, Severity
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.survey.picture import survey_disks
 from pvgrub_sim.survey.result import BootFile, FileKind, Survey
@@ -77,6 +77,8 @@ class Case:
         self.aki_named = aki_named
         self._surveys = surveys
         self.eyes = Eyes(self.disks, boot.profile)
+        self.told: list[Finding] = []
+        """What the rules before have found."""
         self._files: list[FileRef] | None = None
 
     # ---- the run
@@ -219,6 +221,18 @@ class Case:
         tried = [] if self.several_menus else [e.entry for e in self.boot.machine.events if e.kind is EventKind.ENTRY]
         numbers = dict.fromkeys([self.default, *tried, *self.fallbacks])
         return tuple(entry for number in numbers if (entry := self.menu.entry(number)))
+
+    def explained(self, entry: Entry | None) -> bool:
+        """True when a rule before has an error at a line of the entry, or at a file that it names.
+
+        entry: None, where it is not known which, stands for all of them.
+        """
+        errors = [finding for finding in self.told if finding.severity is Severity.ERROR]
+        if entry is None:
+            return bool(errors)
+        lines = tuple(f" line {line.number}" for line in (entry.title, *entry.lines))
+        names = tuple(f"{ref.name} " for ref in self.files() if ref.entry is entry)
+        return any(one.where.endswith(lines) or f"{one.where} ".startswith(names) for one in errors if one.where)
 
     def line_of(self, error: BootError) -> Line | None:
         """The line of the menu at which PV-GRUB printed an error."""

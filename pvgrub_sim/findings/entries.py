@@ -220,10 +220,12 @@ word for the cause: it says what the error's number means, and at which line it 
 
 **Source.** GRUB 0.97, `stage2/common.c:err_list`, `cmdline.c:run_script`.
 """,
-    unless=("filesystem", "menu", "kernel", "aws"),
+    unless=("filesystem", "machine"),
 )
 def entry_fails(case: Case) -> Iterator[Draft]:
     for error in case.errors:
+        if case.explained(None if case.menu is None or case.several_menus else case.menu.entry(error.entry)):
+            continue
         line = case.line_of(error)
         meaning = MEANINGS.get(error.number)
         yield Draft(

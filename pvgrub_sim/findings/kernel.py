@@ -378,11 +378,11 @@ Xen does not know.
 
 **Source.** Xen, `tools/libs/guest`, `xen/common/libelf`.
 """,
-    unless=("filesystem", "kernel"),
+    unless=("filesystem",),
 )
 def kernel_refused(case: Case) -> Iterator[Draft]:
     for opinion in opinions(case):
-        if opinion.error == 9:
+        if opinion.error == 9 and not case.explained(opinion.ref.entry):
             yield Draft(
                 f"The loader refuses the kernel {_name(opinion)}: {_own(opinion.reason)}.",
                 use_other_kernel(case, opinion.ref),

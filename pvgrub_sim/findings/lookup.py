@@ -10,7 +10,7 @@ from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef, split_device
 from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.model import Severity
+from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import BootFile, FileKind
 
 NEWEST: Final = "pv-grub-hd0_1.05"
@@ -240,7 +240,16 @@ empty file.
 """,
 )
 def menu_without_entries(case: Case) -> Iterator[Draft]:
-    if case.config is None or case.menu is None or case.menu.count or case.menu_home is None:
+    if case.config is None or case.menu is None or case.menu_home is None:
+        return
+    if case.menu.count:
+        line = case.menu.setting("unhide") or case.menu.setting("hide")
+        if case.boot.outcome is Outcome.PROMPT and line is not None:
+            yield Draft(
+                f"'{line.text}' above the first title makes PV-GRUB read the rest of {case.config} from another disk.",
+                mend.edit_menu(case, mend.delete(line)),
+                case.at(line),
+            )
         return
     place, path = case.menu_home
     raw = place.head(path, 4) or b""

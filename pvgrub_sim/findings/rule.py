@@ -102,6 +102,7 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
             finding = _finding(entry, draft, case.healthy)
             if finding not in findings:
                 findings.append(finding)
+                case.told.append(finding)
     return tuple(findings)
 
 

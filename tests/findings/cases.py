@@ -78,7 +78,7 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("rules/menu-at-grub"),
         hit("images/mbr-primary", aki="pv-grub-hd0-V1.03-x86_64.gz", cured={"pvgrub": "amazon-1.05"}, stays=True),
     ),
-    "menu-without-entries": (hit("rules/menu-is-grub-cfg"),),
+    "menu-without-entries": (hit("rules/menu-is-grub-cfg"), hit("menus/hdr-unhide-hd1", **XEN)),
     "grub2-only": (hit("rules/grub2-only"), hit("rules/fat-grub2")),
     "root-device-mismatch": (hit("rules/root-mismatch"), hit("rules/no-root"), hit("rules/other-device-in-path")),
     "no-timeout": (hit("rules/no-timeout"), hit("rules/packed-menu")),
