@@ -118,12 +118,13 @@ def unpack_lzma(packed: Packed) -> Unpacked:
     out = packed.output()
     try:
         stream.decompress(header, 0)
-        drain(stream, payload[len(header) :], out, size)
+        if size:
+            drain(stream, payload[len(header) :], out, size)
     except (lzma.LZMAError, MemoryError):
         raise Damaged(LZMA_CORRUPT) from None
     if not stream.eof and len(out) < size:
         raise Damaged("unexpected EOF")
-    # A kernel that large has matches farther apart than such a window.
-    if dictionary < LZMA_SMALLEST < len(out):
+    # A kernel larger than such a window has matches farther apart.
+    if dictionary < LZMA_SMALLEST and len(out) > max(dictionary, 1):
         raise Damaged(LZMA_CORRUPT)
     return whole(out)
