@@ -56,7 +56,7 @@ def test_files_are_what_mtools_reads(filled: Path) -> None:
 def test_listing_is_what_mtools_lists(filled: Path) -> None:
     m = machine_on(filled)
     wanted = {name.lower() if name == b"KERNEL.BIN" else name for name in names(filled, "/boot")}
-    assert set(list_names(m, b"(hd0)/boot/")) - {b".", b".."} == wanted
+    assert set(list_names(m, b"(hd0)/boot/")) == wanted
     assert list_names(m, b"(hd0)/boot/vm") == [b"vmlinuz", b"vmlinuz-6.1.0-13-amd64"]
 
 
@@ -115,7 +115,7 @@ def test_a_directory_of_many_long_names(tmp_path: Path) -> None:
         (source / name).write_bytes(name.encode())
     run("mcopy", "-i", image, *sorted(source.iterdir()), "::/d")
     m = machine_on(image)
-    assert {name.decode() for name in list_names(m, b"(hd0)/d/")} - {".", ".."} == wanted
+    assert {name.decode() for name in list_names(m, b"(hd0)/d/")} == wanted
     for name in sorted(wanted)[::97]:
         assert read_file(m, f"(hd0)/d/{name}".encode()) == name.encode()
 

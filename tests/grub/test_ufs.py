@@ -66,7 +66,7 @@ def test_files_are_what_was_put_in(ufs: tuple[str, bytes], tree: Path) -> None:
 def test_listing(ufs: tuple[str, bytes], tree: Path) -> None:
     m = machine_on(ufs[1], arch="i386")
     wanted = {file.name.encode() for file in (tree / "many").iterdir()}
-    assert set(list_names(m, b"(hd0)/many/")) - {b".", b".."} == wanted
+    assert set(list_names(m, b"(hd0)/many/")) == wanted
     assert list_names(m, b"(hd0)/boot/vm") == [b"vmlinuz"]
     with pytest.raises(GrubError, match="Error 15"):
         list_names(m, b"(hd0)/boot/nothing")

@@ -12,7 +12,7 @@ from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.fatdir import find_entry, shown_names
-from pvgrub_sim.grub.fs.names import ends, next_name, skip_slashes
+from pvgrub_sim.grub.fs.names import DOTS, ends, next_name, skip_slashes
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -151,7 +151,8 @@ class Fat:
         for name in shown_names(self._entries()):
             if name.startswith(prefix):
                 found = True
-                yield name
+                if name not in DOTS:
+                    yield name
         if not found:
             self.m.fail(ErrNum.FILE_NOT_FOUND)
 

@@ -12,6 +12,9 @@ WITHOUT_LIBC_STUBS; GRUB's own grub_isspace() (stage2/char_io.c), which knows ne
 _NAME: Final = re.compile(rb"[^ \t\n\v\f\r/\0]*")
 _END: Final = re.compile(rb"[ \t\n\v\f\r\0]|\Z")
 
+DOTS: Final = frozenset({b".", b".."})
+"""Names that are never shown as completions (stage2/disk_io.c:print_a_completion)."""
+
 
 def ends(path: bytes, at: int) -> bool:
     """True when a path is over at this index: its end, white space or a NUL."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
+from pvgrub_sim.grub.fs.names import DOTS, c_string, ends, next_name, skip_slashes
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -184,7 +184,8 @@ class UfsFile(ABC):
         for inode, name in self._entries():
             if inode and name.startswith(prefix):
                 found = True
-                yield name
+                if name not in DOTS:
+                    yield name
         if not found:
             self.m.fail(ErrNum.FILE_NOT_FOUND)
 

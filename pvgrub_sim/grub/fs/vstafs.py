@@ -129,6 +129,9 @@ class Vstafs:
                 if name and not name[0] & 0x80:
                     start = at + _LAYOUT.entry_start
                     yield name, s32(int.from_bytes(self._block[start : start + 4], "little"))
+            if self.m.errnum:
+                # Every further read fails, so the same block comes again until the extents are through.
+                return
             index = 0
             self.m.tick()
             block += 1
