@@ -11,7 +11,7 @@ from pvgrub_sim.findings.honest import Gap, Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
-FILESYSTEM_ERROR: Final = 14
+FILESYSTEM_ERROR, CORRUPT, SYMLINK_LOOP = 14, 16, 26
 LARGEST_COMPARED: Final = 256 << 20
 """Bytes of a file up to which both readings of it are compared."""
 
@@ -132,7 +132,8 @@ def rewrite(case: Case, ref: FileRef) -> str:
 
 def _first(case: Case, ref: FileRef, unwritten: bool) -> Gap | None:
     """The first gap of a kind in a file, when PV-GRUB reads something else there than zeros or fails."""
-    if ref.place is None or ref.place.type not in mend.EXT:
+    if ref.place is None or ref.place.type not in mend.EXT or ref.seen.error not in (0, CORRUPT):
+        # Any other error has another cause.
         return None
     gaps = [gap for gap in ref.place.gaps(ref.path) if gap.unwritten is unwritten]
     return gaps[0] if gaps else None
@@ -244,6 +245,8 @@ def ext4_feature_unknown(case: Case) -> Iterator[Draft]:
         if not strange:
             continue
         failed = None if "64bit" in content.features else read_error(case, place)
+        if failed and failed[1] == SYMLINK_LOOP:
+            failed = None
         if failed:
             result = f"{failed[0]} is there, but opening it ends in Error {failed[1]}"
         else:

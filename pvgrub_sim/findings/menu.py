@@ -50,8 +50,9 @@ def no_timeout(case: Case) -> Iterator[Draft]:
         why = f"'{line.text}' sets no timeout"
     else:
         why = "it has no timeout line"
+    message = "PV-GRUB waits in the menu for ever" if case.config else "In this menu PV-GRUB would wait for ever"
     yield Draft(
-        f"PV-GRUB waits in the menu for ever: {why}.",
+        f"{message}: {why}.",
         mend.edit_menu(case, *[mend.delete(found) for found in late], set_header(case, "timeout", "3")),
         case.at(late[0] if late else line),
     )

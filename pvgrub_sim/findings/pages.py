@@ -57,5 +57,5 @@ def as_markdown() -> str:
         lines += [f"| [{rule.id}](#{rule.id}) | {rule.severity} | {rule.title} |" for rule in members]
         lines.append("")
         for rule in members:
-            lines += [f"### {rule.id}", "", f"*{rule.title}.* ({rule.severity})", "", rule.doc.strip(), ""]
+            lines += [f"### {rule.id} {{ #{rule.id} }}", "", f"*{rule.title}.* ({rule.severity})", "", rule.doc.strip(), ""]
     return "\n".join(lines)

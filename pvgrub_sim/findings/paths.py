@@ -144,7 +144,7 @@ def symlink_depth(case: Case) -> Iterator[Draft]:
             end = ", and leads nowhere in the end" if ref.place.reader else ""
         yield Draft(
             f"{ref.path} on {ref.device} passes {len(passed) or 'too many'} symbolic links{end}: PV-GRUB follows "
-            f"{LINKS_FOLLOWED} and gives Error {ref.seen.error}.",
+            f"{LINKS_FOLLOWED}" + (f" and gives Error {SYMLINK_LOOP}." if ref.seen.error == SYMLINK_LOOP else "."),
             remedy,
             case.at(ref.line),
             "\n".join(passed[:12]),
@@ -169,14 +169,9 @@ def file_too_large(case: Case) -> Iterator[Draft]:
         node = ref.place.node(ref.path) if ref.place else None
         if node is None or node.size <= LARGEST or (not ref.seen.error and ref.seen.size == node.size):
             continue
-        seen = (
-            f"opening it ends in Error {ref.seen.error}"
-            if ref.seen.error
-            else f"PV-GRUB takes it for {ref.seen.size} bytes"
-        )
+        seen = "" if ref.seen.error else f": it takes the file for {ref.seen.size} bytes"
         yield Draft(
-            f"{ref.path} on {ref.device} has {node.size} bytes, more than the {LARGEST} that PV-GRUB can "
-            f"count: {seen}.",
+            f"{ref.path} on {ref.device} has {node.size} bytes, more than the {LARGEST} that PV-GRUB can count{seen}.",
             mend.advice(
                 f"make {ref.path} smaller: for an initrd MODULES=dep (initramfs-tools) or hostonly=yes (dracut)"
             ),
