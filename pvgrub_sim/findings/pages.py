@@ -16,6 +16,13 @@ ABOUT: Final = {
     "machine": "PV-GRUB itself",
 }
 """Heading of each family."""
+INTRODUCTION: Final = """\
+Each finding of a report names its rule. The severity given here is the worst that a rule has: on an image whose default
+entry boots, what PV-GRUB did is no error, and the finding is a warning. `pvgrub-sim explain RULE` prints the same text.
+[Worked examples](findings.md) show one rule of each family from failure to cure.
+
+A remedy changes the image in place and leaves the files that it copies out of it in the current folder: work on a copy
+of the image, in a folder of its own. Lines that begin with `#` are advice, where no command does it without root."""
 WIDTH: Final = 100
 _STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
 
@@ -44,11 +51,7 @@ def as_markdown() -> str:
         "",
         "<!-- Written by docs/generate.py from the rules in pvgrub_sim/findings: change them there, then run it. -->",
         "",
-        "Each finding of a report names its rule. The severity given here is the worst that a rule has: on an "
-        "image whose",
-        "default entry boots, what PV-GRUB did is no error, and the finding is a warning. `pvgrub-sim explain "
-        "RULE` prints the",
-        "same text. [Worked examples](findings.md) show one rule of each family from failure to cure.",
+        INTRODUCTION,
         "",
     ]
     for family, heading in ABOUT.items():
@@ -57,5 +60,6 @@ def as_markdown() -> str:
         lines += [f"| [{rule.id}](#{rule.id}) | {rule.severity} | {rule.title} |" for rule in members]
         lines.append("")
         for rule in members:
-            lines += [f"### {rule.id} {{ #{rule.id} }}", "", f"*{rule.title}.* ({rule.severity})", "", rule.doc.strip(), ""]
+            lines += [f"### {rule.id} {{ #{rule.id} }}", "", f"*{rule.title}.* ({rule.severity})", ""]
+            lines += [rule.doc.strip(), ""]
     return "\n".join(lines)
