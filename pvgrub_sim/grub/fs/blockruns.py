@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pvgrub_sim.grub.disk import SECTOR_BITS, devread_run
+from pvgrub_sim.grub.disk import SECTOR_BITS, devread_all, devread_run
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.machine import Machine
 
@@ -69,12 +69,22 @@ class BlockRuns:
 
         An error does not end the loop that this stands for: it stays in m.errnum, the result is then of no use.
         """
+        if len(self._runs) > 1 and (whole := self.read_at_once()) is not None:
+            return [whole]
+        runs, bits = self._runs, self.block_bits
         parts: list[bytes] = []
-        for first, offset, size in self._runs:
+        for first, offset, size in runs:
             try:
-                sector = first << (self.block_bits - SECTOR_BITS)
-                parts.append(devread_run(self.m, sector, offset, size, 1 << self.block_bits))
+                parts.append(devread_run(self.m, first << (bits - SECTOR_BITS), offset, size, 1 << bits))
             except GrubError:
                 parts.clear()
-        self._runs.clear()
+        self._runs = []
         return parts
+
+    def read_at_once(self) -> bytes | None:
+        """What has been gathered in one piece, which is then forgotten; None when each run must be read by itself."""
+        bits = self.block_bits
+        whole = devread_all(self.m, [((first << bits) + offset, size) for first, offset, size in self._runs])
+        if whole is not None:
+            self._runs = []
+        return whole

@@ -116,9 +116,27 @@ class Minix:
 
     def read(self, length: int) -> bytes:
         """As minix_read(): a failing block does not end the loop, but leaves its error behind."""
-        m = self.m
+        m, start = self.m, self.m.filepos
+        if length > minix.BLOCK_SIZE and not m.errnum:
+            runs = BlockRuns(m, minix.BLOCK_BITS)
+            self._gather(runs, length, None)
+            data = None if m.errnum else runs.read_at_once()
+            if data is not None:
+                return data
+            m.errnum, m.filepos = ErrNum.NONE, start
+            self._map1 = self._map2 = NOTHING
         parts: list[bytes] = []
-        runs = BlockRuns(m, minix.BLOCK_BITS)
+        self._gather(BlockRuns(m, minix.BLOCK_BITS), length, parts)
+        if m.errnum:
+            raise GrubError(m.errnum)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _gather(self, runs: BlockRuns, length: int, parts: list[bytes] | None) -> None:
+        """minix_read()'s loop: the blocks of `length` bytes from filepos on, which is moved on.
+
+        parts: where to put what the blocks hold; None to gather the blocks only.
+        """
+        m = self.m
         while length > 0:
             m.tick()
             logical, offset = divmod(m.filepos, minix.BLOCK_SIZE)
@@ -130,12 +148,10 @@ class Minix:
             size = min(len(numbers) * minix.BLOCK_SIZE - offset, length)
             # QUIRK: a hole reads block 0, the boot block.
             runs.add(numbers, offset, size)
-            parts += runs.read()
+            if parts is not None:
+                parts += runs.read()
             m.filepos += size
             length -= size
-        if m.errnum:
-            raise GrubError(m.errnum)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def open(self, path: bytes) -> None:
         """As minix_dir() with print_possibilities 0."""
