@@ -13,6 +13,8 @@ from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, drain, whole
 
 GZIP_SPARE = 16
 """Bytes by which libxc's buffer is larger than the size word says (xg_dom_core.c:xc_dom_check_gzip)."""
+GZIP_STEP = 1 << 14
+GZIP_PIECE = 1 << 16
 GZIP_INSANE = 1 << 30
 """A size word above this is not believed, and the payload left as it is."""
 
@@ -49,13 +51,19 @@ def _inflate(stream: Any, error: Any, payload: memoryview, out: Kept, room: int)
     """Unpack one gzip member into out; False when it does not end within payload and room, or on that error."""
     most = min(room, OUTPUT_LIMIT)
     try:
-        # Small steps: one of them can unpack to a thousand times its size.
-        for at in range(0, len(payload), 1 << 15):
-            out.append(stream.decompress(payload[at : at + (1 << 15)]))
-            if len(out) > most:
-                return False
-            if stream.eof:
-                return True
+        for at in range(0, len(payload), GZIP_STEP):
+            chunk: bytes | memoryview = payload[at : at + GZIP_STEP]
+            while True:
+                # In small pieces, whose memory is used again, and of which a bomb makes no large ones.
+                piece = stream.decompress(chunk, GZIP_PIECE)
+                out.append(piece)
+                if len(out) > most:
+                    return False
+                if stream.eof:
+                    return True
+                chunk = stream.unconsumed_tail
+                if not chunk and len(piece) < GZIP_PIECE:
+                    break
     except error:
         return False
     return False

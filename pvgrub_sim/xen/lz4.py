@@ -8,6 +8,8 @@ MAGIC = 0x184C2102
 CHUNK = 8 << 20
 """Bytes that a chunk unpacks to, but for the last one."""
 FAILED = "Decoding failed"
+LARGE_BLOCK = 31 << 20
+"""Bytes: just below the size from which on glibc no longer learns (DEFAULT_MMAP_THRESHOLD_MAX)."""
 
 
 def unpack_lz4(packed: Packed) -> Unpacked:
@@ -23,6 +25,9 @@ def unpack_lz4(packed: Packed) -> Unpacked:
     if packed.length < 8 or int.from_bytes(image[:4], "little") != MAGIC:
         raise Damaged("invalid header")
     left -= 4
+    # glibc keeps freed memory up to twice the largest block it gave back: the library's chunks are then not handed to
+    # the kernel, and faulted in again, one after the other. Nothing of this block is ever touched.
+    bytes(LARGE_BLOCK)
     out = packed.output()
     broken = packed.lz4_broken and packed.bits == 64
     while True:
