@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench import kernel_images
 from pvgrub_sim.grub.files import grub_read
 from pvgrub_sim.media import open_disk
 from tests.grub.machine_factory import list_names, machine_on, open_file
@@ -137,6 +138,7 @@ BUILDERS: dict[str, Builder] = {
     "xfs-v4": make_xfs,
     "fat32": make_fat32,
     "iso9660": make_iso9660,
+    **kernel_images.BUILDERS,
 }
 """Filesystems by name: how to make an image."""
 
