@@ -15,7 +15,7 @@ SIZE = 300 << 20
 
 
 def make_xfs(image: Path, tree: Tree, *options: str) -> Path:
-    """Make an image file with these contents; options go to mkfs.xfs before the defaults of version 4."""
+    """Make an image file with these contents; options go to mkfs.xfs (default: version 4, no ftype)."""
     store = image.with_suffix(".files")
     store.mkdir()
     proto = image.with_suffix(".proto")
@@ -23,8 +23,10 @@ def make_xfs(image: Path, tree: Tree, *options: str) -> Path:
     proto.write_text("\n".join(lines))
     with image.open("wb") as file:
         file.truncate(SIZE)
-    defaults = ["-m", "crc=0", *([] if "-n" in options else ["-n", "ftype=0"])]
-    run("mkfs.xfs", "-q", "-f", *defaults, *options, "-p", proto, image)
+    if "-m" not in options:
+        options += ("-m", "crc=0")
+        options += () if "-n" in options else ("-n", "ftype=0")
+    run("mkfs.xfs", "-q", "-f", *options, "-p", proto, image)
     return image
 
 
