@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAGIC = 0x336EC578
 """`xEn3` with the high bit of the E set (XEN_MULTIBOOT_MAGIC3)."""
@@ -28,8 +28,7 @@ class FlatRefused(Exception):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class FlatTable:
+class FlatTable(NamedTuple):
     """The table (struct xen_bin_image_table): where it lies, in bytes, and its fields."""
 
     at: int

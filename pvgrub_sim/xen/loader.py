@@ -6,7 +6,8 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
@@ -36,8 +37,7 @@ SUPPORTED_TYPES = frozenset({"xen-3.0-x86_64", "xen-3.0-x86_32p"})
 """Guest types that Xen takes (its capabilities)."""
 
 
-@dataclass(slots=True)
-class _Blob:
+class _Blob(NamedTuple):
     """What the loaders look at: the file, then its payload, then what that unpacks to (dom->kernel_blob)."""
 
     data: Source
@@ -249,8 +249,7 @@ def _check_width(image: KernelImage, profile: Profile, log: Log) -> None:
         raise KernelRefused(EXEC_FORMAT, reason, image.detail)
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
+class _Remembered(NamedTuple):
     """What was found out about a kernel: what is printed, and the image or the refusal."""
 
     lines: tuple[str, ...]

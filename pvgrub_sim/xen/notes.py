@@ -33,7 +33,7 @@ class NotAXenKernel(Exception):
         self.function = function
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class XenInfo:
     """What the notes, or the section `__xen_guest`, say (libelf.h:struct elf_dom_parms).
 
@@ -170,16 +170,16 @@ def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: li
     return found
 
 
-_GUEST_ITEM = re.compile(
-    rb"(?P<cut>[^\0,=]{31})|(?P<name>[^\0,=]{0,30})(?:,|=(?:(?P<long>[^\0,]{127})|(?P<value>[^\0,]{0,126}),?)|\Z)",
-    re.DOTALL,
+_GUEST_ITEM = (
+    rb"(?P<cut>[^\0,=]{31})|(?P<name>[^\0,=]{0,30})(?:,|=(?:(?P<long>[^\0,]{127})|(?P<value>[^\0,]{0,126}),?)|\Z)"
 )
-_STRTOULL = re.compile(rb"[ \t-\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)")
+_STRTOULL = rb"[ \t-\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)"
+# Compiled only when a kernel has such a section.
 
 
 def c_number(text: bytes) -> int:
     """C's strtoull(text, NULL, 0)."""
-    match = _STRTOULL.match(text)
+    match = re.match(_STRTOULL, text)
     if match is None:
         return 0
     sign, digits = match.groups()
@@ -203,8 +203,9 @@ def _take_guest_section(elf: ElfImage, start: int, info: XenInfo, strict: bool) 
     text = elf.data.read(at, len(elf.data) - at)
     text = text[: end if (end := text.find(b"\0")) >= 0 else len(text)]
     position = 0
+    item = re.compile(_GUEST_ITEM, re.DOTALL)
     # An item longer than its buffer is cut, and the rest of it is taken for the next item.
-    while position < len(text) and (match := _GUEST_ITEM.match(text, position)):
+    while position < len(text) and (match := item.match(text, position)):
         position = match.end()
         name = match["cut"] or match["name"]
         value = match["long"] or match["value"] or b""

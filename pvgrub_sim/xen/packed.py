@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
 from pvgrub_sim.xen.memory import KernelMemory
@@ -48,8 +48,7 @@ class Packed:
         return int.from_bytes(self.image[max(self.length - 4, 0) : self.length], "little")
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
+class Unpacked(NamedTuple):
     """What a decoder made, and the size in bytes that the loader takes it to have (zeros behind the data)."""
 
     data: Kept

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
+from typing import NamedTuple
 
 from pvgrub_sim.xen.kept import TooLarge
 from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """One format. complaint: what the loader says when it does not unpack (xg_dom_bzimageloader.c), at which line."""
 
     name: str
