@@ -24,6 +24,8 @@ NO_PREVIOUS = (1 << 62) - 1
 OVERRUN_MAX = 16 << 20
 """Bytes that may be written behind a caller's buffer before PV-GRUB is taken to die of it."""
 
+OVERRUN = "a hole in a file on JFS is written as more zeros than there was room for"
+
 BSD_TYPES = (0xA5, 0xA6, 0xA9)
 FS_OTHER = 10
 FS_EXT2FS = 17
@@ -98,7 +100,7 @@ class Jfs:
                 # is ruined from there on.
                 # QUIRK: who begins to read inside a hole, and goes on behind it, gets zeros for the whole hole.
                 size = length if begin >= end else s32((offset - previous) << bits)
-                parts.append(_zeros(size, length))
+                parts.append(self._zeros(size, length))
             length -= size
             m.filepos = s32(m.filepos + size)
             trees.progress = trees.progress or size > 0
@@ -116,6 +118,16 @@ class Jfs:
             return devread_contents(self.m, sector, offset, size, max(size, 1))
         except GrubError:
             return bytes(min(max(size, 0), PATH_MAX))
+
+    def _zeros(self, size: int, room: int) -> bytes:
+        """What a hole of `size` bytes writes into memory for `room` bytes."""
+        if size == 0:
+            raise Stop(Outcome.HANG, "the size of a hole overflows to 0")
+        if not 0 < size <= room + OVERRUN_MAX:
+            raise Stop(Outcome.CRASH, "the zeros of a hole overrun the memory they are for")
+        if size > room and OVERRUN not in self.m.undefined:
+            self.m.undefined.append(OVERRUN)
+        return bytes(size)
 
     # --- directories
 
@@ -251,15 +263,6 @@ class Line:
             count += len(rest)
         linkbuf[count] = 0
         self._text, self._at = linkbuf, 0
-
-
-def _zeros(size: int, room: int) -> bytes:
-    """What a hole of `size` bytes writes into memory for `room` bytes."""
-    if size == 0:
-        raise Stop(Outcome.HANG, "the size of a hole overflows to 0")
-    if not 0 < size <= room + OVERRUN_MAX:
-        raise Stop(Outcome.CRASH, "the zeros of a hole overrun the memory they are for")
-    return bytes(size)
 
 
 def _left_by_probes(m: Machine) -> Iterator[tuple[int, bytes]]:

@@ -24,6 +24,7 @@ MAX_VERSION = 2
 MAX_BLOCKSIZE = CACHE_SIZE // 3
 PATH_MAX = 1024
 MAX_LINK_COUNT = 5
+OVERRUN = "a ReiserFS directory item counts more entries than the filesystem buffer holds"
 
 ROOT = (reiserfs.ROOT_PARENT_OBJECTID, reiserfs.ROOT_OBJECTID)
 
@@ -207,7 +208,10 @@ class Reiserfs:
             # QUIRK: whatever kind of item it is, its body is taken for entries.
             m.tick(1 + (item.entries >> 4))
             memory, base = tree.buf.memory, item.at
-            heads = bytes(memory[base : base + reiserfs.DIR_ENTRY.size * item.entries])
+            end = base + reiserfs.DIR_ENTRY.size * item.entries
+            if end > len(memory) and OVERRUN not in m.undefined:
+                m.undefined.append(OVERRUN)
+            heads = bytes(memory[base:end])
             heads = heads[: len(heads) - len(heads) % reiserfs.DIR_ENTRY.size]
             name_end = base + item.length
             for _, dir_id, named, location, state in reiserfs.DIR_ENTRY.iter_unpack(heads):

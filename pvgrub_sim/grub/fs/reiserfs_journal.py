@@ -88,6 +88,8 @@ class Journal:
             if commit_id != trans_id or commit_length != length:
                 return
             expected = u32(expected + 1)
+            if s32(length) > 2 * reiserfs.TRANS_HALF:
+                self.m.undefined.append("a ReiserFS transaction has more blocks than two blocks name")
             yield Transaction(at, _blocks(length, rest, more))
             at = (commit_at + 1) & mask
 
