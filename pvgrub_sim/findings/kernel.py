@@ -3,120 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from pvgrub_sim.bootchain import KernelTry
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
-from pvgrub_sim.findings.honest import Place
-from pvgrub_sim.findings.lookup import initrd_for, kernel_files
+from pvgrub_sim.findings.opinion import GZIP, Inside, Opinion, gunzip, inside, opinions, use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
 
 OLDEST_PROTOCOL: Final = 0x208
-LARGEST_KERNEL: Final = 256 << 20
-"""Bytes of a kernel that is judged although PV-GRUB never came to it."""
 EM_386: Final = 3
-GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """What the loader says, or would say, to a kernel. ref: which. tried: PV-GRUB itself came to it."""
-
-    ref: FileRef
-    error: int
-    reason: str
-    kernel: bytes
-    tried: bool
-
-
-def opinions(case: Case) -> Iterator[Opinion]:
-    """The kernels of reachable entries, each with the loader's answer."""
-    for ref in case.files("kernel"):
-        one = case.tried(ref)
-        if one is not None:
-            yield Opinion(ref, one.error, one.reason, one.kernel, True)
-        elif case.config is None and (kernel := whole(ref.place, ref.path)):
-            given = judge(case, kernel)
-            # Which build of PV-GRUB runs is not known before a kernel is.
-            if given.error != 13:
-                yield Opinion(ref, given.error, given.reason, kernel, False)
-
-
-def whole(place: Place | None, path: str) -> bytes | None:
-    """A kernel as it is, gunzipped as GRUB would."""
-    from pvgrub_sim.survey.area import Damaged
-
-    node = place.node(path) if place else None
-    if place is None or node is None or node.size > LARGEST_KERNEL:
-        return None
-    try:
-        raw = b"".join(place.pieces(path))
-    except Damaged:
-        return None
-    return _gunzip(raw) if raw[:2] in GZIP else raw
-
-
-def _gunzip(raw: bytes, most: int = LARGEST_KERNEL) -> bytes:
-    import zlib
-
-    try:
-        return zlib.decompressobj(31).decompress(raw, most)
-    except zlib.error:
-        return raw
-
-
-def judge(case: Case, kernel: bytes) -> KernelTry:
-    """What the loader says to the bytes of a kernel."""
-    from pvgrub_sim.xen.loader import KernelRefused, parse_image
-
-    try:
-        parse_image(kernel, case.profile, lambda line: None)
-    except KernelRefused as refused:
-        return KernelTry(0, "", refused.number, refused.reason, kernel)
-    return KernelTry(0, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """What is inside a kernel: its ELF machine (0 when there is no ELF), and Xen's notes by name."""
-
-    machine: int = 0
-    notes: dict[str, str | int] = field(default_factory=dict)
-    pae: str = "no"
-
-
-def inside(kernel: bytes) -> Inside:
-    """Look into a kernel of any payload format."""
-    from pvgrub_sim.xen.inspect import examine
-
-    facts = examine(kernel, ())
-    return Inside(facts.elf.machine if facts.elf else 0, facts.notes, facts.pae)
-
-
-def use_other_kernel(case: Case, ref: FileRef) -> str:
-    """Commands that make the entry boot another kernel of its device that the loader takes, or advice."""
-    place = ref.place
-    for file in reversed(kernel_files(place) if place else []):
-        if place is None or file.path == ref.path or case.eyes.look(place.device, file.path).error:
-            continue
-        kernel = whole(place, file.path)
-        if kernel is None or judge(case, kernel).error:
-            continue
-        scripts = [mend.substitute(ref.line, ref.path, file.path)]
-        initrd = ref.entry.first("initrd")
-        right = initrd_for(place, file.path)
-        if initrd is not None and right and right != initrd.file:
-            scripts.append(mend.substitute(initrd, initrd.file, right))
-        return mend.edit_menu(case, *scripts)
-    return mend.advice(
-        "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's "
-        "linux-image-amd64,",
-        "say), repack it if its payload asks for it, and name it in the menu",
-    )
 
 
 def _name(opinion: Opinion) -> str:
@@ -145,7 +42,7 @@ def payload_unsupported(case: Case) -> Iterator[Draft]:
 
     for ref in case.files("kernel"):
         raw = case.kernel_head(ref)
-        raw = _gunzip(raw, len(raw)) if raw[:2] in GZIP else raw
+        raw = gunzip(raw, len(raw)) if raw[:2] in GZIP else raw
         tried = case.tried(ref)
         if not bzimage.is_bzimage(raw) or (tried is not None and not tried.error):
             continue
@@ -195,8 +92,8 @@ def repack(ref: FileRef) -> str:
     """
 A kernel for Xen's paravirtual mode says so in ELF notes named `Xen` (GUEST_OS, XEN_VERSION, LOADER, ENTRY,
 HYPERCALL_PAGE), or in an old section `__xen_guest`. Without them, or with others than `linux` or `generic` and
-`xen-3.0`, the loader refuses it: `Error 9: Unknown boot failure`. Debian's 32-bit kernels since 2020, and every
-kernel without CONFIG_XEN_PV, are such.
+`xen-3.0`, the loader refuses it: `Error 9: Unknown boot failure`. Debian's 32-bit kernels since Debian 11, and
+every kernel without CONFIG_XEN_PV, are such.
 
 **Remedy.** A kernel that is built for it. The notes cannot be added: the code behind them would be missing.
 

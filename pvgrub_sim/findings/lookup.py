@@ -39,7 +39,7 @@ PV-GRUB is GRUB 0.97 and reads `menu.lst` only. An image that boots with GRUB 2 
 nothing for PV-GRUB: no menu is found, and it stays at its `grubdom>` prompt.
 
 **Remedy.** Write a `menu.lst` (the finding's commands do, from what `grub.cfg` passes to the kernel), and let
-each kernel upgrade update it: Debian has `grub-legacy-ec2`, others `grubby`.
+each kernel upgrade update it: Ubuntu had `grub-legacy-ec2` for that, others have `grubby`.
 
 **Source.** AWS, "User Provided Kernels"; GRUB 0.97, `stage2/stage2.c:cmain`.
 """,

@@ -15,8 +15,7 @@ from pvgrub_sim.model import Outcome, Severity
     "PV-GRUB itself dies",
     """
 GRUB 0.97 trusts what it reads: a zero where it divides, a size that its buffers do not hold. The domain dies
-before any kernel runs, and EC2 shows the instance as terminated. Damaged filesystems do that, and a few
-configurations.
+before any kernel runs. Damaged filesystems do that, and a few configurations.
 
 **Remedy.** Repair the filesystem (`e2fsck -f`, `xfs_repair`); the reason names the field.
 

@@ -6,6 +6,7 @@ import re
 import textwrap
 from typing import Final
 
+from pvgrub_sim.errors import UsageError
 from pvgrub_sim.findings.rule import Rule, all_rules
 
 ABOUT: Final = {
@@ -36,11 +37,19 @@ def as_text(rule: Rule) -> str:
     return "\n".join(lines[:-1]) + "\n"
 
 
-def table() -> str:
-    """All rules, one a line, ending in a newline."""
-    rules = all_rules().values()
-    width = max(len(rule.id) for rule in rules)
-    return "".join(f"{rule.id:<{width}}  {rule.severity:<7}  {rule.title}\n" for rule in rules)
+def explain(rule: str) -> str:
+    """Tell what a rule means and what to do about it: its page as plain text, ending in a newline.
+
+    rule: the id that a Finding names. Raises UsageError for one that is not there.
+    """
+    rules = all_rules()
+    if rule not in rules:
+        from difflib import get_close_matches
+
+        near = get_close_matches(rule, rules, 3)
+        hint = f"; did you mean {', '.join(near)}?" if near else "; `pvgrub-sim explain` lists them"
+        raise UsageError(f"no rule is called {rule!r}{hint}")
+    return as_text(rules[rule])
 
 
 def as_markdown() -> str:

@@ -1,0 +1,122 @@
+"""What the kernel loader says, or would say, to the kernels that the menu names, and what is inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from pvgrub_sim.bootchain import KernelTry
+from pvgrub_sim.findings import mend
+from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.lookup import initrd_for, kernel_files
+
+WRONG_WIDTH: Final = 13
+LARGEST_KERNEL: Final = 256 << 20
+"""Bytes of a kernel that is judged although PV-GRUB never came to it."""
+GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the loader says, or would say, to a kernel. ref: which. tried: PV-GRUB itself came to it."""
+
+    ref: FileRef
+    error: int
+    reason: str
+    kernel: bytes
+    tried: bool
+
+
+def opinions(case: Case) -> list[Opinion]:
+    """The kernels of reachable entries, each with the loader's answer."""
+    if case.opinions is None:
+        case.opinions = list(_opinions(case))
+    return case.opinions
+
+
+def _opinions(case: Case) -> Iterator[Opinion]:
+    for ref in case.files("kernel"):
+        one = case.tried(ref)
+        if one is not None:
+            yield Opinion(ref, one.error, one.reason, one.kernel, True)
+        elif case.config is None and (kernel := whole(ref.place, ref.path)):
+            given = judge(case, kernel)
+            # Which build of PV-GRUB runs is not known before a kernel is.
+            if given.error != WRONG_WIDTH:
+                yield Opinion(ref, given.error, given.reason, kernel, False)
+
+
+def whole(place: Place | None, path: str) -> bytes | None:
+    """A kernel as it is, gunzipped as GRUB would."""
+    from pvgrub_sim.survey.area import Damaged
+
+    node = place.node(path) if place else None
+    if place is None or node is None or node.size > LARGEST_KERNEL:
+        return None
+    try:
+        raw = b"".join(place.pieces(path))
+    except Damaged:
+        return None
+    return gunzip(raw) if raw[:2] in GZIP else raw
+
+
+def gunzip(raw: bytes, most: int = LARGEST_KERNEL) -> bytes:
+    """Up to `most` bytes of what gzip'd bytes unpack to; the bytes as they are when they do not."""
+    import zlib
+
+    try:
+        return zlib.decompressobj(31).decompress(raw, most)
+    except zlib.error:
+        return raw
+
+
+def judge(case: Case, kernel: bytes) -> KernelTry:
+    """What the loader says to the bytes of a kernel."""
+    from pvgrub_sim.xen.loader import KernelRefused, parse_image
+
+    try:
+        parse_image(kernel, case.profile, lambda line: None)
+    except KernelRefused as refused:
+        return KernelTry(0, "", refused.number, refused.reason, kernel)
+    return KernelTry(0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What is inside a kernel: its ELF machine (0 when there is no ELF), and Xen's notes by name."""
+
+    machine: int = 0
+    notes: dict[str, str | int] = field(default_factory=dict)
+    pae: str = "no"
+
+
+def inside(kernel: bytes) -> Inside:
+    """Look into a kernel of any payload format."""
+    from pvgrub_sim.xen.inspect import examine
+
+    facts = examine(kernel, ())
+    return Inside(facts.elf.machine if facts.elf else 0, facts.notes, facts.pae)
+
+
+def use_other_kernel(case: Case, ref: FileRef) -> str:
+    """Commands that make the entry boot another kernel of its device that the loader takes, or advice."""
+    place = ref.place
+    for file in reversed(kernel_files(place) if place else []):
+        if place is None or file.path == ref.path or case.eyes.look(place.device, file.path).error:
+            continue
+        kernel = whole(place, file.path)
+        if kernel is None or judge(case, kernel).error:
+            continue
+        scripts = [mend.substitute(ref.line, ref.path, file.path)]
+        initrd = ref.entry.first("initrd")
+        right = initrd_for(place, file.path)
+        if initrd is not None and right and right != initrd.file:
+            scripts.append(mend.substitute(initrd, initrd.file, right))
+        return mend.edit_menu(case, *scripts)
+    return mend.advice(
+        "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's "
+        "linux-image-amd64,",
+        "say), repack it if its payload asks for it, and name it in the menu",
+    )
