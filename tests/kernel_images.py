@@ -261,7 +261,7 @@ def flat(
     out = bytearray(random.Random(7).randbytes(size))
     magic = 0x336EC578
     total = -(magic + flags) & 0xFFFFFFFF if checksum is None else checksum
-    header_addr = load_addr + at if header_addr is None else header_addr
+    header_addr = (load_addr + at) & 0xFFFFFFFF if header_addr is None else header_addr
     table = struct.pack("<8I", magic, flags, total, header_addr, load_addr, load_end_addr, bss_end_addr, load_addr)
     out[at : at + 32] = table
     return bytes(out[:size])
