@@ -36,7 +36,7 @@ def main() -> int:
             "pvgrub-sim boot --format json demo.img": [script, "boot", "--format", "json", image],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for name, words in commands.items():
+        for words in commands.values():
             wall(words)
         for _ in range(runs):
             for name, words in commands.items():

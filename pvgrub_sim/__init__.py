@@ -3,59 +3,123 @@
     from pvgrub_sim import boot
     verdict = boot("disk.img", pvgrub="amazon-1.05")
     assert verdict.boots_default, verdict.console
+
+The names in `__all__` are the public interface (docs/api.md); modules below the package may change.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pvgrub_sim.errors import ImageError, KernelFormatError, PvgrubSimError, UsageError
+    from pvgrub_sim import akis
+    from pvgrub_sim.errors import ImageError, ImageFileError, KernelFormatError, PvgrubSimError, UsageError
+    from pvgrub_sim.findings.pages import explain
+    from pvgrub_sim.findings.rule import Rule, all_rules
+    from pvgrub_sim.image import DirectoryEntry, inspect_image, iter_file, list_directory, open_image, read_file
     from pvgrub_sim.judge import boot
-    from pvgrub_sim.model import BootError, Event, Finding, LoadedFile, Outcome, Severity, Verdict
-    from pvgrub_sim.profiles import PROFILES, Profile
+    from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
+    from pvgrub_sim.media.disk import Disk
+    from pvgrub_sim.model import (
+        BootError,
+        Event,
+        EventKind,
+        Finding,
+        LayoutPart,
+        LoadedFile,
+        Outcome,
+        ProfileInfo,
+        Severity,
+        Verdict,
+    )
+    from pvgrub_sim.profiles.profile import Profile
+    from pvgrub_sim.profiles.versions import PROFILES, find_profile
+    from pvgrub_sim.report import REPORT_FORMATS, render_report
+    from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
+    from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
 
 __version__ = "0.1.0"
+"""The version of pvgrub-sim."""
 
-_HOMES = {
-    "boot": "pvgrub_sim.judge",
-    "BootError": "pvgrub_sim.model",
-    "Event": "pvgrub_sim.model",
-    "Finding": "pvgrub_sim.model",
-    "LoadedFile": "pvgrub_sim.model",
-    "Outcome": "pvgrub_sim.model",
-    "Severity": "pvgrub_sim.model",
-    "Verdict": "pvgrub_sim.model",
-    "PROFILES": "pvgrub_sim.profiles",
-    "Profile": "pvgrub_sim.profiles",
-    "ImageError": "pvgrub_sim.errors",
-    "KernelFormatError": "pvgrub_sim.errors",
-    "PvgrubSimError": "pvgrub_sim.errors",
-    "UsageError": "pvgrub_sim.errors",
+_NAMES = {
+    "errors": "ImageError ImageFileError KernelFormatError PvgrubSimError UsageError",
+    "findings.pages": "explain",
+    "findings.rule": "Rule all_rules",
+    "image": "DirectoryEntry inspect_image iter_file list_directory open_image read_file",
+    "judge": "boot",
+    "kernels": "examine_kernel extract_kernel repack_kernel",
+    "media.disk": "Disk",
+    "model": "BootError Event EventKind Finding LayoutPart LoadedFile Outcome ProfileInfo Severity Verdict",
+    "profiles.profile": "Profile",
+    "profiles.versions": "PROFILES find_profile",
+    "report": "REPORT_FORMATS render_report",
+    "survey.result": "BootFile Content ContentKind FileKind PartitionTable Survey Volume",
+    "xen.inspect": "KernelElf KernelFacts KernelOpinion KernelPayload",
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 """Where each public name lives: it is imported when it is first asked for, so that the command line starts fast."""
 
 __all__ = [
     "PROFILES",
+    "REPORT_FORMATS",
     "BootError",
+    "BootFile",
+    "Content",
+    "ContentKind",
+    "DirectoryEntry",
+    "Disk",
     "Event",
+    "EventKind",
+    "FileKind",
     "Finding",
     "ImageError",
+    "ImageFileError",
+    "KernelElf",
+    "KernelFacts",
     "KernelFormatError",
+    "KernelOpinion",
+    "KernelPayload",
+    "LayoutPart",
     "LoadedFile",
     "Outcome",
+    "PartitionTable",
     "Profile",
+    "ProfileInfo",
     "PvgrubSimError",
+    "Rule",
     "Severity",
+    "Survey",
     "UsageError",
     "Verdict",
+    "Volume",
+    "__version__",
+    "akis",
+    "all_rules",
     "boot",
+    "examine_kernel",
+    "explain",
+    "extract_kernel",
+    "find_profile",
+    "inspect_image",
+    "iter_file",
+    "list_directory",
+    "open_image",
+    "read_file",
+    "render_report",
+    "repack_kernel",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name == "akis":
+        return import_module("pvgrub_sim.akis")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
-    return getattr(import_module(_HOMES[name]), name)
+
+def __dir__() -> list[str]:
+    """All public names, imported or not."""
+    return sorted({*globals(), *__all__})

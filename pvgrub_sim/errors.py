@@ -3,6 +3,7 @@
 PvgrubSimError
 ├── UsageError          the caller asked for something that makes no sense
 ├── ImageError          an image cannot be opened or read (names the file and, where there is one, the offset)
+├── ImageFileError      a file or directory on an image cannot be read (with GRUB's error number, where it has one)
 └── KernelFormatError   a file is not a kernel this tool can unpack, inspect or repack
 
 What PV-GRUB itself does with a bad image is no exception of this tree: it is an outcome.
@@ -34,8 +35,26 @@ class ImageError(PvgrubSimError):
         super().__init__(f"{path}{where}: {reason}")
 
 
+class ImageFileError(PvgrubSimError):
+    """A file or directory on an image cannot be read: by PV-GRUB's drivers, or by the survey.
+
+    image: the image. path: what was asked for. reason: what is wrong, in words. number: GRUB's error number, or None
+    where the reason is another.
+    """
+
+    def __init__(self, image: str, path: str, reason: str, number: int | None = None) -> None:
+        self.image = image
+        self.path = path
+        self.reason = reason
+        self.number = number
+        super().__init__(f"{image}: {path}: {reason}")
+
+
 class KernelFormatError(PvgrubSimError):
-    """A file is not a kernel that can be unpacked, inspected or repacked."""
+    """A file is not a kernel that can be unpacked, inspected or repacked.
+
+    path: the file, as the caller named it. reason: what is wrong, in words. offset: where in the file, in bytes.
+    """
 
     def __init__(self, path: str, reason: str, offset: int | None = None) -> None:
         self.path = path

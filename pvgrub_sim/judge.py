@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from pvgrub_sim.bootchain import Boot, run, run_auto
 from pvgrub_sim.errors import ImageError, UsageError
-from pvgrub_sim.media import AttachedDisk, open_disk, vbd_number
+from pvgrub_sim.media import AttachedDisk, Disk, attach, vbd_number
 from pvgrub_sim.model import BootError, LoadedFile, ProfileInfo, Verdict
-from pvgrub_sim.profiles import Profile, find_profile
-from pvgrub_sim.profiles.versions import NEWEST_AMAZON
+from pvgrub_sim.profiles import choose_profile
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.ami import AmiDescription
@@ -24,28 +23,10 @@ LARGEST_DESCRIPTION = 16 << 20
 ARCHES = ("auto", "x86_64", "i386")
 
 
-def choose_profile(*, aki: str | None = None, pvgrub: str | None = None, config: str | None = None) -> Profile:
-    """The version of PV-GRUB that the arguments of boot() name; the newest of Amazon's when none does.
-
-    Raises UsageError when both are given or one is unknown.
-    """
-    if aki and pvgrub:
-        raise UsageError("an AKI names its PV-GRUB version itself: give either of the two, not both")
-    if aki:
-        from pvgrub_sim.profiles.catalogue import find_aki
-
-        profile = find_aki(aki)
-    else:
-        profile = find_profile(pvgrub or NEWEST_AMAZON)
-    if config is not None:
-        profile = replace(profile, config_paths=(config,))
-    return profile
-
-
 def boot(
-    image: str | os.PathLike[str],
+    image: str | os.PathLike[str] | Disk,
     *,
-    disks: Mapping[str, str | os.PathLike[str]] | None = None,
+    disks: Mapping[str, str | os.PathLike[str] | Disk] | None = None,
     device: str | None = None,
     aki: str | None = None,
     pvgrub: str | None = None,
@@ -58,14 +39,14 @@ def boot(
 ) -> Verdict:
     """Tell what PV-GRUB would do with a disk image.
 
-    image: the raw image of the first disk, attached as `device` (`/dev/sda1` unless the AMI says otherwise). disks:
-    further images by device name; the order of the vbd numbers makes hd0, hd1, … aki: id or name of an Amazon
-    kernel image; pvgrub: a version such as `amazon-1.05` or `xen-4.17` (default: the newest of Amazon's). arch:
-    `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a Xen domain's `extra=`
-    gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI, architecture and
-    root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image that goes with
-    the image. unpack: False checks a kernel's headers only. findings: False looks for no causes and remedies, which
-    is faster. Raises UsageError and ImageError; images are only read.
+    image: the raw image of the first disk (a path, or what open_image() returned), attached as `device` (`/dev/sda1`
+    unless the AMI says otherwise). disks: further images by device name; the order of the vbd numbers makes hd0, hd1,
+    … aki: id or name of an Amazon kernel image; pvgrub: a version such as `amazon-1.05` or `xen-4.17` (default: the
+    newest of Amazon's). arch: `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a
+    Xen domain's `extra=` gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI,
+    architecture and root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image
+    that goes with the image. unpack: False checks a kernel's headers only. findings: False looks for no causes and
+    remedies, which is faster. Raises UsageError and ImageError; images are only read.
     """
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
@@ -76,28 +57,23 @@ def boot(
         if not named_version and (aki := _catalogued(described.kernel_id)):
             named_version = True
     device = device or DEFAULT_DEVICE
-    profile = choose_profile(aki=aki, pvgrub=pvgrub, config=config)
+    profile = choose_profile(aki=aki, pvgrub=pvgrub, arch=None if arch == "auto" else arch, config=config)
     if aki:
-        if arch not in ("auto", profile.arch):
-            raise UsageError(f"{aki} is an AKI for {profile.arch}, not for {arch}")
         arch = profile.arch
     elif described is not None and arch == "auto" and described.architecture in ARCHES:
         arch = described.architecture
-    named = [(device, os.fspath(image)), *((name, os.fspath(path)) for name, path in (disks or {}).items())]
     with ExitStack() as stack:
         attached: list[AttachedDisk] = []
-        for name, path in named:
+        for name, source in ((device, image), *(disks or {}).items()):
             number = vbd_number(name)
             if any(number == other.vbd for other in attached):
                 raise UsageError(f"two disks are attached as {name} (vbd {number})")
-            disk = open_disk(path)
-            stack.callback(disk.close)
-            attached.append(AttachedDisk(disk, number, name))
+            attached.append(AttachedDisk(attach(source, stack), number, name))
         if arch == "auto":
             result = run_auto(attached, profile, unpack=unpack)
         else:
             result = run(attached, replace(profile, arch=arch), unpack=unpack)
-        verdict = judge(result, os.fspath(image))
+        verdict = judge(result, attached[0].disk.name)
         if not findings:
             return verdict
         from pvgrub_sim.findings import examine

@@ -54,10 +54,10 @@ def pytest_runtest_makereport(
     """Put the whole report on each image below the failure of the test that asked for it."""
     report = yield
     if report.when == "call" and report.failed:
-        from pvgrub_sim.report import render
+        from pvgrub_sim.report import render_report
 
         for verdict in item.stash.get(_VERDICTS, []):
-            report.sections.append((f"pvgrub-sim: {verdict.image}", render("text", [verdict])))
+            report.sections.append((f"pvgrub-sim: {verdict.image}", render_report([verdict])))
     if report.when == "teardown":
         item.config.stash[_VERDICTS] = []
     return report

@@ -9,6 +9,14 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from pvgrub_sim import PvgrubSimError, __version__
+from pvgrub_sim.cli.output import complain
+
+UNREADABLE = 2
+"""The exit status of what cannot be done."""
+SIGINT = 128 + 2
+SIGPIPE = 128 + 13
+"""The exit status that a shell gives to a program which dies of these signals."""
 COMMANDS: dict[str, tuple[str, str]] = {
     "boot": ("boot", "tell what PV-GRUB would do with a disk image"),
     "inspect": ("inspect", "show what is really on a disk image: partitions, filesystems, kernels"),
@@ -37,8 +45,6 @@ class Help(argparse.HelpFormatter):
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The whole parser, or one in which only the command `only` is complete (which starts faster)."""
-    from pvgrub_sim import __version__
-
     parser = argparse.ArgumentParser(
         prog="pvgrub-sim",
         formatter_class=Help,
@@ -61,8 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     argv: the arguments without the program's name; None takes them from sys.argv.
     """
-    from pvgrub_sim.errors import PvgrubSimError
-
     words = list(sys.argv[1:] if argv is None else argv)
     named = next((word for word in words if not word.startswith("-")), None)
     args = build_parser(named if named in COMMANDS else None).parse_args(words)
@@ -70,18 +74,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
         sys.stdout.flush()
     except PvgrubSimError as error:
-        print(f"pvgrub-sim: {error}", file=sys.stderr)
-        return 2
+        complain(error)
+        return UNREADABLE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 2
+        # Whoever read the output has seen enough.
+        _give_up_output()
+        return SIGPIPE
+    except OSError as error:
+        # Input is opened by functions that say what is wrong with it: what is left is the output.
+        _give_up_output()
+        complain(f"cannot write: {(error.strerror or str(error)).lower()}")
+        return UNREADABLE
     except KeyboardInterrupt:
-        return 130
+        return SIGINT
     return status
+
+
+def _give_up_output() -> None:
+    """What is still to be written goes nowhere, so that the end of the program does not fail on it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def entry() -> None:
     """The console script."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by the caller: whatever is opened next must not take its place.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  (for the whole run)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name or a line of a picture that the terminal's encoding does not have is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")

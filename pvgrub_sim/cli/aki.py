@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pvgrub_sim.errors import ImageError, UsageError
-
-if TYPE_CHECKING:
-    from pvgrub_sim.model import Verdict
-    from pvgrub_sim.profiles.advice import AmiReport
-    from pvgrub_sim.profiles.catalogue import Aki
-
-LONGEST_INPUT = 1 << 30
-_INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
-_VERSION = re.compile(r"1\.\d\d")
+from pvgrub_sim import Outcome, UsageError, akis
+from pvgrub_sim.cli.output import printable
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -81,12 +71,7 @@ def _json(value: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from pvgrub_sim.profiles.catalogue import select, version_key
-
-    if args.version is not None and not _VERSION.fullmatch(args.version):
-        raise UsageError(f"{args.version!r} is no version of Amazon's PV-GRUB: 1.01 to 1.05")
-    rows = select(region=args.region, arch=args.arch, version=args.version)
-    rows = tuple(sorted(rows, key=lambda row: (row.region, version_key(row.version), row.device, row.arch)))
+    rows = akis.find_akis(region=args.region, arch=args.arch, version=args.version)
     if args.format == "json":
         _json([asdict(row) for row in rows])
     elif rows:
@@ -97,7 +82,7 @@ def _list(args: argparse.Namespace) -> int:
     return 0
 
 
-def _table(rows: Iterable[Aki]) -> Iterator[str]:
+def _table(rows: Iterable[akis.Aki]) -> Iterator[str]:
     cells = [("REGION", "AKI", "VERSION", "DEVICE", "ARCH", "NAME")]
     cells += [(row.region, row.id, row.version, row.device, row.arch, row.name) for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(6)]
@@ -106,16 +91,13 @@ def _table(rows: Iterable[Aki]) -> Iterator[str]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from pvgrub_sim.profiles.advice import newer_than
-    from pvgrub_sim.profiles.catalogue import by_id, catalogue, find_aki
-
-    profile = find_aki(args.aki)
-    row = by_id(args.aki)
-    shape = (profile.device, profile.name.removeprefix("amazon-"), profile.arch)
-    rows = [row] if row else [one for one in catalogue() if (one.device, one.version, one.arch) == shape]
-    newer = newer_than(row) if row else None
+    profile = akis.find_aki(args.aki)
+    row = akis.by_id(args.aki)
+    version = profile.name.removeprefix("amazon-")
+    rows = (row,) if row else akis.find_akis(device=profile.device, version=version, arch=profile.arch)
+    newer = akis.newer_than(row) if row else None
     facts = {
-        "version": shape[1],
+        "version": version,
         "device": profile.device,
         "arch": profile.arch,
         "released": profile.released,
@@ -130,7 +112,7 @@ def _show(args: argparse.Namespace) -> int:
         return 0
     _write(
         [
-            f"{args.aki}: PV-GRUB {shape[1]} ({profile.released}), {profile.device}, boots {profile.arch} kernels",
+            f"{args.aki}: PV-GRUB {version} ({profile.released}), {profile.device}, boots {profile.arch} kernels",
             *(f"  in {one.region}: {one.id} = {one.name} ({_origin(one)})" for one in rows),
             f"  looks for its menu at: {', '.join(profile.config_paths)}",
             f"  reads GPT: {'yes' if profile.gpt else 'no'}",
@@ -144,7 +126,7 @@ def _show(args: argparse.Namespace) -> int:
     return 0
 
 
-def _origin(row: Aki) -> str:
+def _origin(row: akis.Aki) -> str:
     return f"source: {row.source}; {row.note}" if row.note else f"source: {row.source}"
 
 
@@ -152,61 +134,38 @@ def _origin(row: Aki) -> str:
 
 
 def _recommend(args: argparse.Namespace) -> int:
-    """For each region the newest AKI whose PV-GRUB boots the image, found by trying each kind of AKI once."""
-    from pvgrub_sim.judge import boot
-    from pvgrub_sim.model import Outcome
-    from pvgrub_sim.profiles.advice import preference
-    from pvgrub_sim.profiles.catalogue import regions, select
-
-    if args.region is not None:
-        select(region=args.region)
-    first = boot(args.image, findings=False)
-    arch = first.profile.arch
-    tried: dict[tuple[str, str], Verdict] = {}
-    chosen: list[tuple[str, Aki | None]] = []
-    for region in [args.region] if args.region else regions():
-        rows = sorted(select(region=region, arch=arch), key=preference, reverse=True)
-        best = None
-        for row in rows:
-            key = (row.version, row.device)
-            if key not in tried:
-                tried[key] = boot(args.image, aki=row.id, findings=False)
-            if tried[key].boots_default:
-                best = row
-                break
-        chosen.append((region, best))
-    boots = any(row is not None for _, row in chosen)
+    found = akis.recommend(args.image, region=args.region)
     if args.format == "json":
-        regions_json = [{"region": region, "aki": asdict(row) if row else None} for region, row in chosen]
-        outcome = {f"{version} {device}": str(verdict.outcome) for (version, device), verdict in tried.items()}
-        _json({"image": args.image, "arch": arch, "boots": boots, "outcomes": outcome, "regions": regions_json})
-        return 0 if boots else 1
-    if not boots:
+        choices = [{"region": region, "aki": asdict(row) if row else None} for region, row in found.choices.items()]
+        outcomes = {kind: str(outcome) for kind, outcome in found.outcomes.items()}
+        told = {"image": args.image, "arch": found.arch, "boots": found.boots}
+        _json({**told, "outcomes": outcomes, "regions": choices})
+    else:
+        _write(map(printable, _recommendation(found)))
+    return 0 if found.boots else 1
+
+
+def _recommendation(found: akis.Recommendation) -> Iterator[str]:
+    first = found.first
+    if not found.boots:
         said = first.errors[0].message if first.errors else first.reason
         ending = f"{first.outcome} ({said})" if said else str(first.outcome)
-        _write([f"{args.image}: no AKI boots it: with the newest PV-GRUB it ends in: {ending}"])
-        _write(["  `pvgrub-sim boot` tells why and what to do."])
-        return 1
+        yield f"{found.image}: no AKI boots it: with the newest PV-GRUB it ends in: {ending}"
+        yield "  `pvgrub-sim boot` tells why and what to do."
+        return
     fallback = " through a fallback entry" if first.outcome is Outcome.BOOTS and not first.boots_default else ""
-    _write([f"{args.image}: needs a PV-GRUB for {arch} kernels{fallback}"])
-    _write(f"  {line}" for line in _table(row for _, row in chosen if row is not None))
-    lacking = [region for region, row in chosen if row is None]
+    yield f"{found.image}: needs a PV-GRUB for {found.arch} kernels{fallback}"
+    yield from (f"  {line}" for line in _table(row for row in found.choices.values() if row is not None))
+    lacking = [region for region, row in found.choices.items() if row is None]
     if lacking:
-        _write([f"  none that boots it is catalogued for {', '.join(lacking)}"])
-    return 0
+        yield f"  none that boots it is catalogued for {', '.join(lacking)}"
 
 
 # ---- upgrade
 
 
 def _upgrade(args: argparse.Namespace) -> int:
-    from pvgrub_sim.profiles.advice import upgrade
-    from pvgrub_sim.profiles.catalogue import select
-
-    if not _INSTANCE.fullmatch(args.instance):
-        raise UsageError(f"{args.instance!r} is no instance id, such as i-0123456789abcdef0")
-    select(region=args.region)
-    steps = upgrade(args.aki, args.region, args.instance)
+    steps = akis.upgrade_steps(args.aki, region=args.region, instance=args.instance)
     if args.format == "json":
         _json(asdict(steps))
     else:
@@ -219,11 +178,11 @@ def _upgrade(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from pvgrub_sim.profiles.advice import check
-    from pvgrub_sim.profiles.ami import parse_describe_images
-
-    name = "standard input" if args.file == "-" else args.file
-    reports = check(parse_describe_images(_input(args.file), name))
+    if args.file == "-":
+        described = akis.parse_descriptions(_standard_input(), "standard input")
+    else:
+        described = akis.read_descriptions(args.file)
+    reports = akis.check(described)
     if args.format == "json":
         _json([_report_json(report) for report in reports])
     else:
@@ -231,21 +190,13 @@ def _check(args: argparse.Namespace) -> int:
     return 0 if all(report.sound for report in reports) else 1
 
 
-def _input(file: str) -> bytes:
-    if file == "-":
-        raw = sys.stdin.buffer.read(LONGEST_INPUT + 1)
-    else:
-        try:
-            with Path(file).open("rb") as source:
-                raw = source.read(LONGEST_INPUT + 1)
-        except (OSError, ValueError) as error:
-            raise ImageError(file, (getattr(error, "strerror", None) or str(error)).lower()) from None
-    if len(raw) > LONGEST_INPUT:
-        raise UsageError(f"{file}: more than {LONGEST_INPUT} bytes")
-    return raw
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise UsageError("standard input is closed")
+    return sys.stdin.buffer.read(akis.LONGEST_DESCRIPTION + 1)
 
 
-def _report_json(report: AmiReport) -> dict[str, Any]:
+def _report_json(report: akis.AmiReport) -> dict[str, Any]:
     ami = asdict(report.ami)
     return {
         **ami,
@@ -258,7 +209,7 @@ def _report_json(report: AmiReport) -> dict[str, Any]:
     }
 
 
-def _report_text(report: AmiReport) -> Iterator[str]:
+def _report_text(report: akis.AmiReport) -> Iterator[str]:
     ami = report.ami
     title = ami.image_id + (f" ({ami.name})" if ami.name else "")
     if ami.image_type == "machine":
@@ -267,19 +218,15 @@ def _report_text(report: AmiReport) -> Iterator[str]:
     else:
         kind, device = f"{ami.image_type} image", ""
     words = [word for word in (kind, ami.architecture, device) if word]
-    yield _printable(f"{title}: {', '.join(words)}")
+    yield printable(f"{title}: {', '.join(words)}")
     if report.aki is not None:
         yield f"  kernel: {report.aki.id} = {report.aki.name}, PV-GRUB {report.aki.version} in {report.aki.region}"
     elif report.aki_name is not None:
         kernel = ami.kernel_id or ami.image_id
-        yield _printable(f"  kernel: {kernel} = {report.aki_name}, a PV-GRUB that is not catalogued")
+        yield printable(f"  kernel: {kernel} = {report.aki_name}, a PV-GRUB that is not catalogued")
     elif ami.kernel_id:
-        yield _printable(f"  kernel: {ami.kernel_id}")
+        yield printable(f"  kernel: {ami.kernel_id}")
     if ami.image_type == "machine" and not ami.is_hvm:
-        yield _printable(f"  ramdisk: {ami.ramdisk_id}" if ami.ramdisk_id else "  ramdisk: no ARI, as it should be")
+        yield printable(f"  ramdisk: {ami.ramdisk_id}" if ami.ramdisk_id else "  ramdisk: no ARI, as it should be")
     for remark in report.remarks:
-        yield _printable(f"  {remark.severity}: {remark.text} [{remark.rule}]")
-
-
-def _printable(line: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+        yield printable(f"  {remark.severity}: {remark.text} [{remark.rule}]")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pvgrub_sim.errors import ImageError, UsageError
-from pvgrub_sim.model import Outcome, Verdict
-from pvgrub_sim.report import FORMATS
+from pvgrub_sim import REPORT_FORMATS, ImageError, Outcome, UsageError, Verdict, boot, render_report
+from pvgrub_sim.cli.output import complain, write_file
 
 WORST_FIRST = (2, 1, 3, 0)
 """Exit statuses from worst to best: of several images the worst counts."""
@@ -43,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ari", metavar="ARI", help="ramdisk image that goes with the image: ari-…")
     parser.add_argument("--no-unpack", action="store_true", help="check menu, files and kernel headers only")
-    parser.add_argument("--format", choices=FORMATS, default="text", help="how to report (default: text)")
+    parser.add_argument("--format", choices=REPORT_FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report to FILE instead of standard output")
     parser.add_argument("--console", action="store_true", help="print only what the Xen console would show")
     parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, also a fallback")
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             verdict = _simulate(image, args)
         except ImageError as error:
-            print(f"pvgrub-sim: {error}", file=sys.stderr)
+            complain(error)
             statuses.append(2)
             continue
         verdicts.append(verdict)
@@ -88,8 +87,6 @@ def _expand(words: list[str]) -> list[str]:
 
 
 def _simulate(image: str, args: argparse.Namespace) -> Verdict:
-    from pvgrub_sim.judge import boot
-
     return boot(
         image,
         disks=dict(_named_disk(text) for text in args.disk),
@@ -121,19 +118,12 @@ def _named_disk(text: str) -> tuple[str, str]:
 def _render(verdicts: list[Verdict], args: argparse.Namespace) -> str:
     if args.console:
         return "".join(verdict.console + "\n" for verdict in verdicts if verdict.console)
-    from pvgrub_sim.report import render
-
     color = args.output is None and sys.stdout.isatty()
-    return render(args.format, verdicts, color=color, allow_fallback=args.allow_fallback)
+    return render_report(verdicts, args.format, color=color, allow_fallback=args.allow_fallback)
 
 
 def _write(text: str, output: str | None) -> None:
     if output is None:
         sys.stdout.write(text)
         return
-    from pathlib import Path
-
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{output}: {error.strerror}") from None
+    write_file(output, text.encode("utf-8", "backslashreplace"))

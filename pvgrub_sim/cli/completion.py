@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim import UsageError
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 FILE_METAVARS = frozenset({"IMAGE", "FILE", "KERNEL", "DIR", "CONFIG"})

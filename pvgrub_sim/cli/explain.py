@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim import all_rules, explain
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,18 +17,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a rule's page, or the table of all rules."""
-    from pvgrub_sim.findings.pages import as_text, table
-    from pvgrub_sim.findings.rule import all_rules
-
-    if args.rule is None:
-        sys.stdout.write(table())
+    if args.rule is not None:
+        sys.stdout.write(explain(args.rule))
         return 0
-    rules = all_rules()
-    if args.rule not in rules:
-        from difflib import get_close_matches
-
-        near = get_close_matches(args.rule, rules, 3)
-        hint = f"; did you mean {', '.join(near)}?" if near else "; `pvgrub-sim explain` lists them"
-        raise UsageError(f"no rule is called {args.rule!r}{hint}")
-    sys.stdout.write(as_text(rules[args.rule]))
+    rules = all_rules().values()
+    width = max(len(rule.id) for rule in rules)
+    sys.stdout.writelines(f"{rule.id:<{width}}  {rule.severity:<7}  {rule.title}\n" for rule in rules)
     return 0

@@ -6,10 +6,9 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pvgrub_sim.survey import BootFile, Content, Survey, Volume
+from pvgrub_sim import BootFile, Content, Survey, Volume, inspect_image
+from pvgrub_sim.cli.output import printable
 
 LINES = ("├─ ", "└─ ", "│  ")
 ASCII_LINES = ("|- ", "`- ", "|  ")
@@ -26,14 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Survey the image and print the tree; 0 whatever is on it."""
-    from pvgrub_sim.media import open_disk
-    from pvgrub_sim.survey import survey
-
-    disk = open_disk(args.image)
-    try:
-        result = survey(disk)
-    finally:
-        disk.close()
+    result = inspect_image(args.image)
     if args.format == "json":
         json.dump(result.to_json(), sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -57,7 +49,7 @@ def text(survey: Survey, *, every_file: bool = False, drawing: tuple[str, str, s
     kind = TABLES[survey.table.kind]
     copies = f", {survey.table.usable} only" if survey.table.usable in ("primary", "backup") else ""
     name = f" {survey.table.id}" if survey.table.id else ""
-    yield _printable(f"{survey.image}: {size_text(survey.size)}, {kind}{name}{copies}")
+    yield printable(f"{survey.image}: {size_text(survey.size)}, {kind}{name}{copies}")
     tree = _problems((*survey.problems, *survey.table.problems))
     if survey.whole.contents or not survey.partitions:
         tree.append((f"{survey.whole.grub} whole disk", _contents(survey.whole, every_file)))
@@ -69,13 +61,8 @@ def _draw(tree: Tree, indent: str, drawing: tuple[str, str, str]) -> Iterator[st
     branch, end, trunk = drawing
     for index, (line, below) in enumerate(tree):
         last = index == len(tree) - 1
-        yield _printable(indent + (end if last else branch) + line)
+        yield printable(indent + (end if last else branch) + line)
         yield from _draw(below, indent + ("   " if last else trunk), drawing)
-
-
-def _printable(line: str) -> str:
-    """Without anything that a terminal would obey or could not encode."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 def _problems(problems: tuple[str, ...]) -> Tree:

@@ -6,12 +6,9 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from pvgrub_sim.cli.kernel_source import HELP, read_kernel
-
-if TYPE_CHECKING:
-    from pvgrub_sim.xen.inspect import KernelFacts, Opinion
+from pvgrub_sim import KernelFacts, KernelOpinion, examine_kernel
+from pvgrub_sim.cli.output import KERNEL_HELP, printable
 
 BUILD_NAMES = {"x86_64": "64-bit", "i386": "32-bit"}
 NOTES_FROM = {"notes": "", "__xen_guest": "from the section __xen_guest", "": "none"}
@@ -23,28 +20,20 @@ ADDRESSES = frozenset({
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("kernel", metavar="KERNEL", help=HELP)
+    parser.add_argument("kernel", metavar="KERNEL", help=KERNEL_HELP)
     parser.add_argument("--pvgrub", metavar="VERSION", help="ask only this version of PV-GRUB (default: all)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to report (default: text)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts; 0 when any PV-GRUB that was asked boots the kernel, else 1."""
-    from pvgrub_sim.profiles import find_profile
-    from pvgrub_sim.xen.inspect import examine
-
-    profiles = [find_profile(args.pvgrub)] if args.pvgrub else None
-    facts = examine(read_kernel(args.kernel, args.pvgrub), profiles)
+    facts = examine_kernel(args.kernel, pvgrub=args.pvgrub)
     if args.format == "json":
         json.dump({"kernel": args.kernel, **facts.to_json()}, sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        sys.stdout.writelines(f"{_printable(line)}\n" for line in text(args.kernel, facts))
+        sys.stdout.writelines(f"{printable(line)}\n" for line in text(args.kernel, facts))
     return 0 if any(opinion.boots for opinion in facts.opinions) else 1
-
-
-def _printable(line: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
 
 
 def text(name: str, facts: KernelFacts) -> Iterator[str]:
@@ -94,5 +83,5 @@ def _table(facts: KernelFacts) -> Iterator[str]:
         yield from (f"  {o.profile:<{width}}  {BUILD_NAMES[o.arch]}  {_verdict(o)}" for o in other)
 
 
-def _verdict(opinion: Opinion) -> str:
+def _verdict(opinion: KernelOpinion) -> str:
     return "boots" if opinion.boots else f"Error {opinion.error}: {opinion.reason}"

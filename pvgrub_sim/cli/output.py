@@ -1,13 +1,24 @@
-"""Writing a file that a command makes: whole, or not at all."""
+"""What the commands share: printing what a terminal can show, and writing files whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from pathlib import Path
 
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim import UsageError
+
+KERNEL_HELP = "a kernel file, or one on a disk image as PV-GRUB reads it: disk.img:'(hd0)/boot/vmlinuz'"
+"""Of the argument that examine_kernel() and its like take."""
+
+
+def printable(line: str) -> str:
+    """A line without anything that a terminal would obey or could not encode."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+
+
+def complain(error: object) -> None:
+    """One line on standard error, whatever is in the message."""
+    print(f"pvgrub-sim: {printable(str(error))}", file=sys.stderr)
 
 
 def write_file(path: str, data: bytes | bytearray) -> None:
@@ -19,6 +30,10 @@ def write_file(path: str, data: bytes | bytearray) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
+    # Only where it is wanted, for a quick start of everything else.
+    import tempfile
+    from pathlib import Path
+
     target = Path(path)
     try:
         if target.exists() and not target.is_file():
@@ -33,8 +48,8 @@ def write_file(path: str, data: bytes | bytearray) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {(getattr(error, 'strerror', None) or str(error)).lower()}") from None
 
 
 def _umask() -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pvgrub_sim.cli.kernel_source import HELP, read_kernel
+from pvgrub_sim import PROFILES, examine_kernel, find_profile, repack_kernel
+from pvgrub_sim.cli.output import KERNEL_HELP, write_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("kernel", metavar="KERNEL", help=HELP)
+    parser.add_argument("kernel", metavar="KERNEL", help=KERNEL_HELP)
     parser.add_argument(
         "--payload",
         choices=("gzip", "xz", "none", "elf-gz"),
@@ -31,14 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the kernel, and say on standard error what boots it; 1 and no file when no PV-GRUB that counts would."""
-    from pvgrub_sim.cli.output import write_file
-    from pvgrub_sim.profiles import PROFILES, find_profile
-    from pvgrub_sim.xen.inspect import examine
-    from pvgrub_sim.xen.repack import gunzip_file, repack
-
     wanted = find_profile(args.pvgrub) if args.pvgrub else None
-    made = repack(args.kernel, read_kernel(args.kernel), args.payload, pv_only=args.pv_only)
-    facts = examine(gunzip_file(args.kernel, made))
+    made = repack_kernel(args.kernel, args.payload, pv_only=args.pv_only)
+    facts = examine_kernel(made)
     boots = [name for name in PROFILES if any(o.boots for o in facts.opinions if o.profile == name)]
     if not boots or (wanted is not None and wanted.name not in boots):
         name = wanted.name if wanted else next(reversed(PROFILES))

@@ -50,6 +50,7 @@ _XEN = (
 )
 
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (*_AMAZON, *_XEN)}
+"""All versions of PV-GRUB by name, oldest first, Amazon's before Xen's."""
 NEWEST_AMAZON = "amazon-1.05"
 
 _AKI_NAME = re.compile(

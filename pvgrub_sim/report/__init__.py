@@ -24,7 +24,8 @@ REPORTERS: dict[str, tuple[str, str]] = {
 }
 """Format: module of this package, and what it is for."""
 
-FORMATS = tuple(REPORTERS)
+REPORT_FORMATS = tuple(REPORTERS)
+"""The formats that render_report() knows."""
 
 
 class Reporter(Protocol):
@@ -44,14 +45,20 @@ class Reporter(Protocol):
 
 
 def reporter(name: str) -> Reporter:
-    """The reporter of that name; raises KeyError for a name that is not in FORMATS."""
+    """The reporter of that name; raises KeyError for a name that is not in REPORT_FORMATS."""
     return cast(Reporter, import_module(f"{__name__}.{REPORTERS[name][0]}"))
 
 
-def render(name: str, verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
-    """The report in the format `name`; arguments as for Reporter.render().
+def render_report(
+    verdicts: Sequence[Verdict], format: str = "text", *, color: bool = False, allow_fallback: bool = False
+) -> str:
+    """The report on some verdicts, in their order, ending in a newline.
 
-    The environment variable NO_COLOR, when it is set and not empty, turns colours off (https://no-color.org).
+    format: one of REPORT_FORMATS. color: use terminal colours, where the format has any; the environment variable
+    NO_COLOR, when it is set and not empty, turns them off (https://no-color.org). allow_fallback: booting by fallback
+    is no failure. Raises ValueError for a format that is not known.
     """
+    if format not in REPORTERS:
+        raise ValueError(f"no report format {format!r}: one of {', '.join(REPORT_FORMATS)}")
     color = color and not os.environ.get("NO_COLOR")
-    return reporter(name).render(verdicts, color=color, allow_fallback=allow_fallback)
+    return reporter(format).render(verdicts, color=color, allow_fallback=allow_fallback)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, Survey, Table, Volume
+from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
 from pvgrub_sim.survey.surveyor import open_reader, survey, volume_reader
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "Content",
     "ContentKind",
     "FileKind",
+    "PartitionTable",
     "Survey",
-    "Table",
     "Volume",
     "open_reader",
     "survey",

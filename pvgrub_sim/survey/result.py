@@ -121,7 +121,7 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PartitionTable:
     """The partition table: `none`, `mbr`, `gpt`, or `hybrid` (a GPT whose MBR shows partitions as well).
 
     id: the disk's signature or GUID. usable: for a GPT, `both`, `primary` or `backup`: which of its copies are sound.
@@ -142,7 +142,7 @@ class Survey:
 
     image: str
     size: int
-    table: Table
+    table: PartitionTable
     whole: Volume
     partitions: tuple[Volume, ...] = ()
     problems: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from pvgrub_sim.media.disk import SECTOR_SIZE
 from pvgrub_sim.ondisk import bsd, gpt, mbr
 from pvgrub_sim.survey.area import Area, Damaged, guid_of
 from pvgrub_sim.survey.names import BSD_TYPES, GPT_TYPES, MBR_TYPES
-from pvgrub_sim.survey.result import Table, Volume
+from pvgrub_sim.survey.result import PartitionTable, Volume
 
 MOST_LOGICAL: Final = 256
 """Logical partitions that are followed; Linux stops there as well (DISK_MAX_PARTS)."""
@@ -26,7 +26,7 @@ _BSD_ENTRY: Final = struct.Struct("<IIIBBH")
 
 
 class Found:
-    """What the reading of a disk's tables has gathered so far: as in result.Table, and the partitions."""
+    """What the reading of a disk's tables has gathered so far: as in result.PartitionTable, and the partitions."""
 
     def __init__(self) -> None:
         self.kind = "none"
@@ -53,14 +53,14 @@ def mbr_entries(sector: bytes) -> list[MbrEntry]:
     return [MbrEntry(index, *_MBR_ENTRY.unpack_from(sector, mbr.entry_offset(index))) for index in range(mbr.ENTRIES)]
 
 
-def read_table(area: Area) -> tuple[Table, tuple[Volume, ...]]:
+def read_table(area: Area) -> tuple[PartitionTable, tuple[Volume, ...]]:
     """The partition table of a whole disk and its partitions, without a look into them."""
     found = Found()
     try:
         _read(area, found)
     except Damaged as error:
         found.problems.append(str(error))
-    return Table(found.kind, found.id, found.usable, tuple(found.problems)), tuple(found.volumes)
+    return PartitionTable(found.kind, found.id, found.usable, tuple(found.problems)), tuple(found.volumes)
 
 
 def _read(area: Area, found: Found) -> None:

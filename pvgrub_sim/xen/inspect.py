@@ -23,7 +23,7 @@ BUILDS = ("x86_64", "i386")
 
 
 @dataclass(frozen=True, slots=True)
-class Payload:
+class KernelPayload:
     """A bzImage's payload: format (`none` when unknown or uncompressed), place and sizes in bytes.
 
     size_word: its last four bytes, by convention the unpacked size. unpacked: the true size, None when it does not
@@ -39,7 +39,7 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
-class ElfFacts:
+class KernelElf:
     """The ELF file inside: class in bits, machine, entry and the range of its loadable segments."""
 
     bits: int
@@ -55,7 +55,7 @@ class ElfFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class KernelOpinion:
     """What one build of one version does with the kernel: boots it, or ends in a GRUB error for a reason."""
 
     profile: str
@@ -80,12 +80,12 @@ class KernelFacts:
     size: int
     version: str = ""
     protocol: str = ""
-    payload: Payload | None = None
-    elf: ElfFacts | None = None
+    payload: KernelPayload | None = None
+    elf: KernelElf | None = None
     notes_from: str = ""
     notes: dict[str, str | int] = field(default_factory=dict)
     pae: str = "no"
-    opinions: tuple[Opinion, ...] = ()
+    opinions: tuple[KernelOpinion, ...] = ()
 
     @property
     def arch(self) -> str:
@@ -137,12 +137,12 @@ def examine(kernel: bytes, profiles: Iterable[Profile] | None = None) -> KernelF
     return replace(facts, opinions=tuple(opinions))
 
 
-def _opinion(kernel: bytes, profile: Profile) -> Opinion:
+def _opinion(kernel: bytes, profile: Profile) -> KernelOpinion:
     try:
         parse_image(kernel, profile, lambda line: None)
     except KernelRefused as refused:
-        return Opinion(profile.name, profile.arch, refused.number, refused.reason)
-    return Opinion(profile.name, profile.arch, None, "")
+        return KernelOpinion(profile.name, profile.arch, refused.number, refused.reason)
+    return KernelOpinion(profile.name, profile.arch, None, "")
 
 
 def _examine(kernel: bytes) -> KernelFacts:
@@ -179,7 +179,7 @@ def _with_elf(facts: KernelFacts, elf: ElfImage) -> KernelFacts:
     return replace(
         facts,
         kind=facts.kind if facts.kind == "bzImage" else "ELF",
-        elf=ElfFacts(64 if elf.is64 else 32, elf.header("e_machine"), elf.header("e_entry"), low, high),
+        elf=KernelElf(64 if elf.is64 else 32, elf.header("e_machine"), elf.header("e_entry"), low, high),
         notes_from=info.source,
         notes=info.values,
         pae=info.pae,
@@ -210,13 +210,14 @@ def unpacked_source(kernel: bytes, *, keep_all: bool = False) -> tuple[Source, i
     return result.data, result.size
 
 
-def _payload(kernel: bytes) -> Payload | None:
+def _payload(kernel: bytes) -> KernelPayload | None:
     packed = packed_payload(kernel)
     if packed is None:
         return None
     header = bzimage.read_setup_header(kernel)
     found = format_of(packed.payload)
-    facts = Payload(found.name if found else "none", header.payload_start, header.payload_length, packed.size_word)
+    name = found.name if found else "none"
+    facts = KernelPayload(name, header.payload_start, header.payload_length, packed.size_word)
     if header.payload_start + header.payload_length > len(kernel):
         return replace(facts, damage="it reaches beyond the end of the file")
     if found is None:

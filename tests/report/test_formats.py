@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvgrub_sim.model import Event, EventKind, Outcome, Verdict
-from pvgrub_sim.report import FORMATS, REPORTERS, render, reporter, words
+from pvgrub_sim.report import REPORT_FORMATS, REPORTERS, render_report, reporter, words
 from pvgrub_sim.report.html import MAX_STEPS
 from tests import schemas
 from tests.report.html_page import Page
@@ -21,25 +21,25 @@ from tests.report.verdicts import CONFIG, boots, fails, fallback, hostile, stuck
 ALL = [boots(), fallback(), fails(), hostile(), *(stuck(outcome) for outcome in Outcome)]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REPORT_FORMATS)
 def test_every_format_is_a_reporter(name: str) -> None:
     assert reporter(name).MEDIA_TYPE
     assert REPORTERS[name][1]
-    assert render(name, ALL).endswith("\n")
-    assert render(name, ALL[:1]).encode("utf-8"), "can be written to a file"
-    assert render(name, [])
+    assert render_report(ALL, name).endswith("\n")
+    assert render_report(ALL[:1], name).encode("utf-8"), "can be written to a file"
+    assert render_report([], name)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", REPORT_FORMATS)
 def test_every_format_can_be_written_whatever_an_image_says(name: str) -> None:
-    render(name, [hostile()]).encode("utf-8")
+    render_report([hostile()], name).encode("utf-8")
 
 
 # --- json
 
 
 def test_json_is_one_object_for_one_image() -> None:
-    told = json.loads(render("json", [fallback()]))
+    told = json.loads(render_report([fallback()], "json"))
     assert told["format_version"] == 1
     assert told["image"] == "images/old kernel,50%.img"
     assert told["kernel"]["crc32"] == "7a1c794e"
@@ -53,13 +53,13 @@ def test_json_is_one_object_for_one_image() -> None:
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_json_has_a_list_for_several_images(count: int) -> None:
-    told = json.loads(render("json", [boots(), fails()][:count]))
+    told = json.loads(render_report([boots(), fails()][:count], "json"))
     assert told["format_version"] == 1
     assert len(told["images"]) == count
 
 
 def test_json_gives_back_what_an_image_says() -> None:
-    told = json.loads(render("json", [hostile()]))
+    told = json.loads(render_report([hostile()], "json"))
     assert told["console"] == hostile().console
     assert told["image"] == hostile().image
 
@@ -69,11 +69,11 @@ def test_json_gives_back_what_an_image_says() -> None:
 
 @pytest.mark.parametrize("verdicts", [ALL, ALL[:1], []], ids=["all", "one", "none"])
 def test_sarif_is_valid_against_the_published_schema(verdicts: list[Verdict]) -> None:
-    assert schemas.problems(schemas.SARIF, json.loads(render("sarif", verdicts))) == []
+    assert schemas.problems(schemas.SARIF, json.loads(render_report(verdicts, "sarif"))) == []
 
 
 def test_sarif_has_a_result_for_each_finding_and_each_failure() -> None:
-    run = json.loads(render("sarif", [boots(), fallback(), fails()]))["runs"][0]
+    run = json.loads(render_report([boots(), fallback(), fails()], "sarif"))["runs"][0]
     assert [(result["ruleId"], result["level"]) for result in run["results"]] == [
         ("pvgrub-outcome", "warning"),
         ("kernel-missing", "error"),
@@ -98,7 +98,7 @@ def test_sarif_has_a_result_for_each_finding_and_each_failure() -> None:
     ],
 )
 def test_sarif_names_images_by_uri(image: str, uri: str) -> None:
-    run = json.loads(render("sarif", [replace(fails(), image=image)]))["runs"][0]
+    run = json.loads(render_report([replace(fails(), image=image)], "sarif"))["runs"][0]
     assert run["artifacts"][0]["location"]["uri"] == uri
 
 
@@ -106,7 +106,7 @@ def test_sarif_names_images_by_uri(image: str, uri: str) -> None:
 
 
 def test_junit_counts_and_console() -> None:
-    root = ET.fromstring(render("junit", ALL))
+    root = ET.fromstring(render_report(ALL, "junit"))
     suite = root[0]
     assert suite.get("tests") == root.get("tests") == str(len(ALL))
     assert suite.get("failures") == str(len(suite.findall("testcase/failure")))
@@ -118,16 +118,16 @@ def test_junit_counts_and_console() -> None:
 
 
 def test_junit_takes_a_fallback_when_it_is_allowed() -> None:
-    assert "<failure" in render("junit", [fallback()])
-    assert "<failure" not in render("junit", [fallback()], allow_fallback=True)
-    assert "<failure" in render("junit", [fails()], allow_fallback=True)
+    assert "<failure" in render_report([fallback()], "junit")
+    assert "<failure" not in render_report([fallback()], "junit", allow_fallback=True)
+    assert "<failure" in render_report([fails()], "junit", allow_fallback=True)
 
 
 # --- github
 
 
 def test_github_lines_that_an_image_dictates_are_no_commands() -> None:
-    lines = render("github", [hostile()]).split("\n")
+    lines = render_report([hostile()], "github").split("\n")
     stop = next(line for line in lines if line.startswith("::stop-commands::"))
     token = stop.removeprefix("::stop-commands::")
     start, end = lines.index(stop), lines.index(f"::{token}::")
@@ -139,11 +139,11 @@ def test_github_lines_that_an_image_dictates_are_no_commands() -> None:
 
 
 def test_github_escapes_properties_and_data() -> None:
-    first = render("github", [fallback()]).split("\n")[0]
+    first = render_report([fallback()], "github").split("\n")[0]
     assert first.startswith("::warning file=images/old kernel%2C50%25.img,title=PV-GRUB%3A boots only by fallback::")
-    assert render("github", [fallback()], allow_fallback=True).startswith("::notice ")
-    assert render("github", [fails()]).startswith("::error ")
-    assert "%0ARemedy:%0Als -l /boot%0Ased" in render("github", [fallback()])
+    assert render_report([fallback()], "github", allow_fallback=True).startswith("::notice ")
+    assert render_report([fails()], "github").startswith("::error ")
+    assert "%0ARemedy:%0Als -l /boot%0Ased" in render_report([fallback()], "github")
 
 
 # --- html
@@ -151,7 +151,7 @@ def test_github_escapes_properties_and_data() -> None:
 
 @pytest.mark.parametrize("verdicts", [ALL, [boots()], [hostile()], []], ids=["all", "boots", "hostile", "none"])
 def test_html_is_balanced_self_contained_and_without_scripts(verdicts: list[Verdict]) -> None:
-    text = render("html", verdicts)
+    text = render_report(verdicts, "html")
     page = Page(text)
     assert not {"script", "img", "link", "iframe", "b"} & set(page.tags)
     assert len(page.ids) == len(set(page.ids))
@@ -161,7 +161,7 @@ def test_html_is_balanced_self_contained_and_without_scripts(verdicts: list[Verd
 
 
 def test_html_draws_every_part_and_says_where_the_menu_was_read() -> None:
-    text = render("html", [boots()])
+    text = render_report([boots()], "html")
     for part in boots().layout:
         assert part.label in text
     assert text.count("<svg ") == 2
@@ -171,7 +171,7 @@ def test_html_draws_every_part_and_says_where_the_menu_was_read() -> None:
 
 def test_html_cuts_a_chain_that_never_ends() -> None:
     events = [Event(EventKind.COMMAND, "configfile /boot/grub/menu.lst")] * (MAX_STEPS + 1000)
-    text = render("html", [stuck(Outcome.HANG, "", *events)])
+    text = render_report([stuck(Outcome.HANG, "", *events)], "html")
     assert text.count('<li class="command">') == MAX_STEPS
     assert "and 1,000 more steps" in text
 
@@ -258,29 +258,29 @@ def test_html_cuts_a_chain_that_never_ends() -> None:
 )
 def test_the_verdict_in_one_sentence(verdict: Verdict, sentence: str) -> None:
     assert words.headline(verdict) == sentence
-    assert sentence in render("text", [verdict]).replace("\n  ", " ")
+    assert sentence in render_report([verdict], "text").replace("\n  ", " ")
 
 
 def test_only_the_handover_is_claimed() -> None:
-    assert words.HANDED_OVER_ONLY in render("text", [boots()]).replace("\n  ", " ")
-    assert words.HANDED_OVER_ONLY not in render("text", [fails()]).replace("\n  ", " ")
+    assert words.HANDED_OVER_ONLY in render_report([boots()], "text").replace("\n  ", " ")
+    assert words.HANDED_OVER_ONLY not in render_report([fails()], "text").replace("\n  ", " ")
 
 
 def test_summary_of_several_images() -> None:
     assert words.summary([boots(), fallback(), fails(), fails()]) == (
         "4 images: 1 boots, 1 boots only by fallback, 2 do not come up."
     )
-    assert render("text", [boots(), fails()]).endswith("2 images: 1 boots, 1 does not come up.\n")
+    assert render_report([boots(), fails()], "text").endswith("2 images: 1 boots, 1 does not come up.\n")
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_no_control_character_gets_through(text: str) -> None:
     verdict = replace(hostile(), console=text, image=text, config=text)
-    for name in FORMATS:
-        told = render(name, [verdict])
+    for name in REPORT_FORMATS:
+        told = render_report([verdict], name)
         told.encode("utf-8")
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", told), name
-    ET.fromstring(render("junit", [verdict]))
-    json.loads(render("json", [verdict]))
-    Page(render("html", [verdict]))
+    ET.fromstring(render_report([verdict], "junit"))
+    json.loads(render_report([verdict], "json"))
+    Page(render_report([verdict], "html"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pvgrub_sim.report import render
+from pvgrub_sim.report import render_report
 from tests.report.verdicts import boots, fails, fallback, hostile
 from tests.tools import require
 
@@ -45,7 +45,7 @@ def _chromium(folder: Path, *arguments: str) -> str:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("html") / "report.html"
-    path.write_text(render("html", [boots(), fallback(), fails(), hostile()]), encoding="utf-8")
+    path.write_text(render_report([boots(), fallback(), fails(), hostile()], "html"), encoding="utf-8")
     return path
 
 

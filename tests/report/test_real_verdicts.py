@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from pvgrub_sim import Outcome, Verdict, boot
-from pvgrub_sim.report import FORMATS, render, words
+from pvgrub_sim.report import REPORT_FORMATS, render_report, words
 from tests import schemas
 from tests.report.html_page import Page
 
@@ -40,7 +40,7 @@ def unpack(packed: Path, folder: Path) -> Path:
 
 
 def check(verdict: Verdict) -> None:
-    told = {name: render(name, [verdict]) for name in FORMATS}
+    told = {name: render_report([verdict], name) for name in REPORT_FORMATS}
     assert json.loads(told["json"])["outcome"] == verdict.outcome
     assert schemas.problems(schemas.SARIF, json.loads(told["sarif"])) == []
     suite = ET.fromstring(told["junit"])[0]

@@ -1,0 +1,142 @@
+"""Amazon's PV-GRUB kernel images (AKIs): which there are, which one an image needs, and how AMIs boot.
+
+    from pvgrub_sim import akis
+    choice = akis.recommend("disk.img", region="eu-west-1")
+    for report in akis.check(akis.read_descriptions("describe-images.json")):
+        print(report.ami.image_id, report.sound)
+
+The catalogue is data with a source for each row; nothing is asked of AWS.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.profiles.advice import AmiReport, Remark, Upgrade, check, newer_than, preference, upgrade
+from pvgrub_sim.profiles.ami import AmiDescription, parse_describe_images
+from pvgrub_sim.profiles.catalogue import Aki, by_id, find_aki, regions, select, version_key
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media import Disk
+    from pvgrub_sim.model import Outcome, Verdict
+
+__all__ = [
+    "Aki",
+    "AmiDescription",
+    "AmiReport",
+    "Recommendation",
+    "Remark",
+    "Upgrade",
+    "by_id",
+    "check",
+    "find_aki",
+    "find_akis",
+    "newer_than",
+    "parse_descriptions",
+    "read_descriptions",
+    "recommend",
+    "regions",
+    "upgrade_steps",
+]
+
+LONGEST_DESCRIPTION = 1 << 30
+"""Bytes of a describe-images answer that are read."""
+_INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+_VERSION = re.compile(r"1\.\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """Which AKI boots an image, region by region.
+
+    image: its name. arch: of the kernel that the menu loads. first: the verdict with the newest PV-GRUB. choices: by
+    region the newest AKI whose PV-GRUB boots the default entry, None where none does. outcomes: what each version on
+    each device that was tried came to, by `1.05 hd0` and so on.
+    """
+
+    image: str
+    arch: str
+    first: Verdict
+    choices: dict[str, Aki | None]
+    outcomes: dict[str, Outcome]
+
+    @property
+    def boots(self) -> bool:
+        """True when an AKI of some region boots the image."""
+        return any(self.choices.values())
+
+
+def find_akis(
+    *, region: str | None = None, arch: str | None = None, version: str | None = None, device: str | None = None
+) -> tuple[Aki, ...]:
+    """The AKIs of the catalogue that match all that is given, by region and version.
+
+    arch: `x86_64` or `i386`. version: `1.01` to `1.05`. device: `hd0` or `hd00`. Raises UsageError for a region of
+    which none is known, and for what is no version.
+    """
+    if version is not None and not _VERSION.fullmatch(version):
+        raise UsageError(f"{version!r} is no version of Amazon's PV-GRUB: 1.01 to 1.05")
+    rows = select(region=region, arch=arch, version=version, device=device)
+    return tuple(sorted(rows, key=lambda row: (row.region, version_key(row.version), row.device, row.arch)))
+
+
+def recommend(image: str | os.PathLike[str] | Disk, *, region: str | None = None) -> Recommendation:
+    """Find for each region, or for one, the newest AKI that boots an image, by trying each kind of AKI once.
+
+    image: as for boot(). Raises UsageError for an unknown region, and ImageError.
+    """
+    # Only here: a look at the catalogue needs no machine.
+    from pvgrub_sim.judge import boot
+
+    wanted = (region,) if region is not None else regions()
+    by_region = {name: select(region=name) for name in wanted}
+    first = boot(image, findings=False)
+    arch = first.profile.arch
+    tried: dict[str, Verdict] = {}
+    choices: dict[str, Aki | None] = {}
+    for name, rows in by_region.items():
+        choices[name] = None
+        for row in sorted((row for row in rows if row.arch == arch), key=preference, reverse=True):
+            kind = f"{row.version} {row.device}"
+            if kind not in tried:
+                tried[kind] = boot(image, aki=row.id, findings=False)
+            if tried[kind].boots_default:
+                choices[name] = row
+                break
+    outcomes = {kind: verdict.outcome for kind, verdict in tried.items()}
+    return Recommendation(first.image, arch, first, choices, outcomes)
+
+
+def upgrade_steps(current: str, *, region: str, instance: str) -> Upgrade:
+    """The steps that move an instance to the newest AKI of its region and architecture.
+
+    current: the AKI that it has now, by id or name. instance: its id. Raises UsageError when the AKI is unknown or of
+    another region, or when one of the others makes no sense.
+    """
+    if not _INSTANCE.fullmatch(instance):
+        raise UsageError(f"{instance!r} is no instance id, such as i-0123456789abcdef0")
+    select(region=region)
+    return upgrade(current, region, instance)
+
+
+def read_descriptions(path: str | os.PathLike[str]) -> tuple[AmiDescription, ...]:
+    """The images of a file with the JSON of `aws ec2 describe-images`; raises ImageError and UsageError."""
+    name = os.fspath(path)
+    try:
+        with Path(name).open("rb") as source:
+            raw = source.read(LONGEST_DESCRIPTION + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(name, (getattr(error, "strerror", None) or str(error)).lower()) from None
+    return parse_descriptions(raw, name)
+
+
+def parse_descriptions(raw: bytes, name: str = "describe-images") -> tuple[AmiDescription, ...]:
+    """The images of what `aws ec2 describe-images` prints; name: for messages. Raises UsageError."""
+    if len(raw) > LONGEST_DESCRIPTION:
+        raise UsageError(f"{name}: more than {LONGEST_DESCRIPTION} bytes")
+    return parse_describe_images(raw, name)

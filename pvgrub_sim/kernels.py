@@ -1,0 +1,92 @@
+"""Kernels, in files or on images: what they are, which PV-GRUBs boot them, and the same kernel in another form."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Literal
+
+from pvgrub_sim.errors import ImageFileError, KernelFormatError
+from pvgrub_sim.profiles import find_profile
+from pvgrub_sim.xen.inspect import KernelFacts, examine
+from pvgrub_sim.xen.repack import extract_elf, gunzip_file, repack
+
+LARGEST = 512 << 20
+"""Bytes; a larger file is no kernel."""
+_ON_IMAGE = re.compile(r"(?P<image>.+?):(?P<path>\((?:hd|fd)\d.*)", re.S)
+
+
+def examine_kernel(kernel: str | os.PathLike[str] | bytes, *, pvgrub: str | None = None) -> KernelFacts:
+    """Tell what a kernel is, and ask every version of PV-GRUB, in both builds, what it makes of it.
+
+    kernel: a file; a file on a disk image as PV-GRUB reads it, `disk.img:(hd0)/boot/vmlinuz`; or the bytes. One that
+    is gzipped is unpacked first, as GRUB does. pvgrub: ask this version only, which then reads the image as well.
+    A file that is no kernel gives facts of the kind `unknown`. Raises ImageError, KernelFormatError and UsageError.
+    """
+    profiles = [find_profile(pvgrub)] if pvgrub else None
+    return examine(_read(kernel, pvgrub)[1], profiles)
+
+
+def extract_kernel(kernel: str | os.PathLike[str] | bytes) -> bytes | bytearray:
+    """The ELF file inside a kernel: a bzImage's payload unpacked, or the file itself.
+
+    kernel: as for examine_kernel(). Raises KernelFormatError, which says why there is none, and ImageError.
+    """
+    return extract_elf(*_read(kernel))
+
+
+def repack_kernel(
+    kernel: str | os.PathLike[str] | bytes,
+    payload: Literal["gzip", "xz", "none", "elf-gz"] = "gzip",
+    *,
+    pv_only: bool = False,
+) -> bytes:
+    """The same kernel in a form that an older PV-GRUB boots.
+
+    kernel: as for examine_kernel(). payload: `gzip`, which every version boots, `xz` or `none` make a bzImage with
+    this payload; `elf-gz` is the bare ELF file, gzipped, which GRUB itself unpacks. pv_only: leave out what only other
+    boot loaders need. Raises KernelFormatError and ImageError.
+    """
+    name, data = _read(kernel)
+    return repack(name, data, payload, pv_only=pv_only)
+
+
+def _read(kernel: str | os.PathLike[str] | bytes, pvgrub: str | None = None) -> tuple[str, bytes]:
+    """A kernel's name, for messages, and its bytes as GRUB would hand them on."""
+    if isinstance(kernel, bytes):
+        return "kernel", gunzip_file("kernel", kernel)
+    name = os.fspath(kernel)
+    match = _ON_IMAGE.fullmatch(name)
+    if match is not None and not Path(name).exists():
+        return name, _from_image(name, match["image"], match["path"], pvgrub)
+    try:
+        status = Path(name).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise KernelFormatError(name, "is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
+        if status.st_size > LARGEST:
+            hint = f" (a kernel on a disk image is named {name}:'(hd0)/boot/vmlinuz')"
+            raise KernelFormatError(name, f"is too large for a kernel{hint}")
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise KernelFormatError(name, (error.strerror or str(error)).lower()) from None
+    except ValueError as error:
+        raise KernelFormatError(name, str(error)) from None
+    return name, gunzip_file(name, data)
+
+
+def _from_image(name: str, image: str, path: str, pvgrub: str | None) -> bytes:
+    from pvgrub_sim.image import iter_file
+
+    parts: list[bytes] = []
+    size = 0
+    try:
+        for piece in iter_file(image, os.fsencode(path), pvgrub=pvgrub):
+            parts.append(piece)
+            size += len(piece)
+            if size > LARGEST:
+                raise KernelFormatError(name, "is too large for a kernel")
+    except ImageFileError as error:
+        raise KernelFormatError(name, f"PV-GRUB cannot read it: {error.reason}") from None
+    return b"".join(parts)
