@@ -70,6 +70,18 @@ def test_reads_at_any_position_agree(filled: Path) -> None:
         assert m.fsys.read(min(5000, 204_371 - position)) == whole[position : position + 5000]
 
 
+def test_the_hook_is_told_of_the_sectors_of_contents(filled: Path) -> None:
+    m = machine_on(filled)
+    open_file(m, b"(hd0)/boot/vmlinuz")
+    told: list[tuple[int, int, int]] = []
+    m.disk_read_hook = lambda sector, offset, length: told.append((sector, offset, length))
+    assert m.fsys
+    m.fsys.read(204_371)
+    disk = filled.read_bytes()
+    found = b"".join(disk[512 * at + skip : 512 * at + skip + size] for at, skip, size in told)
+    assert found == contents("vmlinuz", 204_371)
+
+
 def test_errors(filled: Path) -> None:
     m = machine_on(filled)
     assert error_of(m, b"(hd0)/boot") == ErrNum.BAD_FILETYPE

@@ -235,6 +235,28 @@ def test_a_file_past_the_end_of_the_disk_is_an_error(small: bytes) -> None:
     assert error_of(machine_on(image), b"(hd0)/vmlinuz") == ErrNum.OUTSIDE_PART
 
 
+def test_the_hook_is_told_of_the_sectors_of_contents(small: bytes) -> None:
+    m = machine_on(small)
+    open_file(m, b"(hd0)/vmlinuz")
+    told: list[tuple[int, int, int]] = []
+    m.disk_read_hook = lambda sector, offset, length: told.append((sector, offset, length))
+    assert m.fsys
+    assert m.fsys.read(9000) == contents("small", 9000)
+    assert b"".join(small[512 * at + skip :][:size] for at, skip, size in told) == contents("small", 9000)
+
+
+def test_quirk_the_hook_stays_in_place_where_a_read_fails(small: bytes) -> None:
+    at = record_of(small, b"VMLINUZ.;1")
+    extent = struct.unpack_from("<I", small, at + 2)[0]
+    m = machine_on(small[: extent * 2048 + 4096])
+    open_file(m, b"(hd0)/vmlinuz")
+    m.disk_read_hook = lambda sector, offset, length: None
+    assert m.fsys
+    with pytest.raises(GrubError):
+        m.fsys.read(9000)
+    assert m.disk_read_func is m.disk_read_hook
+
+
 def test_a_directory_that_cannot_be_read_is_corrupt(small: bytes) -> None:
     image = small[: 32768 + 158] + struct.pack("<I", 1 << 24) + small[32768 + 162 :]
     assert error_of(machine_on(image), b"(hd0)/vmlinuz") == ErrNum.FSYS_CORRUPT
