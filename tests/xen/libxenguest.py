@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-LIBRARIES = ("libxenguest.so.4.17", "libxenguest.so")
+LIBRARIES = tuple(f"libxenguest.so.4.{minor}" for minor in range(17, 23))
 DUMMY = 1
 """XC_OPENFLAG_DUMMY: no hypervisor."""
 DETAIL = 2
