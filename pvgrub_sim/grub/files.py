@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.cint import MAXINT
+from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.device import safe_parse_maxint, set_device
 from pvgrub_sim.grub.disk import SECTOR_SIZE, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -141,7 +141,8 @@ def _parse_block_list(m: Machine, text: bytes) -> list[tuple[int, int]] | None:
         if number == 0 or not _ends(text, at, b",/"):
             m.errnum = ErrNum.BAD_FILENAME
             break
-        m.filemax += number * SECTOR_SIZE
+        # QUIRK: 4194304 sectors, 2 GiB, overflow a C int: the size is negative and nothing is read.
+        m.filemax = s32(m.filemax + number * SECTOR_SIZE)
         runs.append((start, number))
         if text[at : at + 1] != b",":
             break

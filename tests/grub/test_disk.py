@@ -185,3 +185,7 @@ def test_block_lists() -> None:
     assert error_of(m, b"(hd0)+0") == 1
     assert error_of(m, b"(hd0)190+20") in (18, 24, 25)
     assert read_file(m, b"(hd0)+1") == data[:512]
+
+
+def test_quirk_a_block_list_of_2_gib_overflows_and_is_empty() -> None:
+    assert read_file(machine_on(bytes(disk(200))), b"(hd0)0+4194304") == b""

@@ -11,6 +11,7 @@ from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread, devread_all, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.files import WHITE_SPACE, grub_read
+from pvgrub_sim.grub.fs.ext2dir import Directory
 from pvgrub_sim.grub.fs.ext2map import BlockMap, ExtentMap, MapEnd
 from pvgrub_sim.grub.fs.fsysbuf import FSYS_BUFLEN, FsysBuffer, log2
 from pvgrub_sim.grub.machine import Machine
@@ -113,17 +114,17 @@ class Ext2fs:
 
     # --- the open file
 
-    def _inode_u32(self, offset: int) -> int:
+    def inode_u32(self, offset: int) -> int:
         return self.buf.u32(self.sb.inode + offset)
 
-    def _map(self, logical_block: int) -> tuple[int, int]:
+    def map(self, logical_block: int) -> tuple[int, int]:
         """The physical block of a logical one of the inode, and how many go on from there.
 
         Physical block 0 is a hole. Raises MapEnd for a negative block number, GrubError.
         """
         if (
             self.sb.incompat & ext2.FEATURE_INCOMPAT_EXTENTS
-            and self._inode_u32(ext2.I_FLAGS) & ext2.EXTENTS_FL
+            and self.inode_u32(ext2.I_FLAGS) & ext2.EXTENTS_FL
         ):
             return self.extents.map(logical_block)
         return self.blocks.map(logical_block)
@@ -158,7 +159,7 @@ class Ext2fs:
         while length > 0:
             offset = m.filepos & (block_size - 1)
             try:
-                block, count = self._map(m.filepos >> self.sb.block_bits)
+                block, count = self.map(m.filepos >> self.sb.block_bits)
             except (MapEnd, GrubError):
                 # QUIRK: a block number with its highest bit set ends the file early, without an error.
                 return
@@ -218,13 +219,13 @@ class Ext2fs:
                 return
             updir_ino = current_ino
             name = name.lstrip(b"/")
-            if mode != ext2.S_IFDIR or not self._inode_u32(ext2.I_SIZE):
+            if mode != ext2.S_IFDIR or not self.inode_u32(ext2.I_SIZE):
                 m.fail(ErrNum.BAD_FILETYPE)
             component, name = _split(name)
             if listing and name[:1] != b"/":
-                yield from self._complete(component)
+                yield from Directory(self).complete(component)
                 return
-            current_ino = self._find(component)
+            current_ino = Directory(self).find(component)
 
     def _load_inode(self, ino: int) -> bool:
         """Read an inode to its fixed place; False when the 64bit test refuses it."""
@@ -258,19 +259,19 @@ class Ext2fs:
             self.m.fail(ErrNum.BAD_FILETYPE)
         if (
             self.sb.ext4
-            and self._inode_u32(ext2.I_FLAGS) & ext2.HUGE_FILE_FL
-            and not self._inode_u32(ext2.I_SIZE_HIGH)
+            and self.inode_u32(ext2.I_FLAGS) & ext2.HUGE_FILE_FL
+            and not self.inode_u32(ext2.I_SIZE_HIGH)
         ):
             # QUIRK: inverted as well: only a huge file below 4 GiB is refused.
             self.m.fail(ErrNum.FILELENGTH)
         # QUIRK: i_size_high does not count; 2 GiB and more are a negative size, which reads as an empty file.
-        self.m.filemax = s32(self._inode_u32(ext2.I_SIZE))
+        self.m.filemax = s32(self.inode_u32(ext2.I_SIZE))
 
     def _follow(self, name: bytes, linkbuf: bytearray) -> bytes:
         """The symlink's target with the rest of the path behind it."""
         m = self.m
         rest = _until_space(name)
-        m.filemax = s32(self._inode_u32(ext2.I_SIZE))
+        m.filemax = s32(self.inode_u32(ext2.I_SIZE))
         end = s32(m.filemax + len(rest))
         if not 0 <= end <= PATH_MAX - 2:
             m.fail(ErrNum.FILELENGTH)
@@ -278,8 +279,8 @@ class Ext2fs:
             raise Stop(Outcome.CRASH, "a symlink's size is negative")
         linkbuf[m.filemax : end] = rest
         linkbuf[end] = 0
-        acl_blocks = self.block_sectors if self._inode_u32(ext2.I_FILE_ACL) else 0
-        if self._inode_u32(ext2.I_BLOCKS) != acl_blocks:
+        acl_blocks = self.block_sectors if self.inode_u32(ext2.I_FILE_ACL) else 0
+        if self.inode_u32(ext2.I_BLOCKS) != acl_blocks:
             try:
                 target = grub_read(m, m.filemax)
             finally:
@@ -292,69 +293,6 @@ class Ext2fs:
             target = self.buf.load(self.sb.inode + ext2.I_BLOCK, m.filemax)
         linkbuf[: len(target)] = target
         return bytes(linkbuf[: linkbuf.index(0)])
-
-    def _entries(self) -> Iterator[tuple[int, int, int]]:
-        """Inode, address of the name and its length, of each directory entry, in order; then Error 15."""
-        m, sb, buf = self.m, self.sb, self.buf
-        size = self._inode_u32(ext2.I_SIZE)
-        mask, bits, base = sb.block_size - 1, sb.block_bits, sb.datablock2
-        unpack, memory = ext2.DIR_ENTRY.unpack_from, buf.memory
-        loc, loaded = 0, -1
-        while loc < size:
-            m.tick()
-            if loc >> bits != loaded or not buf.stable:
-                loaded = loc >> bits
-                self._read_dir_block(loaded)
-                memory = buf.memory
-            at = base + (loc & mask)
-            inode, rec_len, name_len, _ = unpack(memory, at)
-            loc = u32(loc + rec_len)
-            if inode:
-                yield inode, at + ext2.DIR_ENTRY.size, name_len
-            if not rec_len:
-                # QUIRK: rec_len is trusted: an entry of length 0 that is not the one looked for is read for ever.
-                raise Stop(Outcome.HANG, "a directory entry of length 0 on ext2fs is read again and again")
-        m.fail(ErrNum.FILE_NOT_FOUND)
-
-    def _read_dir_block(self, logical: int) -> None:
-        try:
-            block = self._map(logical)[0]
-        except MapEnd:
-            raise GrubError(self.m.errnum) from None
-        finally:
-            self.blocks.forget_second()
-        try:
-            # QUIRK: a hole in a directory reads block 0.
-            self.rdfsb(block, self.sb.datablock2)
-        except GrubError:
-            self.m.fail(ErrNum.FSYS_CORRUPT)
-
-    def _find(self, component: bytes) -> int:
-        """The inode number of a name in the directory that the inode is."""
-        wanted = len(component)
-        memory = self.buf.memory
-        for inode, at, length in self._entries():
-            if length < wanted or memory[at : at + wanted] != component:
-                continue
-            # A name ends at its first NUL.
-            if length == wanted or not memory[at + wanted]:
-                return s32(inode)
-        raise AssertionError("the entries end with an error")
-
-    def _complete(self, prefix: bytes) -> Iterator[bytes]:
-        """The names of the directory that begin with `prefix`; Error 15 when there is none."""
-        some = False
-        try:
-            for _, at, length in self._entries():
-                name = bytes(self.buf.memory[at : at + length]).split(b"\0", 1)[0]
-                if name.startswith(prefix):
-                    some = True
-                    if name not in (b"", b".", b".."):
-                        yield name
-        except GrubError:
-            if not some or self.m.errnum != ErrNum.FILE_NOT_FOUND:
-                raise
-            self.m.errnum = ErrNum.NONE
 
 
 def _until_space(name: bytes) -> bytes:

@@ -15,6 +15,9 @@ FSYS_BUFLEN = 0x8000
 SCRATCH_LEFT = (4 << 20) - 0x68000
 """Bytes from FSYS_BUF to the end of grub_scratch_mem (stubdom/grub/mini-os.c)."""
 
+SLACK = 1024
+"""Bytes of zeros that are kept behind every block: a structure at its end may reach over it."""
+
 _U16 = struct.Struct("<H")
 _U32 = struct.Struct("<I")
 
@@ -35,10 +38,10 @@ class FsysBuffer:
 
     def read(self, sector: int, size: int, address: int) -> None:
         """devread() `size` bytes at a sector of the partition to an address. Raises GrubError."""
-        if address + size > len(self.memory):
+        if address + size + SLACK > len(self.memory):
             if address + size > SCRATCH_LEFT:
                 raise Stop(Outcome.CRASH, f"a block of {size} bytes overruns GRUB's memory")
-            self.memory.extend(bytes(address + size - len(self.memory)))
+            self.memory.extend(bytes(address + size + SLACK - len(self.memory)))
         if self.m.track_buffer is not None:
             start = u32(disk_sector(self.m, sector, 0, size))
             self.m.track_buffer.rawread(self.m.current_drive, start, 0, self.memory, slice(address, address + size))
