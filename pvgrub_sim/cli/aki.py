@@ -12,6 +12,9 @@ from typing import Any
 from pvgrub_sim import Outcome, UsageError, akis
 from pvgrub_sim.cli.output import printable
 
+LONGEST_INPUT = 1 << 30
+"""Bytes of standard input that are read; more is refused."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the commands below `aki`."""
@@ -193,7 +196,7 @@ def _check(args: argparse.Namespace) -> int:
 def _standard_input() -> bytes:
     if sys.stdin is None:
         raise UsageError("standard input is closed")
-    return sys.stdin.buffer.read(akis.LONGEST_DESCRIPTION + 1)
+    return sys.stdin.buffer.read(LONGEST_INPUT + 1)
 
 
 def _report_json(report: akis.AmiReport) -> dict[str, Any]:
