@@ -51,14 +51,14 @@ def boot(
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
     described = ami_description(ami) if ami is not None else None
-    named_version = bool(aki or pvgrub)
+    named_version = aki is not None or pvgrub is not None
     if described is not None:
-        device = device or described.root_device_name
+        device = device if device is not None else described.root_device_name
         if not named_version and (aki := _catalogued(described.kernel_id)):
             named_version = True
-    device = device or DEFAULT_DEVICE
+    device = DEFAULT_DEVICE if device is None else device
     profile = choose_profile(aki=aki, pvgrub=pvgrub, arch=None if arch == "auto" else arch, config=config)
-    if aki:
+    if aki is not None:
         arch = profile.arch
     elif described is not None and arch == "auto" and described.architecture in ARCHES:
         arch = described.architecture

@@ -25,7 +25,7 @@ def examine_kernel(kernel: str | os.PathLike[str] | bytes, *, pvgrub: str | None
     is gzipped is unpacked first, as GRUB does. pvgrub: ask this version only, which then reads the image as well.
     A file that is no kernel gives facts of the kind `unknown`. Raises ImageError, KernelFormatError and UsageError.
     """
-    profiles = [find_profile(pvgrub)] if pvgrub else None
+    profiles = [find_profile(pvgrub)] if pvgrub is not None else None
     return examine(_read(kernel, pvgrub)[1], profiles)
 
 

@@ -79,7 +79,10 @@ def _expand(words: list[str]) -> list[str]:
             continue
         pattern = Path(word)
         base = Path(pattern.anchor)
-        found = sorted(map(str, base.glob(str(pattern.relative_to(base)))))
+        try:
+            found = sorted(map(str, base.glob(str(pattern.relative_to(base)))))
+        except ValueError as error:
+            raise UsageError(f"{word}: {str(error).lower()}") from None
         if not found:
             raise UsageError(f"{word}: no file matches")
         images += found

@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the kernel, and say on standard error what boots it; 1 and no file when no PV-GRUB that counts would."""
-    wanted = find_profile(args.pvgrub) if args.pvgrub else None
+    wanted = find_profile(args.pvgrub) if args.pvgrub is not None else None
     made = repack_kernel(args.kernel, args.payload, pv_only=args.pv_only)
     facts = examine_kernel(made)
     boots = [name for name in PROFILES if any(o.boots for o in facts.opinions if o.profile == name)]

@@ -41,7 +41,7 @@ def cmain(m: Machine) -> NoReturn:
 
 def _choose_config(m: Machine) -> None:
     """The first place of the version's lookup where a config file opens; the last one when none does."""
-    places = [path.encode() for path in m.profile.config_paths]
+    places = [path.encode("utf-8", "surrogateescape") for path in m.profile.config_paths]
     for place in places:
         m.config_file = place[: DEFAULT_FILE_BUFLEN - 1]
         if len(places) == 1:

@@ -27,7 +27,7 @@ def vbd_number(device: str) -> int:
     Raises UsageError for any other name. As Linux numbers SCSI, Xen and IDE disks (major << 8 | minor), and
     Xen's docs/misc/vbd-interface.txt for those past the 15th: 1 << 28 | disk << 8 | partition.
     """
-    if device.isdecimal() and len(device) < 12:
+    if device.isascii() and device.isdecimal() and len(device) < 12:
         return int(device)
     match = _DEVICE.fullmatch(device)
     if match is None:

@@ -20,18 +20,18 @@ def choose_profile(
     Raises UsageError when both an AKI and a version are given, when one is unknown, or when the AKI is for another
     architecture.
     """
-    if aki and pvgrub:
+    if aki is not None and pvgrub is not None:
         raise UsageError("an AKI names its PV-GRUB version itself: give either of the two, not both")
     if arch not in (None, "x86_64", "i386"):
         raise UsageError(f"unknown architecture {arch!r}: one of x86_64, i386")
-    if aki:
+    if aki is not None:
         from pvgrub_sim.profiles.catalogue import find_aki
 
         profile = find_aki(aki)
         if arch not in (None, profile.arch):
             raise UsageError(f"{aki} is an AKI for {profile.arch}, not for {arch}")
     else:
-        profile = find_profile(pvgrub or NEWEST_AMAZON, arch or "x86_64")
+        profile = find_profile(NEWEST_AMAZON if pvgrub is None else pvgrub, arch or "x86_64")
     if config is not None:
         profile = replace(profile, config_paths=(config,))
     return profile
