@@ -44,7 +44,7 @@ class Help(argparse.HelpFormatter):
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The whole parser, or one in which only the command `only` is complete (which starts faster)."""
+    """The whole parser, or one in which only the command `only` is complete, if that is one (which starts faster)."""
     parser = argparse.ArgumentParser(
         prog="pvgrub-sim",
         formatter_class=Help,
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     named = next((word for word in words if not word.startswith("-")), None)
-    args = build_parser(named if named in COMMANDS else None).parse_args(words)
+    args = build_parser(named or "").parse_args(words)
     try:
         status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
         sys.stdout.flush()

@@ -6,11 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pvgrub_sim import Outcome, UsageError, akis
+from pvgrub_sim import UsageError
 from pvgrub_sim.cli.output import printable
+
+if TYPE_CHECKING:
+    from pvgrub_sim import akis
 
 LONGEST_INPUT = 1 << 30
 """Bytes of standard input that are read; more is refused."""
@@ -74,6 +76,10 @@ def _json(value: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from pvgrub_sim import akis
+
     rows = akis.find_akis(region=args.region, arch=args.arch, version=args.version)
     if args.format == "json":
         _json([asdict(row) for row in rows])
@@ -94,6 +100,10 @@ def _table(rows: Iterable[akis.Aki]) -> Iterator[str]:
 
 
 def _show(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from pvgrub_sim import akis
+
     profile = akis.find_aki(args.aki)
     row = akis.by_id(args.aki)
     version = profile.name.removeprefix("amazon-")
@@ -137,6 +147,10 @@ def _origin(row: akis.Aki) -> str:
 
 
 def _recommend(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from pvgrub_sim import akis
+
     found = akis.recommend(args.image, region=args.region)
     if args.format == "json":
         choices = [{"region": region, "aki": asdict(row) if row else None} for region, row in found.choices.items()]
@@ -149,6 +163,8 @@ def _recommend(args: argparse.Namespace) -> int:
 
 
 def _recommendation(found: akis.Recommendation) -> Iterator[str]:
+    from pvgrub_sim import Outcome
+
     first = found.first
     if not found.boots:
         said = first.errors[0].message if first.errors else first.reason
@@ -168,6 +184,10 @@ def _recommendation(found: akis.Recommendation) -> Iterator[str]:
 
 
 def _upgrade(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from pvgrub_sim import akis
+
     steps = akis.upgrade_steps(args.aki, region=args.region, instance=args.instance)
     if args.format == "json":
         _json(asdict(steps))
@@ -181,6 +201,8 @@ def _upgrade(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    from pvgrub_sim import akis
+
     if args.file == "-":
         described = akis.parse_descriptions(_standard_input(), "standard input")
     else:
@@ -200,6 +222,8 @@ def _standard_input() -> bytes:
 
 
 def _report_json(report: akis.AmiReport) -> dict[str, Any]:
+    from dataclasses import asdict
+
     ami = asdict(report.ami)
     return {
         **ami,

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
-from pvgrub_sim import REPORT_FORMATS, ImageError, Outcome, UsageError, Verdict, boot, render_report
+from pvgrub_sim import REPORT_FORMATS, ImageError, UsageError
 from pvgrub_sim.cli.output import complain, write_file
+
+if TYPE_CHECKING:
+    from pvgrub_sim import Verdict
 
 WORST_FIRST = (2, 1, 3, 0)
 """Exit statuses from worst to best: of several images the worst counts."""
@@ -90,6 +94,8 @@ def _expand(words: list[str]) -> list[str]:
 
 
 def _simulate(image: str, args: argparse.Namespace) -> Verdict:
+    from pvgrub_sim import boot
+
     return boot(
         image,
         disks=dict(_named_disk(text) for text in args.disk),
@@ -106,6 +112,8 @@ def _simulate(image: str, args: argparse.Namespace) -> Verdict:
 
 def exit_status(verdict: Verdict, *, allow_fallback: bool = False) -> int:
     """0 the default entry boots (or any, with allow_fallback), 3 only a fallback boots, 1 nothing boots."""
+    from pvgrub_sim import Outcome
+
     if verdict.outcome is not Outcome.BOOTS:
         return 1
     return 0 if allow_fallback or verdict.boots_default else 3
@@ -121,6 +129,8 @@ def _named_disk(text: str) -> tuple[str, str]:
 def _render(verdicts: list[Verdict], args: argparse.Namespace) -> str:
     if args.console:
         return "".join(verdict.console + "\n" for verdict in verdicts if verdict.console)
+    from pvgrub_sim import render_report
+
     color = args.output is None and sys.stdout.isatty()
     return render_report(verdicts, args.format, color=color, allow_fallback=args.allow_fallback)
 

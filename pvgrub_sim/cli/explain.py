@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pvgrub_sim import all_rules, explain
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -17,6 +15,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a rule's page, or the table of all rules."""
+    from pvgrub_sim import all_rules, explain
+
     if args.rule is not None:
         sys.stdout.write(explain(args.rule))
         return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from pvgrub_sim import extract_kernel
 from pvgrub_sim.cli.output import KERNEL_HELP, write_file
 
 
@@ -18,5 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the ELF file; 0, or an exception for a kernel without one."""
+    from pvgrub_sim import extract_kernel
+
     write_file(args.output, extract_kernel(args.kernel))
     return 0

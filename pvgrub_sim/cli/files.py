@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from pvgrub_sim import DirectoryEntry, ImageFileError, iter_file, list_directory
+from pvgrub_sim import ImageFileError
 from pvgrub_sim.cli.output import complain
+
+if TYPE_CHECKING:
+    from pvgrub_sim import DirectoryEntry
 
 LETTERS = {"file": "-", "directory": "d", "link": "l", "other": "?", "unknown": "?"}
 
@@ -30,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List or print; 1 and a line on standard error where the file cannot be read."""
+    from pvgrub_sim import iter_file, list_directory
+
     path = os.fsencode(args.path)
     options = {"aki": args.aki, "pvgrub": args.pvgrub, "arch": args.arch, "survey": args.survey}
     try:

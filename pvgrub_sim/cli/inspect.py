@@ -6,9 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pvgrub_sim import BootFile, Content, Survey, Volume, inspect_image
 from pvgrub_sim.cli.output import printable
+
+if TYPE_CHECKING:
+    from pvgrub_sim import BootFile, Content, Survey, Volume
 
 LINES = ("├─ ", "└─ ", "│  ")
 ASCII_LINES = ("|- ", "`- ", "|  ")
@@ -25,6 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Survey the image and print the tree; 0 whatever is on it."""
+    from pvgrub_sim import inspect_image
+
     result = inspect_image(args.image)
     if args.format == "json":
         json.dump(result.to_json(), sys.stdout, indent=2)

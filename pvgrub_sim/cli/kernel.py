@@ -6,9 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pvgrub_sim import KernelFacts, KernelOpinion, examine_kernel
 from pvgrub_sim.cli.output import KERNEL_HELP, printable
+
+if TYPE_CHECKING:
+    from pvgrub_sim import KernelFacts, KernelOpinion
 
 BUILD_NAMES = {"x86_64": "64-bit", "i386": "32-bit"}
 NOTES_FROM = {"notes": "", "__xen_guest": "from the section __xen_guest", "": "none"}
@@ -27,6 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts; 0 when any PV-GRUB that was asked boots the kernel, else 1."""
+    from pvgrub_sim import examine_kernel
+
     facts = examine_kernel(args.kernel, pvgrub=args.pvgrub)
     if args.format == "json":
         json.dump({"kernel": args.kernel, **facts.to_json()}, sys.stdout, indent=2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pvgrub_sim import PROFILES, examine_kernel, find_profile, repack_kernel
 from pvgrub_sim.cli.output import KERNEL_HELP, write_file
 
 
@@ -32,6 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the kernel, and say on standard error what boots it; 1 and no file when no PV-GRUB that counts would."""
+    from pvgrub_sim import PROFILES, examine_kernel, find_profile, repack_kernel
+
     wanted = find_profile(args.pvgrub) if args.pvgrub is not None else None
     made = repack_kernel(args.kernel, args.payload, pv_only=args.pv_only)
     facts = examine_kernel(made)
