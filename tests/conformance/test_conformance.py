@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pvgrub_sim.judge import boot
 from tests.conformance.compare import differences
 from tests.conformance.expected_failures import EXPECTED_FAILURES
 from tests.images import unpack_sparse
-
-from pvgrub_sim.judge import boot
 
 CASES = Path(__file__).parents[2] / "fixtures" / "conformance"
 AREAS = ("menus", "kernels", "disks", "amazon")
