@@ -45,7 +45,9 @@ LABEL = st.builds(
     ).ljust(512, b"\0")[:512],
     st.sampled_from([0, 4]),
     st.sampled_from([0, 1, 8, 22, 23, 0xFFFF]),
-    st.lists(st.builds(lambda a, b, t: struct.pack("<III4B", a, b, 0, t, 0, 0, 0), NUMBERS, NUMBERS, TYPES), max_size=8),
+    st.lists(
+        st.builds(lambda a, b, t: struct.pack("<III4B", a, b, 0, t, 0, 0, 0), NUMBERS, NUMBERS, TYPES), max_size=8
+    ),
 )
 GPT = st.builds(
     lambda entries, count, size, at: [
