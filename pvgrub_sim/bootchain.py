@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.files import grub_open
@@ -23,8 +23,7 @@ from pvgrub_sim.profiles import Profile
 WRONG_WIDTH = int(ErrNum.EXEC_FORMAT)
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOver:
+class HandedOver(NamedTuple):
     """What `boot` gave to the kernel loader last: sizes in bytes, CRC-32s, and the command line."""
 
     kernel_size: int
@@ -34,8 +33,7 @@ class HandedOver:
     cmdline: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class KernelTry:
+class KernelTry(NamedTuple):
     """A kernel that the loader was given: by which entry, its path there, and what came of it.
 
     error: GRUB's error number, 0 when it was accepted. reason: why it was refused, in words. kernel: the bytes of

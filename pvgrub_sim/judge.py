@@ -45,8 +45,9 @@ def boot(
     newest of Amazon's). arch: `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a
     Xen domain's `extra=` gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI,
     architecture and root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image
-    that goes with the image. unpack: False checks a kernel's headers only. findings: False looks for no causes and
-    remedies, which is faster. Raises UsageError and ImageError; images are only read.
+    that goes with the image. unpack: False checks a kernel's headers only, and looks for causes and
+    remedies only when that does not boot. findings: False never looks for them, which is faster. Raises UsageError and
+    ImageError; images are only read.
     """
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
@@ -74,7 +75,7 @@ def boot(
         else:
             result = run(attached, replace(profile, arch=arch), unpack=unpack)
         verdict = judge(result, attached[0].disk.name)
-        if not findings:
+        if not findings or (not unpack and verdict.boots_default):
             return verdict
         from pvgrub_sim.findings import examine
         from pvgrub_sim.survey.picture import layout, survey_disks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -30,6 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "print a script that completes commands, options and files in a shell"),
 }
 """Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""
+
+
+GARBAGE_THRESHOLD = 100_000
+"""Objects that are made before Python looks for cyclic garbage."""
 
 
 class Help(argparse.HelpFormatter):
@@ -97,6 +102,8 @@ def _give_up_output() -> None:
 
 def entry() -> None:
     """The console script."""
+    # A run makes hardly any cyclic garbage, and the imports would set off many collections that find nothing.
+    gc.set_threshold(GARBAGE_THRESHOLD)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             # Closed by the caller: whatever is opened next must not take its place.
@@ -104,4 +111,6 @@ def entry() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name or a line of a picture that the terminal's encoding does not have is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(main())
+    status = main()
+    gc.freeze()
+    sys.exit(status)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings import menufile
@@ -27,8 +26,7 @@ HEAD: Final = 64 << 10
 FILE_COMMANDS: Final = ("kernel", "initrd", "module", "modulenounzip")
 
 
-@dataclass(frozen=True, slots=True)
-class FileRef:
+class FileRef(NamedTuple):
     """A file that a reachable entry names.
 
     device: where, "" when the entry has no root. place: that device as it really is, None when there is none.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.device import set_device
@@ -25,8 +24,7 @@ NO_ANSWER: Final = -1
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """What came of opening something: GRUB's error number, 0 when it worked.
 
     size: bytes as stored, or unpacked when `packed` (gzip). driver: the filesystem driver that mounted, or "".
@@ -38,8 +36,7 @@ class Seen:
     packed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A device as PV-GRUB resolves it: disk 0 for hd0; start and length in sectors of 512 bytes; its type."""
 
     disk: int

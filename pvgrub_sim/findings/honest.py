@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.survey.area import Damaged
@@ -16,8 +15,7 @@ from pvgrub_sim.survey.tree import Node, NodeType, Reader, child, content, find,
 MOST_LINKS: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """A stretch of a file that reads as zeros without being stored: byte offset, length in bytes.
 
     unwritten: blocks are set aside for it, so that there is something else on the disk.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from pvgrub_sim.grub.builtins.table import Flag, find_command
 
@@ -15,8 +15,7 @@ _WORDS: Final = re.compile(r"([^ =]*)[ =]*(.*)", re.S)
 _DEVICE: Final = re.compile(r"\([^)]*\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A logical line: number of its first physical line (from 1), how many it spans, and its text.
 
     command, argument: as GRUB cuts them. known: PV-GRUB has that command.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from pvgrub_sim.bootchain import KernelTry
 from pvgrub_sim.findings import mend
@@ -18,8 +18,7 @@ LARGEST_KERNEL: Final = 256 << 20
 GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(NamedTuple):
     """What the loader says, or would say, to a kernel. ref: which. tried: PV-GRUB itself came to it."""
 
     ref: FileRef

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pvgrub_sim.model import Finding, Severity
 
@@ -26,8 +25,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 _FAMILY_OF: Final = {module: family for family, modules in FAMILIES.items() for module in modules}
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A finding before it knows its rule; severity None stands for the rule's own."""
 
     message: str
@@ -40,8 +38,7 @@ class Draft:
 Check = Callable[["Case"], Iterator[Draft]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule.
 
     id: stable, never reused. severity: the worst it can have. title: one line. family: a key of FAMILIES. doc: the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.stop import Stop
@@ -34,8 +34,7 @@ STEP_BUDGET = 2_000_000
 """Steps (reads, directory entries, commands) after which the machine is taken to loop for ever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """What `boot` gives to the kernel loader (as pv_boot() in stubdom/grub/mini-os.c)."""
 
     kernel: bytes
@@ -79,7 +78,7 @@ class ModuleArea:
     path: str | None = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Machine:
     """PV-GRUB's memory, as far as behaviour depends on it.
 

@@ -7,7 +7,7 @@ GRUB-legacy patch (jiazhang0/grub-efi, stage2/disk_io.c).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pvgrub_sim.cint import s32, u32, u64
 from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, rawread, select_drive
@@ -37,8 +37,7 @@ _BUFFER_SIZE = 4096
 """Bytes that the patched real_open_partition() keeps for a table's sector or entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """One turn of next_partition().
 
     partition: GRUB's number (slice << 16 | BSD letter << 8 | 0xff). type: slice type, with the BSD type in
@@ -133,8 +132,7 @@ class PartitionWalk:
             at = bsd.TABLE_OFFSET + bsd.ENTRY_SIZE * index
             fs_type = table[at + bsd.ENTRY_TYPE]
             if fs_type:
-                self.current = replace(
-                    here,
+                self.current = here._replace(
                     partition=here.partition & 0xFF00FF | index << 8,
                     type=fs_type << 8 | here.type & 0xFF,
                     # QUIRK: absolute, as FreeBSD has it; NetBSD and OpenBSD agree.
@@ -211,7 +209,7 @@ class PartitionWalk:
             return False
         self._gpt_offset, self._gpt_count, self._gpt_size = self._long(first), s32(count), s32(size)
         # A size of less than an entry leaves what the buffer held: this header, or the entry before.
-        self.current = replace(self.current, entry=-1, table=header)
+        self.current = self.current._replace(entry=-1, table=header)
         return True
 
     def _next_gpt_slice(self) -> Slice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media.disk import Disk
@@ -12,8 +12,7 @@ _DEVICE = re.compile(r"(?:/dev/)?(?P<kind>sd|xvd|hd)(?P<letters>[a-z]{1,2})(?P<p
 _HD_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 
 
-@dataclass(frozen=True, slots=True)
-class AttachedDisk:
+class AttachedDisk(NamedTuple):
     """A disk and the vbd number under which xenstore lists it."""
 
     disk: Disk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HEADER_SIZE = 592
 """Bytes up to and including payload_length: what libxenguest calls its struct setup_header."""
@@ -24,8 +24,7 @@ _VERSION = struct.Struct("<H")
 _PAYLOAD = struct.Struct("<II")
 
 
-@dataclass(frozen=True, slots=True)
-class SetupHeader:
+class SetupHeader(NamedTuple):
     """The fields that a loader of bzImages looks at.
 
     setup_sects: sectors of 512 bytes of real-mode code behind the boot sector, as written (0 is 0 here).

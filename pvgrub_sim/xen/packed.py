@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
@@ -16,8 +15,7 @@ class Damaged(Exception):
     """A payload does not unpack; args are the decoder's own messages, one line each (often none)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """A payload as a decoder gets it.
 
     image: the kernel file from the payload's first byte to the file's end (one decoder reads past the payload).

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntFlag
+from typing import NamedTuple
 
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.machine import Machine
@@ -29,8 +29,7 @@ Function = Callable[[Machine, bytes, Flag], None]
 """Runs a command with its argument and what it was called from; raises GrubError through Machine.fail()."""
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(NamedTuple):
     """One command: its flags, what it does here in words, and where it comes from."""
 
     name: str

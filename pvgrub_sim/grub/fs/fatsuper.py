@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE
@@ -16,8 +16,7 @@ def _quotient(dividend: int, divisor: int) -> int:
     return -(-dividend // divisor) if dividend < 0 else dividend // divisor
 
 
-@dataclass(frozen=True, slots=True)
-class Super:
+class Super(NamedTuple):
     """What fat_mount() works out (stage2/fsys_fat.c:struct fat_superblock), in sectors unless said otherwise.
 
     fat_size: half bytes of a table entry (3, 4, 8). eof: first value that ends a chain. root_max: bytes of the
