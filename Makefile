@@ -16,8 +16,13 @@ check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(VENV)/dev
-	$(BIN)/python bench/run.py
+bench: $(VENV)/bench
+	$(BIN)/python -m compileall -q pvgrub_sim
+	$(BIN)/python bench/bench_startup.py
+	$(BIN)/python bench/bench_boot.py --json docs/benchmarks/boot.json --svg docs/benchmarks/boot.svg
+	$(BIN)/python bench/bench_payload.py --json docs/benchmarks/payloads.json --svg docs/benchmarks/payloads.svg
+	$(BIN)/python bench/bench_fs_read.py
+	$(BIN)/python bench/bench_menu.py
 
 docs: $(VENV)/docs
 	$(BIN)/mkdocs build --strict
@@ -39,6 +44,10 @@ $(VENV)/test: pyproject.toml | $(BIN)/python
 
 $(VENV)/dev: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(VENV)/bench: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@
 
 $(VENV)/docs: pyproject.toml | $(BIN)/python

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -131,15 +130,17 @@ def _run(disks: Sequence[AttachedDisk], profile: Profile, start: Callable[[Machi
 def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
     """Give the kernel to libxc's loader; raises GrubError 9 or 13 when it is refused (as kexec() in kexec.c)."""
     # Only now, so that a run that never gets here starts faster.
+    from isal.isal_zlib import crc32
+
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
     machine = boot.machine
     attempt = machine.current_entryno, machine.kernel_path or ""
     boot.handed_over = HandedOver(
         len(handover.kernel),
-        zlib.crc32(handover.kernel),
+        crc32(handover.kernel),
         len(handover.module),
-        zlib.crc32(handover.module),
+        crc32(handover.module),
         handover.cmdline,
     )
     try:

@@ -294,6 +294,8 @@ class ExtReader:
         if level > 1:
             below = (size // 4) ** (level - 1)
             for index, entry in enumerate(table):
+                if not entry:
+                    continue
                 yield from self._mapped(entry, level - 1, first + index * below, blocks, seen)
             return
         start = 0
