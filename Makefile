@@ -17,7 +17,9 @@ check: $(VENV)/dev
 	$(BIN)/mypy
 
 bench: $(VENV)/bench
+	@mkdir -p build
 	$(BIN)/python -m compileall -q pvgrub_sim
+	$(BIN)/pytest bench/test_hot_paths.py --benchmark-columns=min,median,rounds --benchmark-json=build/hot_paths.json
 	$(BIN)/python bench/bench_startup.py
 	$(BIN)/python bench/bench_boot.py --json docs/benchmarks/boot.json --svg docs/benchmarks/boot.svg
 	$(BIN)/python bench/bench_payload.py --json docs/benchmarks/payloads.json --svg docs/benchmarks/payloads.svg
