@@ -46,7 +46,7 @@ class KernelTry(NamedTuple):
     kernel: bytes = b""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Boot:
     """One run of PV-GRUB: how it ended and why, and the machine as it was then."""
 

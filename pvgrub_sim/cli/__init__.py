@@ -49,7 +49,10 @@ class Help(argparse.HelpFormatter):
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The whole parser, or one in which only the command `only` is complete, if that is one (which starts faster)."""
+    """The whole parser; or one of the command `only` alone, if that is one; or one whose commands have no arguments.
+
+    The latter two start faster.
+    """
     parser = argparse.ArgumentParser(
         prog="pvgrub-sim",
         formatter_class=Help,
@@ -60,6 +63,9 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pvgrub-sim {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="pvgrub-sim")
     for name, (module, help_text) in COMMANDS.items():
+        if only in COMMANDS and name != only:
+            # The parsers of the other commands could not be reached.
+            continue
         about = help_text[0].upper() + help_text[1:] + "."
         sub = commands.add_parser(name, help=help_text, description=about, formatter_class=Help)
         if only in (None, name):

@@ -49,7 +49,7 @@ class Line(NamedTuple):
         return self.argument.partition(file)[2].lstrip(" ") if file else ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Entry:
     """An entry of the menu: its number (None when PV-GRUB drops it for want of commands), title line and lines."""
 
@@ -78,7 +78,7 @@ class Entry:
                 yield line, root
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class MenuFile:
     """A config file: header lines before the first title, and all entries, dropped ones included."""
 

@@ -82,7 +82,7 @@ def judge(case: Case, kernel: bytes) -> KernelTry:
     return KernelTry(0, "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Inside:
     """What is inside a kernel: its ELF machine (0 when there is no ELF), and Xen's notes by name."""
 

@@ -30,7 +30,7 @@ SURELY_BAD = (
 """What zlib says of data that GRUB calls Error 3 at the same place."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class GunzipMemory:
     """What outlives a file in gunzip.c's static buffers."""
 

@@ -65,7 +65,7 @@ class PasswordType(Enum):
     UNSUPPORTED = auto()
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ModuleArea:
     """What `initrd` or `module` have read (module_image and its companions in stubdom/grub/mini-os.c).
 

@@ -12,7 +12,7 @@ TERMINFO_LEN = 40
 FIELDS = ("name", "cursor_address", "clear_screen", "enter_standout_mode", "exit_standout_mode")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Terminfo:
     """The capabilities in use; vt100's to begin with (stage2/terminfo.c:term)."""
 

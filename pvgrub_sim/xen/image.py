@@ -21,7 +21,7 @@ class KernelRefused(Exception):
         self.detail = dict(detail or {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class KernelImage:
     """A kernel that is accepted.
 

@@ -32,7 +32,7 @@ FS_EXT2FS = 17
 SLICE_TYPES = frozenset({0, 0x83, 0xFD, *(bsd | fs << 8 for bsd in BSD_TYPES for fs in (FS_EXT2FS, FS_OTHER))})
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Layout:
     """The superblock's numbers and where the driver keeps its blocks in the filesystem buffer (byte addresses)."""
 
