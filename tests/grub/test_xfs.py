@@ -6,10 +6,12 @@ import random
 import re
 import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.files import grub_read
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -205,10 +207,9 @@ def test_quirk_a_btree_root_beside_an_attribute_fork_is_misread(tmp_path: Path) 
     pointer = good.fsys.extents.ptr0  # type: ignore[attr-defined]  # Xfs
     write(image, at + 82, b"\x0f")
     moved = machine_on(image)
-    try:
+    # Where the misread root leads is chance: to an error, a loop or other bytes.
+    with suppress(GrubError, Stop):
         open_file(moved, b"(hd0)/boot/k")
-    except Exception as error:
-        assert type(error).__name__ in ("GrubError", "Stop")
     assert moved.fsys
     assert moved.fsys.extents.ptr0 != pointer  # type: ignore[attr-defined]
 
@@ -231,10 +232,8 @@ def test_quirk_a_size_of_2_gib_reads_as_an_empty_file(copy: Path) -> None:
 
 def test_quirk_an_unknown_inode_format_goes_on_with_the_extents_before(copy: Path) -> None:
     write(copy, inode_at(copy, "/boot/d/k") + DI_FORMAT, b"\0")
-    try:
+    with suppress(GrubError, Stop):
         read_file(machine_on(copy), b"(hd0)/boot/d/k")
-    except Exception as error:
-        assert type(error).__name__ in ("GrubError", "Stop")
 
 
 def test_quirk_extents_behind_the_inode_are_whatever_lies_in_memory(copy: Path) -> None:
