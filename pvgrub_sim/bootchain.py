@@ -56,8 +56,6 @@ class Boot:
     handed_over: HandedOver | None = None
     kernel_detail: dict[str, Any] = field(default_factory=dict)
     """What the loader found out about the kernel that was handed over last."""
-    refusals: list[int] = field(default_factory=list)
-    """Error numbers with which the loader refused kernels, in order."""
     tries: list[KernelTry] = field(default_factory=list)
     """Every kernel that the loader was given, in order."""
 
@@ -149,7 +147,6 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
         )
     except KernelRefused as refused:
         boot.kernel_detail = dict(refused.detail)
-        boot.refusals.append(refused.number)
         boot.tries.append(KernelTry(*attempt, refused.number, refused.reason, handover.kernel))
         machine.fail(ErrNum(refused.number))
     boot.kernel_detail = dict(image.detail)
@@ -165,6 +162,7 @@ def run_auto(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = 
     from dataclasses import replace
 
     boot = run(disks, replace(profile, arch="x86_64"), unpack=unpack)
-    if boot.refusals[:1] == [WRONG_WIDTH]:
+    first_refusal = next((tried.error for tried in boot.tries if tried.error), None)
+    if first_refusal == WRONG_WIDTH:
         return run(disks, replace(profile, arch="i386"), unpack=unpack)
     return boot

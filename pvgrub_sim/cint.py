@@ -21,11 +21,6 @@ def u64(value: int) -> int:
     return value & 0xFFFFFFFFFFFFFFFF
 
 
-def s16(value: int) -> int:
-    """The value as a C `short`."""
-    return (value & 0xFFFF ^ 0x8000) - 0x8000
-
-
 def s32(value: int) -> int:
     """The value as a C `int`."""
     return (value & 0xFFFFFFFF ^ 0x80000000) - 0x80000000

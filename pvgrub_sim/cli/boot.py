@@ -45,7 +45,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ami", metavar="FILE", help="JSON of `aws ec2 describe-images`: AKI, ARI, architecture and root device"
     )
     parser.add_argument("--ari", metavar="ARI", help="ramdisk image that goes with the image: ari-…")
-    parser.add_argument("--no-unpack", action="store_true", help="check menu, files and kernel headers only")
+    parser.add_argument(
+        "--no-unpack",
+        action="store_true",
+        help="check menu, files and kernel headers only, and look for causes only when that does not boot",
+    )
     parser.add_argument("--format", choices=REPORT_FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report to FILE instead of standard output")
     parser.add_argument("--console", action="store_true", help="print only what the Xen console would show")

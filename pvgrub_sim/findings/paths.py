@@ -14,8 +14,6 @@ from pvgrub_sim.model import Severity
 
 BAD_FILENAME, NOT_FOUND, SYMLINK_LOOP = 1, 15, 26
 LINKS_FOLLOWED: Final = 5
-LONGEST_PATH: Final = 1022
-"""Bytes of a link's target and the rest of the path together, for ext2fs."""
 LARGEST: Final = (1 << 31) - 1
 QUOTES: Final = "\"'"
 

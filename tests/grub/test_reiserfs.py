@@ -214,7 +214,7 @@ def test_newest_files_of_a_second_mount_are_in_the_journal_alone(images: dict[st
     for index in range(1, LATE + 1):
         assert read_file(m, b"(hd0)/late/d%d/file" % index) == b"%d\n" % index
     fsys = m.fsys
-    journal = getattr(getattr(fsys, "tree"), "journal")  # noqa: B009
+    journal = fsys.tree.journal
     assert isinstance(journal, Journal)
     assert journal.moved
 
@@ -255,7 +255,7 @@ def test_quirk_journal_of_another_mount_than_the_header_names_is_not_replayed(im
     start, count = struct.unpack("<I4xI", machine_on(image).disks[0].read(SUPER + 12, 12))
     m = machine_on(PatchedDisk(image, {4096 * (start + count) + 8: u32(3)}))
     assert mount(m) == "reiserfs"
-    assert getattr(getattr(m.fsys, "tree"), "journal").moved == {}  # noqa: B009
+    assert m.fsys.tree.journal.moved == {}
 
 
 def test_quirk_journal_that_is_no_power_of_two_is_not_replayed(images: dict[str, Path]) -> None:
@@ -277,7 +277,7 @@ def test_quirk_journal_of_other_block_sizes_looks_empty(tmp_path: Path, case: st
     first = struct.unpack("<3I", read(4096 * (start + count), 12))[1]
     hidden = machine_on(PatchedDisk(image, {4096 * (start + first) + 4084: bytes(8)}))
     assert mount(hidden) == "reiserfs"
-    assert getattr(getattr(hidden.fsys, "tree"), "journal").moved == {}  # noqa: B009
+    assert hidden.fsys.tree.journal.moved == {}
 
 
 def journal_image(transactions: list[tuple[int, tuple[int, ...]]], count: int, flushed: int = 0) -> bytes:
@@ -354,7 +354,7 @@ def test_quirk_the_journal_is_not_looked_at_for_data(plain: Path, plain_items: l
     open_file(m, b"(hd0)/boot/vmlinuz")
     item = item_of(plain_items, b"/boot/vmlinuz", "IND")
     first = struct.unpack("<I", m.disks[0].read(item.body, 4))[0]
-    getattr(getattr(m.fsys, "tree"), "journal").moved[first] = 0  # noqa: B009
+    m.fsys.tree.journal.moved[first] = 0
     assert grub_read(m, 4096) == contents("vmlinuz", 704_371)[:4096]
 
 
@@ -369,7 +369,7 @@ def test_quirk_sizes_of_2_gib_are_negative_and_of_4_gib_minus_one(plain: Path, p
 def test_quirk_the_item_behind_a_missing_stat_data_is_gone_to(plain: Path, plain_items: list[ReiserItem]) -> None:
     m = machine_on(plain)
     open_file(m, b"(hd0)/boot/one")
-    setattr(m.fsys, "_file", (4, 0xFFFFFF))  # noqa: B010
+    m.fsys._file = (4, 0xFFFFFF)
     with pytest.raises(GrubError) as raised:
         grub_read(m, 1)
     assert raised.value.number == ErrNum.FSYS_CORRUPT
@@ -416,7 +416,7 @@ def test_quirk_a_root_that_is_a_leaf_tells_block_0_to_the_hook(tmp_path: Path) -
     items = reiser_items(image)
     m = machine_on(image)
     assert mount(m) == "reiserfs"
-    tree = getattr(m.fsys, "tree")  # noqa: B009
+    tree = m.fsys.tree
     told: list[int] = []
     name = next(path for path, number in reiser_tree(items).items() if _is_tail(items, number))
     open_file(m, b"(hd0)" + name)
