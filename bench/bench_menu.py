@@ -54,7 +54,7 @@ def _no_loader(m: Machine, handover: Handover) -> None:
 def measure(pattern: bytes, size: int, *, memory: bool) -> tuple[float, int, int]:
     """CPU seconds, entries and peak bytes of reading a config file of `size` bytes."""
     m = Machine(find_profile("xen-4.17"), [], Terminal(), _no_loader)
-    m.fsys = OpenFile(m, pattern, size)  # type: ignore[assignment]
+    m.fsys = OpenFile(m, pattern, size)
     m.fsmax = 0x7FFFFFFF
     if memory:
         tracemalloc.start()

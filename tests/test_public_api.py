@@ -162,7 +162,7 @@ def test_what_a_public_name_takes_and_gives_is_public(name: str) -> None:
 def test_values_are_frozen() -> None:
     for name, value in CLASSES.items():
         if dataclasses.is_dataclass(value):
-            assert value.__dataclass_params__.frozen, name  # type: ignore[attr-defined]
+            assert value.__dataclass_params__.frozen, name
         else:
             assert issubclass(value, (Enum, Exception, tuple)) or name == "Disk"
 

@@ -73,7 +73,7 @@ def test_miss(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("rule", "case"), [param for param in HIT_CASES if param.values[1].cured is not None]  # type: ignore[union-attr]
+    ("rule", "case"), [param for param in HIT_CASES if param.values[1].cured is not None]
 )
 def test_remedy(rule: str, case: Hit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -265,7 +265,7 @@ def test_quirk_four_sectors_of_the_table_are_read_at_once(tmp_path: Path) -> Non
     m = machine_on(bytes(moved))
     assert mount(m) == "fat"
     assert m.fsys
-    m.fsys.file_cluster = 2  # type: ignore[attr-defined]
+    m.fsys.file_cluster = 2
     with pytest.raises(GrubError, match="Error 24"):
         m.fsys.read(2048)
 

@@ -335,7 +335,7 @@ def test_quirk_transactions_are_counted_in_16_bits() -> None:
     m.current_drive, m.part_length = 0x80, len(data) // 512
     journal = Journal(m, 0, 16, 3)
     two = list(journal._transactions())
-    journal._transactions = lambda: iter(two * 32768)  # type: ignore[method-assign]
+    journal._transactions = lambda: iter(two * 32768)
     journal.replay()
     assert journal.moved == {}
 

@@ -211,7 +211,7 @@ def test_quirk_a_btree_root_beside_an_attribute_fork_is_misread(tmp_path: Path) 
     with suppress(GrubError, Stop):
         open_file(moved, b"(hd0)/boot/k")
     assert moved.fsys
-    assert moved.fsys.extents.ptr0 != pointer  # type: ignore[attr-defined]
+    assert moved.fsys.extents.ptr0 != pointer
 
 
 def test_quirk_a_trailing_hole_of_a_btree_file_never_ends(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_large_blocks_give_the_lines_that_single_bytes_give(runner: Runner, data
     m = runner.run("")
     reader = ConfigReader(m)
     blocks = [data[at : at + block] for at in range(0, len(data), block)]
-    reader._blocks = Blocks(blocks)  # type: ignore[assignment]
+    reader._blocks = Blocks(blocks)
     assert list(reader) == plain_lines(data)
 
 

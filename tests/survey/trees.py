@@ -83,7 +83,7 @@ def _walk(reader: Reader, node: Node, prefix: bytes, found: Tree) -> None:
             found[path] = b"-> " + target(reader, entry)
         else:
             found[path] = b"".join(content(reader, entry))
-            assert len(found[path]) == entry.size  # type: ignore[arg-type]
+            assert len(found[path]) == entry.size
 
 
 def differences(left: Tree, right: Tree) -> list[bytes]:
