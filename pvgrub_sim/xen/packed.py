@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
 from pvgrub_sim.xen.memory import KernelMemory
 
 STEP = 1 << 15
 """Bytes of output asked for at a time, where a library lets one ask: what the standard library's get in one piece."""
+FEED = 1 << 18
+"""Bytes of input given at a time."""
 
 
 class Damaged(Exception):
     """A payload does not unpack; args are the decoder's own messages, one line each (often none)."""
+
+
+class Sink(Protocol):
+    """What takes a decoder's output, and knows how much there was."""
+
+    def __len__(self) -> int: ...
+
+    def append(self, chunk: bytes) -> None:
+        """Take the next bytes."""
 
 
 class Packed(NamedTuple):
@@ -58,14 +69,18 @@ def whole(out: Kept) -> Unpacked:
     return Unpacked(out, len(out))
 
 
-def drain(stream: Any, payload: memoryview, out: Kept, most: int = OUTPUT_LIMIT + 1) -> None:
-    """Feed a payload to a decompressor of the standard library, and take at most so many bytes of output from it."""
-    for at in range(0, len(payload), 1 << 18):
-        chunk: bytes | memoryview = payload[at : at + (1 << 18)]
+def drain(stream: Any, payload: memoryview, out: Sink, most: int = OUTPUT_LIMIT + 1) -> int:
+    """Feed a payload to a decompressor of the standard library, and take at most so many bytes of output from it.
+
+    Returns how many bytes of the payload it took, once it has come to the end of its stream.
+    """
+    for at in range(0, len(payload), FEED):
+        chunk: bytes | memoryview = payload[at : at + FEED]
         while True:
             out.append(stream.decompress(chunk, min(STEP, most - len(out))))
             if stream.eof or len(out) >= most:
-                return
+                return min(at + FEED, len(payload)) - len(stream.unused_data)
             if stream.needs_input:
                 break
             chunk = b""
+    return len(payload)

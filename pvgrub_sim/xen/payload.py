@@ -33,7 +33,7 @@ FORMATS = (
     Format("bzip2", b"BZh", " unable to BZIP2 decompress kernel", 875),
     Format("xz", b"\xfd7zXZ\0", " unable to XZ decompress kernel", 886, "xz"),
     Format("zstd", b"\x28\xb5\x2f\xfd", " unable to ZSTD decompress kernel", 897, "zstd"),
-    Format("lzma", b"\x5d\x00", " unable to LZMA decompress kernel", 908, "xz"),
+    Format("lzma", b"\x5d\x00", " unable to LZMA decompress kernel", 908, "unlzma"),
     # QUIRK: these two complaints end in a line feed, so that "Invalid kernel" gets a line of its own.
     Format("lzo", b"\x89LZO\0", " unable to LZO decompress kernel\n", 919, "lzo"),
     Format("lz4", b"\x02\x21", " unable to LZ4 decompress kernel\n", 930, "lz4"),
