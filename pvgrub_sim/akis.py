@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.profiles.advice import AmiReport, Remark, Upgrade, check, newer_than, preference, upgrade
@@ -50,8 +49,7 @@ _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _VERSION = re.compile(r"1\.\d\d")
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(NamedTuple):
     """Which AKI boots an image, region by region.
 
     image: its name. arch: of the kernel that the menu loads. first: the verdict with the newest PV-GRUB. choices: by

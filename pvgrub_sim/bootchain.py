@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -46,18 +45,20 @@ class KernelTry(NamedTuple):
     kernel: bytes = b""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Boot:
-    """One run of PV-GRUB: how it ended and why, and the machine as it was then."""
+    """One run of PV-GRUB: how it ended and why, and the machine as it was then.
 
-    machine: Machine
-    outcome: Outcome = Outcome.HANG
-    reason: str = ""
-    handed_over: HandedOver | None = None
-    kernel_detail: dict[str, Any] = field(default_factory=dict)
-    """What the loader found out about the kernel that was handed over last."""
-    tries: list[KernelTry] = field(default_factory=list)
-    """Every kernel that the loader was given, in order."""
+    kernel_detail: what the loader found out about the kernel that was handed over last. tries: every kernel that the
+    loader was given, in order.
+    """
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.outcome = Outcome.HANG
+        self.reason = ""
+        self.handed_over: HandedOver | None = None
+        self.kernel_detail: dict[str, Any] = {}
+        self.tries: list[KernelTry] = []
 
     @property
     def profile(self) -> Profile:
@@ -159,10 +160,8 @@ def run_auto(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = 
     The 64-bit build runs first; when what it refuses first is a kernel of the other width, the run is that of
     the 32-bit build. Arguments and errors as for run().
     """
-    from dataclasses import replace
-
-    boot = run(disks, replace(profile, arch="x86_64"), unpack=unpack)
+    boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack)
     first_refusal = next((tried.error for tried in boot.tries if tried.error), None)
     if first_refusal == WRONG_WIDTH:
-        return run(disks, replace(profile, arch="i386"), unpack=unpack)
+        return run(disks, profile._replace(arch="i386"), unpack=unpack)
     return boot

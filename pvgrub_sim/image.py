@@ -7,8 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.media import Disk, attach, open_disk
@@ -25,8 +24,7 @@ CHUNK = 1 << 20
 _NAME = re.compile(rb"(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)", re.S)
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryEntry:
+class DirectoryEntry(NamedTuple):
     """One name in a directory.
 
     name: bytes that are not UTF-8 are kept as surrogates (`surrogateescape`). kind: `unknown` where nobody looked, or

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pvgrub_sim.bootchain import Boot, run, run_auto
@@ -73,7 +72,7 @@ def boot(
         if arch == "auto":
             result = run_auto(attached, profile, unpack=unpack)
         else:
-            result = run(attached, replace(profile, arch=arch), unpack=unpack)
+            result = run(attached, profile._replace(arch=arch), unpack=unpack)
         verdict = judge(result, attached[0].disk.name)
         if not findings or (not unpack and verdict.boots_default):
             return verdict
@@ -82,7 +81,7 @@ def boot(
 
         surveys = survey_disks(attached)
         found = examine(result, attached, ami=described, ari=ari, aki_named=named_version, surveys=surveys)
-        return replace(verdict, findings=found, layout=layout(surveys))
+        return verdict._replace(findings=found, layout=layout(surveys))
 
 
 def ami_description(ami: AmiDescription | str | os.PathLike[str]) -> AmiDescription:
@@ -121,7 +120,7 @@ def _with_details(errors: Iterable[BootError], result: Boot) -> Iterator[BootErr
     refused = [tried for tried in result.tries if tried.error]
     for error in errors:
         if refused and (error.entry, error.number) == (refused[0].entry, refused[0].error):
-            yield replace(error, detail=refused.pop(0).reason)
+            yield error._replace(detail=refused.pop(0).reason)
         else:
             yield error
 

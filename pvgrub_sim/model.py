@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class Outcome(StrEnum):
@@ -59,8 +60,7 @@ class EventKind(StrEnum):
     """The kernel was handed to the loader (path, size)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One step of a run; fields that do not apply to its kind are None."""
 
     kind: EventKind
@@ -71,8 +71,7 @@ class Event:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BootError:
+class BootError(NamedTuple):
     """An error that PV-GRUB printed: the entry's index, GRUB's error number and words, and the command line."""
 
     entry: int | None
@@ -83,19 +82,17 @@ class BootError:
     """What the kernel loader had against the kernel, where it was that; else empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedFile:
+class LoadedFile(NamedTuple):
     """A file as handed to the kernel loader, after GRUB's own gunzip: size in bytes and CRC-32 of those bytes."""
 
     path: str
     size: int
     crc32: int
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
     """What the loader found out (payload, guest_type, …); only for kernels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a rule has to say about an image."""
 
     rule: str
@@ -106,8 +103,7 @@ class Finding:
     evidence: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutPart:
+class LayoutPart(NamedTuple):
     """One stretch of a disk, for a picture of its layout: offset and length in bytes.
 
     name: GRUB's name of it (`(hd0)`, `(hd0,1)`), or empty for space that no partition has. kind: `disk` for the
@@ -122,8 +118,7 @@ class LayoutPart:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileInfo:
+class ProfileInfo(NamedTuple):
     """Which PV-GRUB was simulated."""
 
     name: str
@@ -132,8 +127,7 @@ class ProfileInfo:
     device: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The whole answer for one image: the JSON report is this, field by field."""
 
     image: str

@@ -76,13 +76,11 @@ def _json(value: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
     from pvgrub_sim import akis
 
     rows = akis.find_akis(region=args.region, arch=args.arch, version=args.version)
     if args.format == "json":
-        _json([asdict(row) for row in rows])
+        _json([row._asdict() for row in rows])
     elif rows:
         _write(_table(rows))
     if not rows:
@@ -100,8 +98,6 @@ def _table(rows: Iterable[akis.Aki]) -> Iterator[str]:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
     from pvgrub_sim import akis
 
     profile = akis.find_aki(args.aki)
@@ -121,7 +117,7 @@ def _show(args: argparse.Namespace) -> int:
         "inferred": list(profile.inferred),
     }
     if args.format == "json":
-        _json({"akis": [asdict(one) for one in rows], **facts, "newer": asdict(newer) if newer else None})
+        _json({"akis": [one._asdict() for one in rows], **facts, "newer": newer._asdict() if newer else None})
         return 0
     _write(
         [
@@ -147,13 +143,11 @@ def _origin(row: akis.Aki) -> str:
 
 
 def _recommend(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
     from pvgrub_sim import akis
 
     found = akis.recommend(args.image, region=args.region)
     if args.format == "json":
-        choices = [{"region": region, "aki": asdict(row) if row else None} for region, row in found.choices.items()]
+        choices = [{"region": region, "aki": row._asdict() if row else None} for region, row in found.choices.items()]
         outcomes = {kind: str(outcome) for kind, outcome in found.outcomes.items()}
         told = {"image": args.image, "arch": found.arch, "boots": found.boots}
         _json({**told, "outcomes": outcomes, "regions": choices})
@@ -184,13 +178,11 @@ def _recommendation(found: akis.Recommendation) -> Iterator[str]:
 
 
 def _upgrade(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
     from pvgrub_sim import akis
 
     steps = akis.upgrade_steps(args.aki, region=args.region, instance=args.instance)
     if args.format == "json":
-        _json(asdict(steps))
+        _json({**steps._asdict(), "target": steps.target._asdict()})
     else:
         _write(f"# {note}" for note in steps.notes)
         _write(steps.commands)
@@ -222,17 +214,15 @@ def _standard_input() -> bytes:
 
 
 def _report_json(report: akis.AmiReport) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    ami = asdict(report.ami)
+    ami = report.ami._asdict()
     return {
         **ami,
         "paravirtual": report.paravirtual,
         "pvgrub": report.pvgrub,
         "aki_name": report.aki_name,
-        "aki": asdict(report.aki) if report.aki else None,
-        "newer": asdict(report.newer) if report.newer else None,
-        "remarks": [asdict(remark) for remark in report.remarks],
+        "aki": report.aki._asdict() if report.aki else None,
+        "newer": report.newer._asdict() if report.newer else None,
+        "remarks": [remark._asdict() for remark in report.remarks],
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from pvgrub_sim.grub.builtins.table import Flag, find_command
@@ -49,13 +48,13 @@ class Line(NamedTuple):
         return self.argument.partition(file)[2].lstrip(" ") if file else ""
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Entry:
     """An entry of the menu: its number (None when PV-GRUB drops it for want of commands), title line and lines."""
 
-    title: Line
-    number: int | None = None
-    lines: list[Line] = field(default_factory=list)
+    def __init__(self, title: Line) -> None:
+        self.title = title
+        self.number: int | None = None
+        self.lines: list[Line] = []
 
     @property
     def name(self) -> str:
@@ -78,14 +77,16 @@ class Entry:
                 yield line, root
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class MenuFile:
-    """A config file: header lines before the first title, and all entries, dropped ones included."""
+    """A config file: header lines before the first title, and all entries, dropped ones included.
 
-    header: list[Line]
-    entries: list[Entry]
-    first_title: int | None
-    """Physical line of the first title."""
+    first_title: physical line of the first title.
+    """
+
+    def __init__(self) -> None:
+        self.header: list[Line] = []
+        self.entries: list[Entry] = []
+        self.first_title: int | None = None
 
     def entry(self, number: int | None) -> Entry | None:
         """The entry of PV-GRUB's number."""
@@ -103,7 +104,7 @@ class MenuFile:
 
 def parse(raw: bytes) -> MenuFile:
     """Read a config file; anything is one (stage2/stage2.c:get_line_from_config, cmain)."""
-    menu = MenuFile([], [], None)
+    menu = MenuFile()
     number = 0
     for line in _logical_lines(raw):
         if line.known and line.command == "title":

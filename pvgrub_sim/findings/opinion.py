@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from pvgrub_sim.bootchain import KernelTry
@@ -82,12 +82,11 @@ def judge(case: Case, kernel: bytes) -> KernelTry:
     return KernelTry(0, "")
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Inside:
+class Inside(NamedTuple):
     """What is inside a kernel: its ELF machine (0 when there is no ELF), and Xen's notes by name."""
 
     machine: int = 0
-    notes: dict[str, str | int] = field(default_factory=dict)
+    notes: Mapping[str, str | int] = MappingProxyType({})
     pae: str = "no"
 
 

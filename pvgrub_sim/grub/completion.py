@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pvgrub_sim.grub.builtins.table import BUILTINS, Flag
 from pvgrub_sim.grub.device import set_device
@@ -15,12 +15,11 @@ from pvgrub_sim.grub.partition_list import partition_names
 from pvgrub_sim.grub.script import print_error
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """text: the word as far as it is certain. count: how many ways there are to go on; None after an error."""
+class Completion(NamedTuple):
+    """text: the word as far as it is certain. ways: how many there are to go on; None after an error."""
 
     text: bytes
-    count: int | None
+    ways: int | None
 
 
 def print_completions(m: Machine, word: bytes, *, is_filename: bool, show: bool = False) -> Completion:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.inflate import WSIZE
@@ -30,16 +29,18 @@ SURELY_BAD = (
 """What zlib says of data that GRUB calls Error 3 at the same place."""
 
 
-@dataclass(eq=False, repr=False)
 class GunzipMemory:
     """What outlives a file in gunzip.c's static buffers."""
 
-    inbuf: bytearray = field(default_factory=lambda: bytearray(INBUFSIZ))
-    slide: bytearray = field(default_factory=lambda: bytearray(WSIZE))
+    def __init__(self) -> None:
+        self.inbuf = bytearray(INBUFSIZ)
+        self.slide = bytearray(WSIZE)
 
     def copy(self) -> GunzipMemory:
         """The same bytes, kept apart."""
-        return GunzipMemory(bytearray(self.inbuf), bytearray(self.slide))
+        other = GunzipMemory()
+        other.restore(self)
+        return other
 
     def restore(self, other: GunzipMemory) -> None:
         """Take over another's bytes in place."""

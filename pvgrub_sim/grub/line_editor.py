@@ -222,11 +222,11 @@ class _Editor:
         m.buf_drive = -1
         found = print_completions(m, word, is_filename=self.at > stop)
         m.errnum = ErrNum.NONE
-        if found.count is not None:
+        if found.ways is not None:
             self._insert(found.text[len(word) :])
-            if found.count > 1:
+            if found.ways > 1:
                 m.term.write(b"\n")
                 print_completions(m, found.text, is_filename=self.at > stop, show=True)
                 m.errnum = ErrNum.NONE
-        if found.count != 1:
+        if found.ways != 1:
             self.show()

@@ -57,7 +57,7 @@ def load_image(m: Machine, name: bytes) -> None:
 def load_initrd(m: Machine, name: bytes) -> None:
     """`initrd`: read a file in the place of any initrd or modules (load_initrd())."""
     m.module_area = ModuleArea()
-    m.module_area = ModuleArea(load_file(m, name), None, _text(first_word(name)))
+    m.module_area = ModuleArea(load_file(m, name), _text(first_word(name)))
 
 
 def load_module(m: Machine, name: bytes) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -65,7 +64,6 @@ class PasswordType(Enum):
     UNSUPPORTED = auto()
 
 
-@dataclass(eq=False, repr=False)
 class ModuleArea:
     """What `initrd` or `module` have read (module_image and its companions in stubdom/grub/mini-os.c).
 
@@ -73,22 +71,18 @@ class ModuleArea:
     modules: how many modules are packed; None while it is an initrd.
     """
 
-    image: bytearray | bytes | None = None
     modules: int | None = None
-    path: str | None = None
+
+    def __init__(self, image: bytearray | bytes | None = None, path: str | None = None) -> None:
+        self.image = image
+        self.path = path
 
 
-@dataclass(eq=False, repr=False)
 class Machine:
     """PV-GRUB's memory, as far as behaviour depends on it.
 
     profile: which PV-GRUB. disks: the block devices in vbd order (hd0, hd1, …). term: the console.
     """
-
-    profile: Profile
-    disks: Sequence[Disk]
-    term: Terminal
-    kexec: KernelLoader
 
     # stage2/common.c, stage2/stage2.c
     errnum: ErrNum = ErrNum.NONE
@@ -137,7 +131,7 @@ class Machine:
     debug: bool = False
     default_entry: int = 0
     fallback_entryno: int = -1
-    fallback_entries: list[int] = field(default_factory=lambda: [0] * MAX_FALLBACK_ENTRIES)
+    fallback_entries: list[int]
     current_entryno: int = 0
     saved_entryno: int = 0
     password: bytes | None = None
@@ -145,7 +139,7 @@ class Machine:
     auth: bool = False
     grub_timeout: int = -1
     show_menu: bool = True
-    bios_drive_map: list[int] = field(default_factory=lambda: [0] * (DRIVE_MAP_SIZE + 1))
+    bios_drive_map: list[int]
     mb_cmdline: int = 0
     """Bytes of the Multiboot command-line buffer that are used."""
 
@@ -156,7 +150,7 @@ class Machine:
     """The domain's memory in KiB, as the menu's first line tells it."""
     kernel_image: bytes | None = None
     kernel_arg: bytes = b""
-    module_area: ModuleArea = field(default_factory=ModuleArea)
+    module_area: ModuleArea
 
     # what is told about the run afterwards
     config_opened: str | None = None
@@ -167,20 +161,33 @@ class Machine:
     kernel_path: str | None = None
     initrd_path: str | None = None
     handover: Handover | None = None
-    boot_errors: list[BootError] = field(default_factory=list)
+    boot_errors: list[BootError]
     in_entry: bool = False
     """True while an entry runs, False at the prompt."""
     script_line: bytes = b""
     """The command line that runs."""
-    undefined: list[str] = field(default_factory=list)
+    undefined: list[str]
     """What depended on memory that nothing defines, in words."""
 
-    overlay: dict[int, dict[int, bytes]] = field(default_factory=dict)
+    overlay: dict[int, dict[int, bytes]]
     """Sectors written, by drive and sector number: the image itself is never written."""
-    events: list[Event] = field(default_factory=list)
+    events: list[Event]
     steps: int = 0
     restarts: int = 0
     """How often stage 2 was restarted by `configfile`."""
+
+    def __init__(self, profile: Profile, disks: Sequence[Disk], term: Terminal, kexec: KernelLoader) -> None:
+        self.profile = profile
+        self.disks = disks
+        self.term = term
+        self.kexec = kexec
+        self.fallback_entries = [0] * MAX_FALLBACK_ENTRIES
+        self.bios_drive_map = [0] * (DRIVE_MAP_SIZE + 1)
+        self.module_area = ModuleArea()
+        self.boot_errors = []
+        self.undefined = []
+        self.overlay = {}
+        self.events = []
 
     @property
     def is_64bit(self) -> bool:

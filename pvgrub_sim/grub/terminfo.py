@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TERMINFO_LEN = 40
 """Bytes of each of the five fields (stage2/terminfo.h:TERMINFO_LEN)."""
@@ -12,8 +12,7 @@ TERMINFO_LEN = 40
 FIELDS = ("name", "cursor_address", "clear_screen", "enter_standout_mode", "exit_standout_mode")
 
 
-@dataclass(slots=True, repr=False)
-class Terminfo:
+class Terminfo(NamedTuple):
     """The capabilities in use; vt100's to begin with (stage2/terminfo.c:term)."""
 
     name: bytes = b"vt100"

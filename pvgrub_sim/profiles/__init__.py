@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.profiles.profile import Profile
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, PROFILES, find_profile
@@ -33,5 +31,5 @@ def choose_profile(
     else:
         profile = find_profile(NEWEST_AMAZON if pvgrub is None else pvgrub, arch or "x86_64")
     if config is not None:
-        profile = replace(profile, config_paths=(config,))
+        profile = profile._replace(config_paths=(config,))
     return profile

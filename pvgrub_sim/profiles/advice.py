@@ -6,7 +6,7 @@ Rules: AWS, "User Provided Kernels" (EC2 User Guide): register with hd0; no ARI 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.model import Severity
@@ -43,8 +43,7 @@ def newer_than(aki: Aki) -> Aki | None:
     return best
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
+class Upgrade(NamedTuple):
     """How to give an instance another AKI: notes in words, and commands to run one after the other."""
 
     current: str
@@ -91,8 +90,7 @@ def upgrade(current: str, region: str, instance: str) -> Upgrade:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(NamedTuple):
     """One thing to say of an AMI: a finding rule's id, how much it matters, and a sentence."""
 
     rule: str
@@ -100,8 +98,7 @@ class Remark:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AmiReport:
+class AmiReport(NamedTuple):
     """What a description says of PV-GRUB. pvgrub: None where it cannot be told. newer: the AKI to use instead."""
 
     ami: AmiDescription
@@ -138,7 +135,7 @@ def _check(image: AmiDescription, names: dict[str, str | None]) -> AmiReport:
     row = by_id(kernel) if kernel else None
     name = row.name if row is not None else names.get(kernel or "")
     if row is not None and image.region is None:
-        image = replace(image, region=row.region)
+        image = image._replace(region=row.region)
     paravirtual = {"paravirtual": True, "hvm": False}.get(image.virtualization_type or "")
     pvgrub: bool | None
     if name is not None:
@@ -149,7 +146,7 @@ def _check(image: AmiDescription, names: dict[str, str | None]) -> AmiReport:
         pvgrub = None
     newer = newer_than(row) if row is not None else None
     report = AmiReport(image, paravirtual, pvgrub, row, name, newer, ())
-    return replace(report, remarks=tuple(_remarks(report, kernel)))
+    return report._replace(remarks=tuple(_remarks(report, kernel)))
 
 
 def _remarks(report: AmiReport, kernel: str | None) -> Iterable[Remark]:

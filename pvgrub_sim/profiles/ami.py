@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pvgrub_sim.errors import UsageError
 
 _IMAGE_ID = re.compile(r"[a-z]+-\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class AmiDescription:
+class AmiDescription(NamedTuple):
     """One image of a describe-images answer; None where the answer says nothing.
 
     image_type: `machine` (an AMI), `kernel` (an AKI) or `ramdisk` (an ARI). location: the manifest's path, which

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.profiles.profile import Profile
 from pvgrub_sim.profiles.versions import profile_of_aki_name
 
 
-@dataclass(frozen=True, slots=True)
-class Aki:
+class Aki(NamedTuple):
     """One row: an Amazon kernel image (AKI) that is a PV-GRUB."""
 
     id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 GZIP_ONLY = frozenset({"gzip"})
 AMAZON_104 = frozenset({"gzip", "bzip2", "lzo", "xz"})
@@ -13,8 +13,7 @@ XEN_44 = XEN_43 | {"lz4"}
 XEN_415 = XEN_44 | {"zstd"}
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """One version of PV-GRUB on one architecture.
 
     name: `amazon-1.05`, `xen-4.17`. arch: `x86_64` or `i386`. config_paths: where it looks for its config

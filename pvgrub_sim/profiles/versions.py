@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.profiles.profile import AMAZON_104, NAMED_41, XEN_43, XEN_44, XEN_415, Profile
@@ -67,7 +66,7 @@ def find_profile(name: str, arch: str = "x86_64") -> Profile:
     profile = PROFILES.get(name)
     if profile is None:
         raise UsageError(f"no PV-GRUB version called {name!r}; known are {', '.join(PROFILES)}")
-    return replace(profile, arch=arch)
+    return profile._replace(arch=arch)
 
 
 def profile_of_aki_name(name: str, aki: str | None = None) -> Profile:
@@ -82,4 +81,4 @@ def profile_of_aki_name(name: str, aki: str | None = None) -> Profile:
     device = match["device"]
     # Before 1.04 the two devices were two builds with one place each.
     paths = HD00_LOOKUP if device == "hd00" and len(profile.config_paths) == 1 else profile.config_paths
-    return replace(profile, device=device, config_paths=paths, aki=aki)
+    return profile._replace(device=device, config_paths=paths, aki=aki)

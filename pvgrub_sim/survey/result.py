@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class ContentKind(StrEnum):
@@ -35,8 +36,7 @@ class FileKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class BootFile:
+class BootFile(NamedTuple):
     """A file at the root, in /boot or in a GRUB folder.
 
     path: absolute, as bytes decoded with surrogateescape. size: bytes. link: a symbolic link's target, or None;
@@ -54,11 +54,10 @@ class BootFile:
     holes: int = 0
     unwritten: int = 0
     first_hole: int | None = None
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """One thing found on a disk or partition.
 
     type: as blkid names it (ext4, xfs, vfat, LVM2_member, linux_raid_member, crypto_LUKS, swap …). version: of the
@@ -78,7 +77,7 @@ class Content:
     block_size: int | None = None
     state: str = ""
     features: tuple[str, ...] = ()
-    detail: dict[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
     readable: bool = False
     files: tuple[BootFile, ...] = ()
     problems: tuple[str, ...] = ()
@@ -88,8 +87,7 @@ class Content:
         return next((entry for entry in self.files if entry.path == path), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(NamedTuple):
     """The whole disk, or one partition of it.
 
     number: as Linux counts (1 for the first), None for the whole disk. grub: the name that fits it in a menu.lst.
@@ -120,8 +118,7 @@ class Volume:
         return any(content.kind is kind for content in self.contents)
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionTable:
+class PartitionTable(NamedTuple):
     """The partition table: `none`, `mbr`, `gpt`, or `hybrid` (a GPT whose MBR shows partitions as well).
 
     id: the disk's signature or GUID. usable: for a GPT, `both`, `primary` or `backup`: which of its copies are sound.
@@ -133,8 +130,7 @@ class PartitionTable:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """An honest reader's view of one disk image: it explains what PV-GRUB does and never decides it.
 
     image: the name of the disk. size: bytes. whole: the disk without a look at its table.
@@ -178,10 +174,10 @@ class Survey:
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses, tuples and enums as dicts, lists and strings."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {entry.name: _plain(getattr(value, entry.name)) for entry in fields(value)}
-    if isinstance(value, dict):
+    """Named tuples, tuples and enums as dicts, lists and strings."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.ondisk.mbr import EXTENDED_TYPES
 from pvgrub_sim.survey.area import READER_UNITS, TOTAL_UNITS, Area, Budget, Damaged
@@ -25,7 +23,7 @@ def survey(disk: Disk, grub: str = "(hd0)") -> Survey:
     whole = _fill(Volume(None, "(hd0)", 0, disk.size), disk, total)
     volumes = (whole, *(_fill(volume, disk, total) for volume in partitions))
     if grub != "(hd0)":
-        volumes = tuple(replace(volume, grub=grub[:-1] + volume.grub[4:]) for volume in volumes)
+        volumes = tuple(volume._replace(grub=grub[:-1] + volume.grub[4:]) for volume in volumes)
     return Survey(disk.name, disk.size, table, volumes[0], volumes[1:])
 
 
@@ -46,16 +44,16 @@ def _fill(volume: Volume, disk: Disk, total: Budget) -> Volume:
     contents = []
     for content, reader in identify(area):
         contents.append(content if reader is None else _with_files(content, reader))
-    return replace(volume, contents=tuple(contents))
+    return volume._replace(contents=tuple(contents))
 
 
 def _with_files(content: Content, reader: Reader) -> Content:
     try:
         reader.root()
     except Damaged as error:
-        return replace(content, readable=False, problems=(*content.problems, f"{content.type}: {error}"))
+        return content._replace(readable=False, problems=(*content.problems, f"{content.type}: {error}"))
     files, problems = boot_files(reader)
-    return replace(content, files=files, problems=(*content.problems, *problems))
+    return content._replace(files=files, problems=(*content.problems, *problems))
 
 
 def volume_reader(disk: Disk, grub: str) -> Reader | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 class KernelRefused(Exception):
@@ -21,8 +21,7 @@ class KernelRefused(Exception):
         self.detail = dict(detail or {})
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class KernelImage:
+class KernelImage(NamedTuple):
     """A kernel that is accepted.
 
     loader: `multiboot-binary`, `bzImage` or `ELF`. payload: format of a bzImage's payload, `none` for an
@@ -41,7 +40,7 @@ class KernelImage:
     end: int = 0
     entry: int = 0
     notes_from: str = ""
-    notes: dict[str, str | int] = field(default_factory=dict)
+    notes: Mapping[str, str | int] = MappingProxyType({})
 
     @property
     def detail(self) -> dict[str, Any]:

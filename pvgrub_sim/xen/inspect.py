@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
@@ -22,8 +22,7 @@ MACHINES = {0: "none", 3: "i386", 40: "arm", 50: "ia64", 62: "x86-64", 183: "aar
 BUILDS = ("x86_64", "i386")
 
 
-@dataclass(frozen=True, slots=True)
-class KernelPayload:
+class KernelPayload(NamedTuple):
     """A bzImage's payload: format (`none` when unknown or uncompressed), place and sizes in bytes.
 
     size_word: its last four bytes, by convention the unpacked size. unpacked: the true size, None when it does not
@@ -38,8 +37,7 @@ class KernelPayload:
     damage: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KernelElf:
+class KernelElf(NamedTuple):
     """The ELF file inside: class in bits, machine, entry and the range of its loadable segments."""
 
     bits: int
@@ -54,8 +52,7 @@ class KernelElf:
         return MACHINES.get(self.machine, str(self.machine))
 
 
-@dataclass(frozen=True, slots=True)
-class KernelOpinion:
+class KernelOpinion(NamedTuple):
     """What one build of one version does with the kernel: boots it, or ends in a GRUB error for a reason."""
 
     profile: str
@@ -69,8 +66,7 @@ class KernelOpinion:
         return self.error is None
 
 
-@dataclass(frozen=True, slots=True)
-class KernelFacts:
+class KernelFacts(NamedTuple):
     """One kernel. kind: `bzImage`, `ELF`, `multiboot-binary` or `unknown`. notes_from: `notes` or `__xen_guest`.
 
     pae: `no`, `yes`, `extended-cr3` or `bimodal`, of i386 kernels.
@@ -83,7 +79,7 @@ class KernelFacts:
     payload: KernelPayload | None = None
     elf: KernelElf | None = None
     notes_from: str = ""
-    notes: dict[str, str | int] = field(default_factory=dict)
+    notes: Mapping[str, str | int] = MappingProxyType({})
     pae: str = "no"
     opinions: tuple[KernelOpinion, ...] = ()
 
@@ -133,8 +129,8 @@ def examine(kernel: bytes, profiles: Iterable[Profile] | None = None) -> KernelF
     """
     facts = _examine(kernel)
     asked = PROFILES.values() if profiles is None else profiles
-    opinions = [_opinion(kernel, replace(profile, arch=arch)) for profile in asked for arch in BUILDS]
-    return replace(facts, opinions=tuple(opinions))
+    opinions = [_opinion(kernel, profile._replace(arch=arch)) for profile in asked for arch in BUILDS]
+    return facts._replace(opinions=tuple(opinions))
 
 
 def _opinion(kernel: bytes, profile: Profile) -> KernelOpinion:
@@ -150,8 +146,7 @@ def _examine(kernel: bytes) -> KernelFacts:
     facts = KernelFacts("unknown", len(kernel))
     if bzimage.is_bzimage(kernel):
         header = bzimage.read_setup_header(kernel)
-        facts = replace(
-            facts,
+        facts = facts._replace(
             kind="bzImage",
             version=bzimage.kernel_version(kernel),
             protocol=header.protocol,
@@ -166,7 +161,7 @@ def _examine(kernel: bytes) -> KernelFacts:
             elf = open_elf(source, size)
             facts = _with_elf(facts, elf) if elf is not None else facts
     if find_table(kernel) is not None:
-        facts = replace(facts, kind="multiboot-binary")
+        facts = facts._replace(kind="multiboot-binary")
     return facts
 
 
@@ -176,8 +171,7 @@ def _with_elf(facts: KernelFacts, elf: ElfImage) -> KernelFacts:
         info = read_xen_info(elf)
     except NotAXenKernel:
         info = XenInfo()
-    return replace(
-        facts,
+    return facts._replace(
         kind=facts.kind if facts.kind == "bzImage" else "ELF",
         elf=KernelElf(64 if elf.is64 else 32, elf.header("e_machine"), elf.header("e_entry"), low, high),
         notes_from=info.source,
@@ -219,12 +213,12 @@ def _payload(kernel: bytes) -> KernelPayload | None:
     name = found.name if found else "none"
     facts = KernelPayload(name, header.payload_start, header.payload_length, packed.size_word)
     if header.payload_start + header.payload_length > len(kernel):
-        return replace(facts, damage="it reaches beyond the end of the file")
+        return facts._replace(damage="it reaches beyond the end of the file")
     if found is None:
-        return replace(facts, unpacked=packed.length if packed.payload[:4] == layout.MAGIC else None)
+        return facts._replace(unpacked=packed.length if packed.payload[:4] == layout.MAGIC else None)
     try:
         result = unpack(found, packed)
     except Damaged as error:
         text = str(error.args[0]) if error.args else "it is damaged or cut short"
-        return replace(facts, damage=text.removeprefix("xc_dom_do_gunzip: "))
-    return replace(facts, unpacked=len(result.data) if result else None)
+        return facts._replace(damage=text.removeprefix("xc_dom_do_gunzip: "))
+    return facts._replace(unpacked=len(result.data) if result else None)

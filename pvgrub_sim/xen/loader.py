@@ -6,7 +6,6 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
@@ -202,7 +201,7 @@ class _Loader:
         if not bzimage.is_bzimage(self.kernel):
             return image
         header = bzimage.read_setup_header(self.kernel)
-        return replace(image, version=bzimage.kernel_version(self.kernel), protocol=header.protocol)
+        return image._replace(version=bzimage.kernel_version(self.kernel), protocol=header.protocol)
 
     def guest_type(self, elf: ElfImage, info: XenInfo) -> str:
         """Xen's name for the kind of kernel (xc_dom_guest_type); raises KernelRefused for an unknown machine."""

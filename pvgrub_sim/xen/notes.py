@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.ondisk.xen_notes import DOM0_BIT, FEATURES, NAMES, STRINGS, NoteType
@@ -33,7 +32,6 @@ class NotAXenKernel(Exception):
         self.function = function
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class XenInfo:
     """What the notes, or the section `__xen_guest`, say (libelf.h:struct elf_dom_parms).
 
@@ -56,7 +54,9 @@ class XenInfo:
     end: int = 0
     source: str = ""
     has_note_segment: bool = False
-    values: dict[str, str | int] = field(default_factory=dict)
+
+    def __init__(self) -> None:
+        self.values: dict[str, str | int] = {}
 
     @property
     def needs_dom0(self) -> bool:

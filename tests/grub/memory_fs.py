@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import ClassVar, Self
 
 import pytest
@@ -116,7 +115,7 @@ class Runner:
         self._monkeypatch.setattr(MemoryFs, "files", given)
         limits = {} if unreadable_from is None else {MENU.encode(): unreadable_from}
         self._monkeypatch.setattr(MemoryFs, "unreadable_from", limits)
-        profile = replace(find_profile("xen-4.17", arch), config_paths=(config,))
+        profile = find_profile("xen-4.17", arch)._replace(config_paths=(config,))
         self.m = Machine(profile, [disk_of(given) for _ in range(disks)], Terminal(keyboard), _load_kernel)
         try:
             cmain(self.m)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import replace
 from pathlib import Path
 
 from pvgrub_sim.bootchain import Boot, run
@@ -124,7 +123,7 @@ def test_zstd_kernel_of_2023(tmp_path: Path) -> None:
     menu = b"timeout 0\ntitle Debian\nroot (hd0)\nkernel /vmlinuz ro\n"
     files = {"boot/grub/menu.lst": menu, "vmlinuz": bzimage(payload("zstd", Elf().build()))}
     disk = AttachedDisk(BytesDisk(ext2(tmp_path, files)), 51712, "/dev/xvda")
-    profile = replace(find_profile("xen-4.4"), config_paths=("(hd0)/boot/grub/menu.lst",))
+    profile = find_profile("xen-4.4")._replace(config_paths=("(hd0)/boot/grub/menu.lst",))
     boot = run([disk], profile)
     assert boot.outcome is Outcome.FAILS
     found = lines(boot)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -98,7 +97,7 @@ def test_sarif_has_a_result_for_each_finding_and_each_failure() -> None:
     ],
 )
 def test_sarif_names_images_by_uri(image: str, uri: str) -> None:
-    run = json.loads(render_report([replace(fails(), image=image)], "sarif"))["runs"][0]
+    run = json.loads(render_report([fails()._replace(image=image)], "sarif"))["runs"][0]
     assert run["artifacts"][0]["location"]["uri"] == uri
 
 
@@ -189,8 +188,7 @@ def test_html_cuts_a_chain_that_never_ends() -> None:
             "Error 15: File not found (kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro).",
         ),
         (
-            replace(
-                boots(),
+            boots()._replace(
                 entry=1,
                 events=(
                     Event(EventKind.CONFIG, path=CONFIG),
@@ -276,7 +274,7 @@ def test_summary_of_several_images() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_no_control_character_gets_through(text: str) -> None:
-    verdict = replace(hostile(), console=text, image=text, config=text)
+    verdict = hostile()._replace(console=text, image=text, config=text)
     for name in REPORT_FORMATS:
         told = render_report([verdict], name)
         told.encode("utf-8")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk import SECTOR_BITS, SECTOR_SIZE, devread, devread_all, devread_run
@@ -32,8 +30,7 @@ FS_EXT2FS = 17
 SLICE_TYPES = frozenset({0, 0x83, 0xFD, *(bsd | fs << 8 for bsd in BSD_TYPES for fs in (FS_EXT2FS, FS_OTHER))})
 
 
-@dataclass(eq=False, repr=False)
-class Layout:
+class Layout(NamedTuple):
     """The superblock's numbers and where the driver keeps its blocks in the filesystem buffer (byte addresses)."""
 
     block_bits: int
@@ -44,22 +41,10 @@ class Layout:
     incompat: int
     desc_size: int
     ext4: bool
-
-    @cached_property
-    def group_desc(self) -> int:
-        return ext2.SUPERBLOCK_SIZE
-
-    @cached_property
-    def inode(self) -> int:
-        return self.group_desc + self.block_size
-
-    @cached_property
-    def datablock1(self) -> int:
-        return self.inode + (INODE_BYTES if self.ext4 else OLD_INODE_BYTES)
-
-    @cached_property
-    def datablock2(self) -> int:
-        return self.datablock1 + self.block_size
+    group_desc: int
+    inode: int
+    datablock1: int
+    datablock2: int
 
 
 class Ext2fs:
@@ -92,15 +77,22 @@ class Ext2fs:
         bits = u32(buffer.u32(ext2.S_LOG_BLOCK_SIZE) + 10) & 31
         ext4 = m.profile.ext4
         incompat = buffer.u32(ext2.S_FEATURE_INCOMPAT) if ext4 else 0
+        block_size = 1 << bits
+        inode = ext2.SUPERBLOCK_SIZE + block_size
+        datablock1 = inode + (INODE_BYTES if ext4 else OLD_INODE_BYTES)
         layout = Layout(
             block_bits=bits,
-            block_size=1 << bits,
+            block_size=block_size,
             first_data_block=buffer.u32(ext2.S_FIRST_DATA_BLOCK),
             inodes_per_group=buffer.u32(ext2.S_INODES_PER_GROUP),
             inode_size=buffer.u16(ext2.S_INODE_SIZE),
             incompat=incompat,
             desc_size=buffer.u16(ext2.S_DESC_SIZE) if incompat & ext2.FEATURE_INCOMPAT_64BIT else ext2.DESC_SIZE,
             ext4=ext4,
+            group_desc=ext2.SUPERBLOCK_SIZE,
+            inode=inode,
+            datablock1=datablock1,
+            datablock2=datablock1 + block_size,
         )
         if layout.datablock2 + layout.block_size > FSYS_BUFLEN:
             # QUIRK: blocks above 8 KiB do not fit into the filesystem buffer.

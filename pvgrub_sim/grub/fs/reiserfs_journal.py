@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk import devread
@@ -16,8 +15,7 @@ from pvgrub_sim.ondisk import reiserfs
 TRANSACTIONS_MASK = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """description: where it begins, in blocks of the journal. blocks: the numbers of the blocks it changed."""
 
     description: int

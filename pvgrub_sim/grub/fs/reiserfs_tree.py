@@ -7,7 +7,7 @@ the slots of their level; the last slot is shared by the levels above it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.disk import devread
@@ -25,8 +25,7 @@ LEAF_COST = 8
 """Steps that a leaf counts for: a path through the tree can lead to one leaf over and over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """An item head. at: the address of the item's body in the buffer. offset: as IH_KEY_OFFSET.
 
     entries: ih_entry_count. length: of the body in bytes.
