@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
+# Bytecode is written as `pip install .` does it, also where PYTHONDONTWRITEBYTECODE keeps Python itself from that:
+# compiling is most of what a start would take.
+compile = $(BIN)/python -m compileall -q pvgrub_sim
+install = $(BIN)/pip install --quiet --disable-pip-version-check -e $(1) && $(compile)
+
 .PHONY: demo test check bench docs clean
 
 demo: $(VENV)/installed build/demo.img
@@ -18,7 +23,7 @@ check: $(VENV)/dev
 
 bench: $(VENV)/bench
 	@mkdir -p build
-	$(BIN)/python -m compileall -q pvgrub_sim
+	@$(compile)
 	$(BIN)/pytest bench/test_hot_paths.py --benchmark-columns=min,median,rounds --benchmark-json=build/hot_paths.json
 	$(BIN)/python bench/bench_startup.py
 	$(BIN)/python bench/bench_boot.py --json docs/benchmarks/boot.json --svg docs/benchmarks/boot.svg
@@ -37,23 +42,23 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	$(call install,.)
 	@touch $@
 
 $(VENV)/test: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(call install,'.[test]')
 	@touch $@
 
 $(VENV)/dev: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(call install,'.[dev]')
 	@touch $@
 
 $(VENV)/bench: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(call install,'.[bench]')
 	@touch $@
 
 $(VENV)/docs: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(call install,'.[docs]')
 	@touch $@
 
 clean:

@@ -102,6 +102,9 @@ def libraries() -> Iterator[tuple[str, str, Work]]:
     yield "bzip2", "bz2 (stdlib)", stream(bz2.BZ2Decompressor)
     yield "xz", "lzma (stdlib)", stream(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
     yield "lzma", "lzma (stdlib)", stream(lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE))
+    if lzma_mt := installed("lzma_mt"):
+        # A liblzma of its own, 5.8.1 in its wheels; one thread, since a kernel is one block.
+        yield "xz", "lzma-mt", stream(lambda: lzma_mt.LZMADecompressor(lzma.FORMAT_XZ))
     if isal := installed("isal.isal_zlib"):
         yield "gzip", "isal", stream(lambda: isal.decompressobj(wbits=31))
     if ng := installed("zlib_ng.zlib_ng"):

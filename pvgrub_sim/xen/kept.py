@@ -61,6 +61,8 @@ class Kept:
         self.pieces: list[tuple[int, bytearray]] = []
         """Note segments and section headers: offset and what is kept of it."""
         self.wanted: list[tuple[int, int]] | None = None
+        self._passing_until = 0
+        """Chunks that end here or before are of no interest."""
 
     def __len__(self) -> int:
         return self.size
@@ -68,7 +70,13 @@ class Kept:
     def append(self, chunk: bytes | bytearray | memoryview) -> None:
         """Take the next bytes that come out of a decoder; raises TooLarge beyond OUTPUT_LIMIT."""
         start = self.size
-        self.size += len(chunk)
+        self.size = end = start + len(chunk)
+        # Thousands of chunks come by, and hardly one of them matters.
+        if end > self._passing_until:
+            self._keep(chunk, start)
+
+    def _keep(self, chunk: bytes | bytearray | memoryview, start: int) -> None:
+        """Keep what is wanted of a chunk that began at start."""
         if self.size > OUTPUT_LIMIT:
             raise TooLarge
         if self.full:
@@ -79,9 +87,13 @@ class Kept:
         if self.wanted is None and self.size >= HEAD:
             self.wanted = _wanted(self.head)
             self.pieces = [(first, self.head[first : min(start, end)]) for first, end in self.wanted]
-        for (first, end), (_, piece) in zip(self.wanted or (), self.pieces, strict=True):
+        if self.wanted is None:
+            return
+        for (first, end), (_, piece) in zip(self.wanted, self.pieces, strict=True):
             if start < end and first < self.size:
                 piece.extend(chunk[max(first - start, 0) : end - start])
+        ahead = [max(first, self.size) for first, end in self.wanted if end > self.size]
+        self._passing_until = min([*ahead, OUTPUT_LIMIT])
 
     def read(self, at: int, count: int) -> bytes:
         """Count bytes at an offset, fewer at the end; raises NotKept."""

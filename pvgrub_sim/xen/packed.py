@@ -74,11 +74,14 @@ def drain(stream: Any, payload: memoryview, out: Sink, most: int = OUTPUT_LIMIT 
 
     Returns how many bytes of the payload it took, once it has come to the end of its stream.
     """
+    left = most - len(out)
     for at in range(0, len(payload), FEED):
         chunk: bytes | memoryview = payload[at : at + FEED]
         while True:
-            out.append(stream.decompress(chunk, min(STEP, most - len(out))))
-            if stream.eof or len(out) >= most:
+            piece = stream.decompress(chunk, min(STEP, left))
+            out.append(piece)
+            left -= len(piece)
+            if stream.eof or not left:
                 return min(at + FEED, len(payload)) - len(stream.unused_data)
             if stream.needs_input:
                 break

@@ -18,8 +18,8 @@ finally:
     print(*sys.modules)
 """
 HEAVY = {
-    "construct", "dataclasses", "elftools", "inspect", "json", "pathlib", "shutil", "subprocess", "tempfile", "zstandard",
-    "lz4", "lzallright",
+    "construct", "dataclasses", "elftools", "inspect", "json", "pathlib", "shutil", "subprocess", "tempfile",
+    "zstandard", "lz4", "lzallright",
 }  # fmt: skip
 """What takes long to import, and is not needed on the way to a verdict in words."""
 
