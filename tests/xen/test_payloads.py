@@ -6,6 +6,7 @@ import bz2
 import lzma
 import os
 import struct
+import subprocess
 import zlib
 
 import pytest
@@ -25,6 +26,7 @@ from tests.kernel_images import (
     payload,
     size_word,
 )
+from tests.tools import require, run
 from tests.xen.loading import load
 from tests.xen.tools import lzo_file
 
@@ -156,6 +158,52 @@ def test_xz_second_stream_is_ignored() -> None:
     assert unpacked("xz", data + pack_xz(b"more") + WORD) == ELF
 
 
+def blocks_of_xz(size: int, *options: str) -> bytes:
+    """A stream of several blocks, made by xz itself; with threads, their headers hold their sizes."""
+    return run("xz", "-c", "--check=crc32", f"--block-size={size}", *options, stdin=ELF)
+
+
+@pytest.mark.parametrize("options", [("-T1",), ("-T2",), ("-T2", "--x86", "--lzma2=dict=64KiB")])
+def test_xz_streams_of_several_blocks(options: tuple[str, ...]) -> None:
+    data = blocks_of_xz(7000, *options)
+    assert data[12:].count(bytes([data[12]]) + data[13:14]) > 1
+    assert unpacked("xz", data + WORD) == ELF
+    assert boots(data + WORD)
+
+
+def xz_takes(data: bytes) -> bool:
+    """Whether xz itself finds a stream sound."""
+    done = subprocess.run([require("xz"), "--test", "--format=xz"], input=data, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("threads", ["-T1", "-T2"])
+def test_xz_headers_index_and_footer_are_checked_as_by_xz_itself(threads: str) -> None:
+    data = blocks_of_xz(12000, threads)
+    header = (data[12] + 1) * 4
+    index = int.from_bytes(data[-8:-4], "little") * 4 + 4
+    places = [*range(6, 12 + header), *range(len(data) - 12 - index - 8, len(data))]
+    assert xz_takes(data)
+    for at in places:
+        damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        assert not boots(damaged + WORD), at
+        assert not xz_takes(damaged), at
+
+
+def test_xz_sizes_in_a_block_header_must_be_right() -> None:
+    data = bytearray(blocks_of_xz(1 << 20, "-T2"))
+    length = (data[12] + 1) * 4
+    assert data[13] == 0xC0
+    data[14] ^= 1
+    data[12 + length - 4 : 12 + length] = zlib.crc32(data[12 : 12 + length - 4]).to_bytes(4, "little")
+    assert not boots(bytes(data) + WORD)
+    assert not xz_takes(data)
+
+
+def test_xz_stream_without_blocks_is_a_stream() -> None:
+    assert unpacked("xz", lzma.compress(b"", lzma.FORMAT_XZ, lzma.CHECK_CRC32)) == b""
+
+
 def test_quirk_first_byte_of_the_range_coder_is_passed_over() -> None:
     """liblzma insists on 0 there, the small decoders do not."""
     data = bytearray(pack_lzma(ELF) + WORD)
@@ -166,6 +214,10 @@ def test_quirk_first_byte_of_the_range_coder_is_passed_over() -> None:
     assert xz[start] == 0
     xz[start] = 0x5A
     assert unpacked("xz", bytes(xz)) == ELF
+    several = bytearray(blocks_of_xz(20000, "-T1"))
+    block = several.index(several[12 : 12 + (several[12] + 1) * 4], 13)
+    several[start], several[block + start - 12] = 1, 2
+    assert unpacked("xz", bytes(several)) == ELF
 
 
 def test_lzma_ends_at_its_size_or_its_end_marker() -> None:
