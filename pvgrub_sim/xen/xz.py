@@ -7,6 +7,7 @@ than liblzma, and liblzma's CRC-32 alone would take as long as 5 % of the decodi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
@@ -108,10 +109,17 @@ def _unpack_block(block: _Block, payload: memoryview, at: int, out: Sink) -> int
     size = (2 | block.dictionary & 1) << (block.dictionary // 2 + 11)
     # No window needs to be larger than what may come out.
     filters: list[dict[str, int]] = [{"id": lzma.FILTER_LZMA2, "dict_size": min(size, OUTPUT_LIMIT)}]
+    behind: AbstractContextManager[Sink] = nullcontext(out)
     if block.bcj:
-        filters.insert(0, {"id": lzma.FILTER_X86})
+        from pvgrub_sim.xen.x86filter import X86Filter, processors
+
+        if processors() > 1:
+            behind = X86Filter(out)
+        else:
+            filters.insert(0, {"id": lzma.FILTER_X86})
     stream = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters)
-    taken = drain(stream, payload[at:], out)
+    with behind as sink:
+        taken = drain(stream, payload[at:], sink)
     if not stream.eof:
         raise Damaged(CORRUPT)
     return at + taken

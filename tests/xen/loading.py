@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pvgrub_sim.profiles import find_profile
 from pvgrub_sim.xen.image import KernelImage, KernelRefused
 from pvgrub_sim.xen.loader import parse_image
+from pvgrub_sim.xen.packed import Packed
+from pvgrub_sim.xen.payload import FORMATS, unpack
+from tests.kernel_images import bzimage
 
 REFUSED = "xc_dom_parse_image returned -1"
 NO_LOADER = "xc: error: panic: xg_dom_core.c:689: xc_dom_find_loader: no loader found: Invalid kernel"
@@ -40,3 +43,16 @@ def load(kernel: bytes, pvgrub: str = "xen-4.17", arch: str = "x86_64") -> Loade
 def probe_line(line: int, text: str) -> str:
     """What the bzImage loader of 4.17 prints."""
     return f"xc: error: panic: xg_dom_bzimageloader.c:{line}: xc_dom_probe_bzimage_kernel{text}: Invalid kernel"
+
+
+def boots(payload: bytes, arch: str = "x86_64", trailing: bytes = bytes(100)) -> bool:
+    """Whether a bzImage around a payload gets past the loader."""
+    return load(bzimage(payload, trailing=trailing), arch=arch).number != 9
+
+
+def unpacked(form: str, payload: bytes) -> bytes:
+    """All that a payload unpacks to."""
+    found = next(item for item in FORMATS if item.name == form)
+    result = unpack(found, Packed(memoryview(payload), len(payload), keep_all=True))
+    assert result is not None
+    return result.data.read(0, result.size)

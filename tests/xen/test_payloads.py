@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import bz2
-import lzma
 import os
 import struct
-import subprocess
 import zlib
 
 import pytest
@@ -19,31 +17,17 @@ from tests.kernel_images import (
     bzimage,
     pack_gzip,
     pack_lz4,
-    pack_lzma,
     pack_lzo,
-    pack_xz,
     pack_zstd,
     payload,
     size_word,
 )
-from tests.tools import require, run
-from tests.xen.loading import load
+from tests.xen.loading import boots, load, unpacked
 from tests.xen.tools import lzo_file
 
 ELF = Elf(size=30000).build()
 WORD = size_word(ELF)
 STREAM_DRIVEN = ("bzip2", "xz", "lzma", "lzo", "zstd")
-
-
-def boots(data: bytes, arch: str = "x86_64", trailing: bytes = bytes(100)) -> bool:
-    return load(bzimage(data, trailing=trailing), arch=arch).number != 9
-
-
-def unpacked(form: str, data: bytes) -> bytes:
-    found = next(item for item in FORMATS if item.name == form)
-    result = unpack(found, Packed(memoryview(data), len(data), keep_all=True))
-    assert result is not None
-    return result.data.read(0, result.size)
 
 
 @pytest.mark.parametrize("form", STREAM_DRIVEN)
@@ -124,116 +108,6 @@ def test_gzip_bomb_ends_at_its_size_word() -> None:
     bomb = pack_gzip(bytes(200 << 20))
     lines = load(bzimage(bomb + WORD)).lines
     assert "inflate failed (rc=-5)" in lines[0]
-
-
-# -- xz, lzma ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("check", "taken"),
-    [(lzma.CHECK_NONE, True), (lzma.CHECK_CRC32, True), (lzma.CHECK_CRC64, False), (lzma.CHECK_SHA256, False)],
-)
-@pytest.mark.parametrize("bcj", [True, False])
-def test_quirk_xz_checks(check: int, taken: bool, bcj: bool) -> None:
-    loaded = load(bzimage(pack_xz(ELF, check, bcj) + WORD))
-    assert (loaded.number is None) is taken
-    if not taken:
-        assert "Input was encoded with settings that are not supported by this XZ decoder" in loaded.lines[0]
-
-
-@pytest.mark.parametrize("filters", [(lzma.FILTER_DELTA,), (lzma.FILTER_ARM,), (lzma.FILTER_X86, lzma.FILTER_DELTA)])
-def test_xz_knows_no_filter_but_x86(filters: tuple[int, ...]) -> None:
-    chain = [{"id": item} for item in filters] + [{"id": lzma.FILTER_LZMA2, "preset": 1}]
-    data = lzma.compress(ELF, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=chain)
-    assert not boots(data + WORD)
-
-
-def test_xz_x86_filter_with_a_start_offset_is_refused() -> None:
-    chain = [{"id": lzma.FILTER_X86, "start_offset": 16}, {"id": lzma.FILTER_LZMA2, "preset": 1}]
-    assert not boots(lzma.compress(ELF, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=chain) + WORD)
-
-
-def test_xz_second_stream_is_ignored() -> None:
-    data = pack_xz(ELF)
-    assert unpacked("xz", data + pack_xz(b"more") + WORD) == ELF
-
-
-def blocks_of_xz(size: int, *options: str) -> bytes:
-    """A stream of several blocks, made by xz itself; with threads, their headers hold their sizes."""
-    return run("xz", "-c", "--check=crc32", f"--block-size={size}", *options, stdin=ELF)
-
-
-@pytest.mark.parametrize("options", [("-T1",), ("-T2",), ("-T2", "--x86", "--lzma2=dict=64KiB")])
-def test_xz_streams_of_several_blocks(options: tuple[str, ...]) -> None:
-    data = blocks_of_xz(7000, *options)
-    assert data[12:].count(bytes([data[12]]) + data[13:14]) > 1
-    assert unpacked("xz", data + WORD) == ELF
-    assert boots(data + WORD)
-
-
-def xz_takes(data: bytes) -> bool:
-    """Whether xz itself finds a stream sound."""
-    done = subprocess.run([require("xz"), "--test", "--format=xz"], input=data, capture_output=True, check=False)
-    return done.returncode == 0
-
-
-@pytest.mark.parametrize("threads", ["-T1", "-T2"])
-def test_xz_headers_index_and_footer_are_checked_as_by_xz_itself(threads: str) -> None:
-    data = blocks_of_xz(12000, threads)
-    header = (data[12] + 1) * 4
-    index = int.from_bytes(data[-8:-4], "little") * 4 + 4
-    places = [*range(6, 12 + header), *range(len(data) - 12 - index - 8, len(data))]
-    assert xz_takes(data)
-    for at in places:
-        damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        assert not boots(damaged + WORD), at
-        assert not xz_takes(damaged), at
-
-
-def test_xz_sizes_in_a_block_header_must_be_right() -> None:
-    data = bytearray(blocks_of_xz(1 << 20, "-T2"))
-    length = (data[12] + 1) * 4
-    assert data[13] == 0xC0
-    data[14] ^= 1
-    data[12 + length - 4 : 12 + length] = zlib.crc32(data[12 : 12 + length - 4]).to_bytes(4, "little")
-    assert not boots(bytes(data) + WORD)
-    assert not xz_takes(data)
-
-
-def test_xz_stream_without_blocks_is_a_stream() -> None:
-    assert unpacked("xz", lzma.compress(b"", lzma.FORMAT_XZ, lzma.CHECK_CRC32)) == b""
-
-
-def test_quirk_first_byte_of_the_range_coder_is_passed_over() -> None:
-    """liblzma insists on 0 there, the small decoders do not."""
-    data = bytearray(pack_lzma(ELF) + WORD)
-    data[13] = 0xA5
-    assert unpacked("lzma", bytes(data)) == ELF
-    xz = bytearray(pack_xz(ELF, bcj=False) + WORD)
-    start = 12 + (xz[12] + 1) * 4 + 6
-    assert xz[start] == 0
-    xz[start] = 0x5A
-    assert unpacked("xz", bytes(xz)) == ELF
-    several = bytearray(blocks_of_xz(20000, "-T1"))
-    block = several.index(several[12 : 12 + (several[12] + 1) * 4], 13)
-    several[start], several[block + start - 12] = 1, 2
-    assert unpacked("xz", bytes(several)) == ELF
-
-
-def test_lzma_ends_at_its_size_or_its_end_marker() -> None:
-    marked = bytearray(pack_lzma(ELF))
-    assert marked[5:13] == b"\xff" * 8
-    for size in (len(ELF), len(ELF) + 1000, 1 << 40):
-        marked[5:13] = size.to_bytes(8, "little")
-        assert unpacked("lzma", bytes(marked) + WORD) == ELF
-    marked[5:13] = (len(ELF) - 100).to_bytes(8, "little")
-    assert unpacked("lzma", bytes(marked) + WORD) == ELF[:-100]
-
-
-@pytest.mark.parametrize(("dictionary", "taken"), [(0, False), (256, False), (1 << 30, True), (1 << 31, False)])
-def test_lzma_dictionaries(dictionary: int, taken: bool) -> None:
-    data = pack_lzma(ELF) + WORD
-    assert boots(data[:1] + dictionary.to_bytes(4, "little") + data[5:]) is taken
 
 
 # -- bzip2, zstd -------------------------------------------------------------------------------------------------
