@@ -15,6 +15,8 @@ GZIP_SPARE = 16
 """Bytes by which libxc's buffer is larger than the size word says (xg_dom_core.c:xc_dom_check_gzip)."""
 GZIP_STEP = 1 << 14
 GZIP_PIECE = 1 << 16
+GZIP_RESERVED = 0xE0
+"""Header flags that zlib refuses, and ISA-L passes over."""
 GZIP_INSANE = 1 << 30
 """A size word above this is not believed, and the payload left as it is."""
 
@@ -28,6 +30,8 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
     # QUIRK: too short, or too large to be believed: left packed, without a word.
     if packed.length < 6 or packed.size_word > GZIP_INSANE:
         return None
+    if packed.payload[3] & GZIP_RESERVED:
+        raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-3)")
     out = packed.output()
     from isal import isal_zlib
 
@@ -69,10 +73,18 @@ def _inflate(stream: Any, error: Any, payload: memoryview, out: Kept, room: int)
     return False
 
 
+BZIP2_BLOCK = b"1AY&SY"
+BZIP2_RANDOMISED = 0x80
+
+
 def unpack_bzip2(packed: Packed) -> Unpacked:
     """Unpack the first bzip2 stream (bunzip2.c); what follows it does not count."""
     import bz2
 
+    # QUIRK: blocks as only bzip2 0.9.0 made them are refused; any but the first is found by its CRC, at the latest.
+    head = bytes(packed.payload[4:15])
+    if head[:6] == BZIP2_BLOCK and head[10:] and head[10] & BZIP2_RANDOMISED:
+        raise Damaged
     stream = bz2.BZ2Decompressor()
     out = packed.output()
     try:

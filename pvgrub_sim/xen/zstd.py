@@ -1,8 +1,8 @@
-"""zstd payloads, unpacked as the Mini-OS build does (unzstd.c)."""
+"""zstd payloads, unpacked as the Mini-OS build does (unzstd.c, zstd/decompress.c)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from pvgrub_sim.xen.kept import Kept
 from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, whole
@@ -10,10 +10,38 @@ from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, whole
 CORRUPT = "ZSTD-compressed data is corrupt"
 PROBABLY = "ZSTD-compressed data is probably corrupt"
 TRUNCATED = "ZSTD-compressed data is truncated"
+INCOMPLETE = "ZSTD-compressed data has an incomplete frame header"
 WINDOW_LOG_MAX = 27
+SMALLEST_WINDOW = 1 << 10
 BLOCK = 128 << 10
-SPARE = 16
+"""Bytes that a block may unpack to, by the format."""
 MAGIC = b"\x28\xb5\x2f\xfd"
+COMPRESSED, RESERVED = 2, 3
+"""Kinds of blocks."""
+
+
+class Frame(NamedTuple):
+    """A frame: where its first block is, the window's size, whether a checksum follows, and the size it announces.
+
+    window, content: bytes, 0 where the header has none.
+    """
+
+    start: int
+    window: int
+    checksum: bool
+    content: int
+
+    @property
+    def at_once(self) -> bool:
+        """QUIRK: a frame that announces up to 128 KiB is unpacked without a window, and must not have more than that.
+
+        Source: ZSTD_decompressStream(), "single-pass mode opportunity". The size itself is not checked.
+        """
+        return 1 <= self.content <= BLOCK and self.window > 0
+
+    def header(self, window: int) -> bytes:
+        """A header of the frame for the library: with another window, and without a size that it would check."""
+        return MAGIC + bytes([4 if self.checksum else 0]) + _descriptor(window)
 
 
 def unpack_zstd(packed: Packed) -> Unpacked:
@@ -21,26 +49,19 @@ def unpack_zstd(packed: Packed) -> Unpacked:
     import zstandard
 
     payload = packed.payload
-    start, window, checksum = _header(payload)
-    end = _end(payload, start, checksum)
-    if end is None:
-        raise Damaged(TRUNCATED)
-    body = payload[start:end]
-    # QUIRK: the content size in the frame's header is not checked, so it is left out of ours.
-    header = MAGIC + bytes([4 if checksum else 0])
+    frame = _header(payload)
+    end = _end(payload, frame)
+    if not frame.at_once and frame.window < SMALLEST_WINDOW:
+        raise Damaged(PROBABLY)
+    header = frame.header(BLOCK if frame.at_once else frame.window)
     decoder = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG_MAX)
     try:
-        return whole(_decode(decoder, header + _descriptor(window), body, packed.output()))
+        out = _decode(decoder, header, payload[frame.start : end], packed.output())
     except zstandard.ZstdError:
-        # QUIRK: blocks may be larger than the window, as long as the buffer for both is not used up.
-        room = window + min(window, BLOCK) + SPARE
-        if window >= BLOCK:
-            raise Damaged(CORRUPT) from None
-    try:
-        out = _decode(decoder, header + _descriptor(BLOCK), body, packed.output())
-    except zstandard.ZstdError:
-        raise Damaged(CORRUPT) from None
-    if len(out) > room:
+        from pvgrub_sim.xen.zstdblocks import unpack_blocks
+
+        return whole(unpack_blocks(packed, frame))
+    if frame.at_once and len(out) > BLOCK:
         raise Damaged(CORRUPT)
     return whole(out)
 
@@ -81,8 +102,8 @@ class _Joined:
         return bytes(chunk)
 
 
-def _header(payload: memoryview) -> tuple[int, int, bool]:
-    """Where the first block is, the window's size, and whether a checksum follows; raises Damaged."""
+def _header(payload: memoryview) -> Frame:
+    """The frame's header (ZSTD_getFrameHeader()); raises Damaged."""
     if len(payload) < 6:
         raise Damaged(TRUNCATED)
     descriptor = payload[4]
@@ -90,33 +111,36 @@ def _header(payload: memoryview) -> tuple[int, int, bool]:
     size_bytes = (single, 2, 4, 8)[descriptor >> 6]
     start = 5 + (not single) + (0, 1, 2, 4)[dictionary] + size_bytes
     if start > len(payload):
-        raise Damaged("ZSTD-compressed data has an incomplete frame header")
+        raise Damaged(INCOMPLETE)
     if dictionary and any(payload[start - size_bytes - (0, 1, 2, 4)[dictionary] : start - size_bytes]):
         raise Damaged(PROBABLY)
     if descriptor & 8:
         raise Damaged(PROBABLY)
+    content = int.from_bytes(payload[start - size_bytes : start], "little") + (256 if size_bytes == 2 else 0)
     if single:
-        size = int.from_bytes(payload[start - size_bytes : start], "little") + (256 if size_bytes == 2 else 0)
-        window = size & 0xFFFFFFFF
+        window = content & 0xFFFFFFFF
     else:
         unit = 1 << (payload[5] >> 3) + 7
         window = unit * (8 + (payload[5] & 7))
     if window > 1 << WINDOW_LOG_MAX:
         raise Damaged(PROBABLY)
-    return start, max(window, 1 << 10), bool(descriptor & 4)
+    return Frame(start, window, bool(descriptor & 4), content)
 
 
-def _end(payload: memoryview, at: int, checksum: bool) -> int | None:
-    """Where the frame ends, found by stepping over its blocks; None when it leaves the payload."""
-    last = False
+def _end(payload: memoryview, frame: Frame) -> int:
+    """Where the frame ends, found by stepping over its blocks; raises Damaged."""
+    at, last = frame.start, False
     while not last:
         if at + 3 > len(payload):
-            return None
+            raise Damaged(TRUNCATED)
         word = int.from_bytes(payload[at : at + 3], "little")
         last = bool(word & 1)
-        kind = word >> 1 & 3
-        if kind == 3:
+        kind, size = word >> 1 & 3, word >> 3
+        # QUIRK: an empty compressed block is passed over, but not where the frame is unpacked at once.
+        if kind == RESERVED or (kind == COMPRESSED and not size and frame.at_once):
             raise Damaged(CORRUPT)
-        at += 3 + (1 if kind == 1 else word >> 3)
-    at += 4 if checksum else 0
-    return at if at <= len(payload) else None
+        at += 3 + (1 if kind == 1 else size)
+    at += 4 if frame.checksum else 0
+    if at > len(payload):
+        raise Damaged(TRUNCATED)
+    return at
