@@ -17,6 +17,8 @@ from pvgrub_sim.xen.packed import Sink
 
 WORTH_A_THREAD = 1 << 20
 """Bytes from which on there is a thread: blocks may be small, and many."""
+AHEAD = 64
+"""Pieces by which the decoder may be ahead of the filter: memory has its limits."""
 CHUNK = 1 << 16
 """Bytes that a chunk of LZMA2 which is not packed may hold."""
 FIRST_CHUNK, NEXT_CHUNK, END = b"\1", b"\2", b"\0"
@@ -43,6 +45,7 @@ class X86Filter:
         self._before = len(out)
         self._size = 0
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
+        self._room: SimpleQueue[None] = SimpleQueue()
         self._thread: Thread | None = None
         self._error: Exception | None = None
 
@@ -52,14 +55,16 @@ class X86Filter:
     def append(self, chunk: bytes) -> None:
         """Take the next bytes."""
         self._size += len(chunk)
-        if self._thread is not None:
-            self._waiting.put(chunk)
-        elif self._size < WORTH_A_THREAD:
-            self._filter(chunk)
-        else:
-            self._waiting.put(chunk)
+        if self._thread is None:
+            if self._size < WORTH_A_THREAD:
+                self._filter(chunk)
+                return
+            for _ in range(AHEAD):
+                self._room.put(None)
             self._thread = Thread(target=self._run)
             self._thread.start()
+        self._room.get()
+        self._waiting.put(chunk)
 
     def __enter__(self) -> Self:
         return self
@@ -84,6 +89,7 @@ class X86Filter:
                 except Exception as error:
                     # Raised again where the thread is waited for; until then what comes is thrown away.
                     self._error = error
+            self._room.put(None)
 
     def _filter(self, data: bytes) -> None:
         for at in range(0, len(data), CHUNK):

@@ -6,11 +6,12 @@ import lzma
 import random
 import subprocess
 import zlib
+from threading import Event, Thread
 
 import pytest
 
 from pvgrub_sim.xen import x86filter
-from pvgrub_sim.xen.x86filter import CHUNK, WORTH_A_THREAD
+from pvgrub_sim.xen.x86filter import AHEAD, CHUNK, WORTH_A_THREAD, X86Filter
 from tests.kernel_images import Elf, bzimage, pack_xz, size_word
 from tests.tools import require, run
 from tests.xen.loading import boots, load, unpacked
@@ -135,3 +136,44 @@ def test_damage_behind_the_first_megabyte_is_noticed(processors: int, monkeypatc
     for at in (len(data) // 2, len(data) * 3 // 4):
         assert not boots(data[:at])
         assert not boots(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+
+
+class Stuck:
+    """A sink that takes nothing more than a megabyte before it is let go."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.full, self.go = Event(), Event()
+
+    def __len__(self) -> int:
+        return self.size
+
+    def append(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.size >= WORTH_A_THREAD:
+            self.full.set()
+            assert self.go.wait(60)
+
+
+def test_the_decoder_waits_for_the_filter() -> None:
+    out = Stuck()
+    pieces = 10 * AHEAD
+
+    def feed() -> None:
+        with X86Filter(out) as sink:
+            for _ in range(pieces):
+                sink.append(bytes(CHUNK))
+                fed.append(1)
+
+    fed: list[int] = []
+    feeder = Thread(target=feed)
+    feeder.start()
+    try:
+        assert out.full.wait(60)
+        feeder.join(0.2)
+        assert feeder.is_alive()
+        assert len(fed) <= WORTH_A_THREAD // CHUNK + AHEAD + 1
+    finally:
+        out.go.set()
+        feeder.join()
+    assert out.size == pieces * CHUNK
