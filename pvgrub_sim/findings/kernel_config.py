@@ -14,7 +14,7 @@ from pvgrub_sim.survey.result import BootFile
 
 XEN_PV_SINCE: Final = (4, 12)
 """Linux since which CONFIG_XEN_PV is an option of its own; before, CONFIG_XEN meant it."""
-_VERSION: Final = re.compile(r"(\d+)\.(\d+)")
+_VERSION: Final = r"(\d+)\.(\d+)"
 
 
 @rule(
@@ -62,7 +62,7 @@ def config_of(ref: FileRef) -> BootFile | None:
 
 def runs_under_xen(file: BootFile) -> bool:
     """True when a configuration has the paravirtual mode."""
-    found = _VERSION.search(file.path)
+    found = re.search(_VERSION, file.path)
     version = (int(found[1]), int(found[2])) if found else XEN_PV_SINCE
     option = "CONFIG_XEN_PV" if version >= XEN_PV_SINCE else "CONFIG_XEN"
     return file.facts.get(option) == "y"

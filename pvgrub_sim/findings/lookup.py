@@ -14,8 +14,9 @@ from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import BootFile, FileKind
 
 NEWEST: Final = "pv-grub-hd0_1.05"
-_LINUX: Final = re.compile(r"^\s*(?:linux(?:16|efi)?)\s+(\S+)[ \t]*(.*)$", re.M)
-_OPTIONS: Final = re.compile(r"^\s*options\s+(.*)$", re.M)
+# Compiled when it is wanted: few runs come to that.
+_LINUX: Final = r"(?m)^\s*(?:linux(?:16|efi)?)\s+(\S+)[ \t]*(.*)$"
+_OPTIONS: Final = r"(?m)^\s*options\s+(.*)$"
 _MOST_CONFIG: Final = 1 << 20
 
 
@@ -187,8 +188,8 @@ def kernel_arguments(place: Place, kernel: str) -> str:
     name = kernel.rpartition("/")[2]
     for file in files:
         text = (place.head(file.path, _MOST_CONFIG) or b"") if file.kind is FileKind.GRUB2 else b""
-        for path, words in _LINUX.findall(text.decode("utf-8", "replace")):
-            options = _OPTIONS.search(text.decode("utf-8", "replace"))
+        for path, words in re.findall(_LINUX, text.decode("utf-8", "replace")):
+            options = re.search(_OPTIONS, text.decode("utf-8", "replace"))
             given = words or (options[1] if options else "")
             if path.rpartition("/")[2] == name:
                 kept = [word for word in given.split() if "$" not in word and not word.startswith("console=")]

@@ -7,7 +7,6 @@ that begin with `#` are advice where no such command exists.
 from __future__ import annotations
 
 import math
-import shlex
 from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings.honest import Place
@@ -25,6 +24,9 @@ LARGEST_COPY: Final = 4 * MIB
 
 def word(text: str) -> str:
     """Text as one word of a shell."""
+    # Only remedies need it.
+    import shlex
+
     return shlex.quote(text)
 
 

@@ -52,7 +52,7 @@ PROFILES: dict[str, Profile] = {profile.name: profile for profile in (*_AMAZON, 
 """All versions of PV-GRUB by name, oldest first, Amazon's before Xen's."""
 NEWEST_AMAZON = "amazon-1.05"
 
-_AKI_NAME = re.compile(
+_AKI_NAME = (
     r"(?:ec2-public-images/)?pv-grub-(?P<device>hd00|hd0)[_-]V?(?P<version>1\.\d\d)-(?P<arch>i386|x86_64)(?:\.gz)?"
     r"(?:\.manifest\.xml)?"
 )
@@ -74,7 +74,7 @@ def profile_of_aki_name(name: str, aki: str | None = None) -> Profile:
 
     aki: the id by which it was found, if it was.
     """
-    match = _AKI_NAME.fullmatch(name.strip())
+    match = re.fullmatch(_AKI_NAME, name.strip())
     if match is None:
         raise UsageError(f"{name!r} is not the name of a PV-GRUB AKI (pv-grub-hd0_1.05-x86_64.gz, say)")
     profile = find_profile(f"amazon-{match['version']}", match["arch"])

@@ -13,7 +13,7 @@ LONGEST_TEXT: Final = 8 << 20
 MOST_AREAS: Final = 16
 DEEPEST: Final = 12
 
-_TOKEN: Final = re.compile(r'\s+|#[^\n]*|"((?:[^"\\]|\\.)*)"|([\w.+-]+)|([{}=\[\],])')
+_TOKEN: Final = r'\s+|#[^\n]*|"((?:[^"\\]|\\.)*)"|([\w.+-]+)|([{}=\[\],])'
 _CLOSING: Final = "}"
 
 Value = str | int | list[Any] | dict[str, Any]
@@ -105,10 +105,11 @@ def parse_text(text: str) -> dict[str, Value]:
 
     Grammar: lvm.conf(5), `section { key = value … }`.
     """
+    token = re.compile(_TOKEN)
     tokens = []
     at = 0
     while at < len(text):
-        match = _TOKEN.match(text, at)
+        match = token.match(text, at)
         if match is None:
             raise Damaged(f"metadata is not understood at character {at}")
         at = match.end()

@@ -11,7 +11,7 @@ from pvgrub_sim.grub.machine import Machine
 ANYWHERE = Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST
 NO_CARD = b"No ethernet card found.\n"
 
-_ADDRESS = re.compile(rb"(\d+)\.(\d+)\.(\d+)\.(\d+)")
+_ADDRESS = rb"(\d+)\.(\d+)\.(\d+)\.(\d+)"
 
 
 @builtin("bootp", ANYWHERE, "Error 12: there is no network card.")
@@ -42,7 +42,7 @@ def ifconfig(m: Machine, arg: bytes, flags: Flag) -> None:
 @builtin("tftpserver", ANYWHERE, "Takes an address and prints that there is no network card; Error 30 for no address.")
 def tftpserver(m: Machine, arg: bytes, flags: Flag) -> None:
     """Set a server's address; raises GrubError 30 when it is none."""
-    found = _ADDRESS.match(arg)
+    found = re.match(_ADDRESS, arg)
     if found is None or any(int(number[-10:]) > 255 for number in found.groups()):
         m.fail(ErrNum.BAD_ARGUMENT)
     m.term.write(NO_CARD)
