@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import NoReturn
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -15,6 +16,7 @@ from pvgrub_sim.model import EventKind, Outcome
 FIRST_BUFFER = 1 << 20
 """Bytes that load_file() asks for first; it doubles its buffer from there."""
 LAST_BUFFER = 1 << 30
+LARGEST_BLOCK = 64 << 10
 PAGE_SIZE = 4096
 MODULE_ENTRY = struct.Struct("<IIII")
 """struct xen_multiboot_mod_list: first and last byte of a module, its command line, padding."""
@@ -24,6 +26,27 @@ def load_file(m: Machine, name: bytes) -> bytes:
     """The whole of a file, unpacked by GRUB's gunzip; raises GrubError (load_file())."""
     grub_open(m, name)
     m.errnum = ErrNum.NONE
+    data = _at_once(m) or _in_steps(m, name)
+    grub_close(m)
+    m.emit(EventKind.FILE, path=_text(first_word(name)), size=len(data))
+    return data
+
+
+def _at_once(m: Machine) -> bytes | None:
+    """The open file in one read, which saves a copy; None where the steps in which PV-GRUB reads might matter."""
+    size = m.filemax
+    if m.compressed_file or m.block_list is not None or not FIRST_BUFFER < size < LAST_BUFFER:
+        return None
+    last_step = size - (1 << size.bit_length() - 1)
+    read_whole: Callable[[], bytes | None] | None = getattr(m.fsys, "read_whole", None)
+    # A driver may read the last block by itself in another way.
+    if read_whole is None or 0 < last_step <= LARGEST_BLOCK:
+        return None
+    return read_whole()
+
+
+def _in_steps(m: Machine, name: bytes) -> bytes:
+    """The open file as load_file() reads it, into a buffer that it doubles."""
     parts: list[bytes] = []
     filled, allocated = 0, FIRST_BUFFER
     while True:
@@ -40,8 +63,6 @@ def load_file(m: Machine, name: bytes) -> bytes:
             # QUIRK: the doubled size is a negative int, so there is no new buffer to go on in.
             raise Stop(Outcome.CRASH, f"{_text(first_word(name))} has 1 GiB or more, for which PV-GRUB gets no memory")
         allocated *= 2
-    grub_close(m)
-    m.emit(EventKind.FILE, path=_text(first_word(name)), size=filled)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

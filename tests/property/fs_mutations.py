@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.files import grub_read
+from pvgrub_sim.grub.loadfile import load_file
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -40,11 +41,18 @@ class WatchedDisk:
         self._disk.close()
 
 
-def structures(image: Path, files: Iterable[bytes], folders: Iterable[bytes]) -> list[int]:
-    """Offsets of the 4-byte words that are not zero in the sectors that the driver looks at."""
+def structures(
+    image: Path, files: Iterable[bytes], folders: Iterable[bytes], loaded: Iterable[bytes] = ()
+) -> list[int]:
+    """Offsets of the 4-byte words that are not zero in the sectors that the driver looks at.
+
+    files: opened. folders: listed. loaded: files that are read, too.
+    """
     disk = WatchedDisk(image)
     for name in files:
         open_file(machine_on(disk), name)
+    for name in loaded:
+        load_file(machine_on(disk), name)
     for name in folders:
         list_names(machine_on(disk), name)
     places: list[int] = []

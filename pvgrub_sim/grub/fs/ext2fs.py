@@ -145,6 +145,19 @@ class Ext2fs:
             raise GrubError(m.errnum)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def read_whole(self) -> bytes | None:
+        """The whole open file at once; None, and nothing has changed, when that fails: then it is read in steps."""
+        m, blocks = self.m, self.blocks
+        if m.filepos or m.errnum or m.track_buffer or m.overlay or m.disk_read_hook:
+            return None
+        before = bytes(self.buf.memory), blocks.mapblock1, blocks.mapblock2, m.buf_track
+        data = self._read_ahead(m.filemax)
+        if data is not None and len(data) == m.filemax:
+            return data
+        self.buf.memory[:], blocks.mapblock1, blocks.mapblock2, m.buf_track = before
+        m.filepos, m.errnum = 0, ErrNum.NONE
+        return None
+
     def _runs(self, length: int) -> Iterator[tuple[int, int, int]]:
         """First block (0 for a hole), offset and length in bytes of each run of a read; filepos goes with them."""
         m, block_size = self.m, self.sb.block_size
