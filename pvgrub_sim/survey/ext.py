@@ -290,13 +290,19 @@ class ExtReader:
             return
         once(seen, pointer)
         size = self.sb.block_size
-        table = struct.unpack(f"<{size // 4}I", self.area.read(pointer * size, size))
+        raw = self.area.read(pointer * size, size)
+        table = struct.unpack(f"<{size // 4}I", raw)
         if level > 1:
             below = (size // 4) ** (level - 1)
             for index, entry in enumerate(table):
                 if not entry:
                     continue
                 yield from self._mapped(entry, level - 1, first + index * below, blocks, seen)
+            return
+        used = -(-len(raw.rstrip(b"\0")) // 4)
+        if table[0] and table[:used] == tuple(range(table[0], table[0] + used)):
+            # A file lies mostly in one piece.
+            yield first, used, table[0], False
             return
         start = 0
         for index in range(1, len(table) + 1):
