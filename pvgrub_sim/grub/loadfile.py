@@ -17,6 +17,7 @@ FIRST_BUFFER = 1 << 20
 """Bytes that load_file() asks for first; it doubles its buffer from there."""
 LAST_BUFFER = 1 << 30
 LARGEST_BLOCK = 64 << 10
+"""Bytes: no driver has larger blocks where it offers read_whole()."""
 PAGE_SIZE = 4096
 MODULE_ENTRY = struct.Struct("<IIII")
 """struct xen_multiboot_mod_list: first and last byte of a module, its command line, padding."""

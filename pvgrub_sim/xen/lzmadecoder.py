@@ -1,6 +1,6 @@
 """unlzma.c symbol by symbol, for streams on whose end liblzma and the small decoder do not agree.
 
-Slow: a few hundred KiB of payload a second. liblzma has the first word, and all of an intact stream.
+Slow: some 150 KiB of payload a second. liblzma has the first word, and all of an intact stream.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, drain, whole
 
 SMALLEST_WINDOW = 4096
 """liblzma makes smaller windows this large; the small decoder does not."""
-EXACT_LIMIT = 1 << 20
+EXACT_LIMIT = 512 << 10
 """Bytes of a payload up to which what liblzma refuses is decoded again, slowly and as unlzma.c does."""
 EXACT_OUTPUT = 64 << 20
 """Bytes that may come out of that."""

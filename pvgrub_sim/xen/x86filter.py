@@ -7,6 +7,7 @@ Chunks that are not packed carry the decoder's output through a second decoder, 
 from __future__ import annotations
 
 import lzma
+import math
 import os
 from queue import SimpleQueue
 from threading import Thread
@@ -46,6 +47,7 @@ class X86Filter:
         self._size = 0
         self._waiting: SimpleQueue[bytes | None] = SimpleQueue()
         self._room: SimpleQueue[None] = SimpleQueue()
+        self._alone_until: float = WORTH_A_THREAD
         self._thread: Thread | None = None
         self._error: Exception | None = None
 
@@ -55,16 +57,25 @@ class X86Filter:
     def append(self, chunk: bytes) -> None:
         """Take the next bytes."""
         self._size += len(chunk)
+        if self._thread is None and self._size >= self._alone_until:
+            self._begin()
         if self._thread is None:
-            if self._size < WORTH_A_THREAD:
-                self._filter(chunk)
-                return
-            for _ in range(AHEAD):
-                self._room.put(None)
-            self._thread = Thread(target=self._run)
-            self._thread.start()
-        self._room.get()
-        self._waiting.put(chunk)
+            self._filter(chunk)
+        else:
+            self._room.get()
+            self._waiting.put(chunk)
+
+    def _begin(self) -> None:
+        """Start the thread, where the system still has one."""
+        thread = Thread(target=self._run)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._alone_until = math.inf
+            return
+        for _ in range(AHEAD):
+            self._room.put(None)
+        self._thread = thread
 
     def __enter__(self) -> Self:
         return self

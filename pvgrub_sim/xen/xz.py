@@ -86,7 +86,7 @@ class _Checked:
     """Output on its way, with its CRC-32."""
 
     def __init__(self, out: Kept) -> None:
-        # The fastest there is: zlib's takes several times as long, and this is half a second's work in all.
+        # liblzma's own takes several times as long.
         from isal.isal_zlib import crc32
 
         self._crc32 = crc32

@@ -38,6 +38,42 @@ def answer(case: dict[str, Any]) -> tuple[int | None, int | None, list[str]]:
     return loaded.number, size, [_FILE.sub("", line) for line in comparable_lines("\n".join(loaded.lines))]
 
 
+def check(*names: str) -> None:
+    """These cases alone; all of them must be recorded."""
+    cases = [case for case in recorded() if case["what"] in names]
+    assert len(cases) == len(names)
+    for case in cases:
+        assert answer(case) == (case["error"], case["size"], case["console"]), case["what"]
+
+
+def test_quirk_bzip2_blocks_of_0_9_0_are_refused() -> None:
+    check("bzip2, randomised block")
+
+
+def test_quirk_input_may_end_within_the_end_marker_of_lzma() -> None:
+    check("lzma, std: 2 bytes cut", "lzma, xzlzma: 2 bytes cut", "lzma, small: 2 bytes cut")
+
+
+def test_quirk_zstd_frame_that_announces_up_to_128_kib_has_no_window_and_no_more() -> None:
+    check(
+        "zstd, content size of 1000, window of 1 KiB",
+        "zstd, single segment of 255",
+        "zstd, content size of 70000, more comes out",
+    )
+
+
+def test_quirk_zstd_blocks_may_be_larger_than_the_window_and_than_128_kib() -> None:
+    check("zstd, window of 4 KiB", "zstd, window of 2 KiB for larger blocks", "zstd, RLE block of 200000")
+
+
+def test_quirk_zstd_empty_compressed_block_is_an_error_where_the_frame_is_unpacked_at_once() -> None:
+    check("zstd, empty compressed block at the end", "zstd, empty compressed block at the end, content size")
+
+
+def test_quirk_zstd_reserved_bits_and_bytes_behind_no_sequences_do_not_count() -> None:
+    check("zstd, reserved bits of the modes", "zstd, bytes behind 'no sequences'")
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_same_as_recorded(form: str) -> None:
     cases = [case for case in recorded() if case["what"].startswith(f"{form}, ")]

@@ -138,6 +138,16 @@ def test_damage_behind_the_first_megabyte_is_noticed(processors: int, monkeypatc
         assert not boots(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
 
 
+def test_without_a_thread_to_be_had_the_decoder_filters_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(x86filter, "processors", lambda: 2)
+    monkeypatch.setattr(Thread, "start", start)
+    code = x86_code(WORTH_A_THREAD + 3 * CHUNK)
+    assert unpacked("xz", run("xz", "-c", "-0", "--check=crc32", "--x86", "--lzma2=preset=0", stdin=code)) == code
+
+
 class Stuck:
     """A sink that takes nothing more than a megabyte before it is let go."""
 

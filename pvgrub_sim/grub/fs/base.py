@@ -13,7 +13,8 @@ class FileSystem(Protocol):
     """One driver of GRUB's fsys_table (stage2/filesys.h:struct fsys_entry), mounted on the open partition.
 
     A driver keeps its own superblock and its own open file; position and size of that file live in the
-    machine (filepos, filemax, fsmax), as in GRUB. Disk reads go through disk.devread only.
+    machine (filepos, filemax, fsmax), as in GRUB. Disk reads go through disk.devread only. A driver of which several
+    reads surely come to the same as one may offer read_whole() besides (loadfile.py, Ext2fs).
     """
 
     name: ClassVar[str]
