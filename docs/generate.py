@@ -1,7 +1,7 @@
 """Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules.
 
-    python docs/generate.py            write them
-    python docs/generate.py --check    exit 1 when one of them is not what would be written
+python docs/generate.py            write them
+python docs/generate.py --check    exit 1 when one of them is not what would be written
 """
 
 from __future__ import annotations

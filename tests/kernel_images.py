@@ -127,9 +127,18 @@ class Elf:
         count = len(table) if self.sections else 0
         entry = (base + self.paddr + 0x100) & mask if self.entry is None else self.entry
         fields = {
-            "type": 2, "machine": self.machine if self.machine is not None else (62 if wide else 3), "version": 1,
-            "entry": entry, "phoff": ehsize, "shoff": shoff, "flags": 0, "ehsize": ehsize, "phentsize": phsize,
-            "phnum": len(segments), "shentsize": shsize if self.sections else 0, "shnum": count,
+            "type": 2,
+            "machine": self.machine if self.machine is not None else (62 if wide else 3),
+            "version": 1,
+            "entry": entry,
+            "phoff": ehsize,
+            "shoff": shoff,
+            "flags": 0,
+            "ehsize": ehsize,
+            "phentsize": phsize,
+            "phnum": len(segments),
+            "shentsize": shsize if self.sections else 0,
+            "shnum": count,
             "shstrndx": max(count - 1, 0),
         }
         fields.update(self.header)

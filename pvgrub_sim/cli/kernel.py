@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
 BUILD_NAMES = {"x86_64": "64-bit", "i386": "32-bit"}
 NOTES_FROM = {"notes": "", "__xen_guest": "from the section __xen_guest", "": "none"}
-ADDRESSES = frozenset({
-    "ENTRY", "HYPERCALL_PAGE", "VIRT_BASE", "PADDR_OFFSET", "HV_START_LOW", "INIT_P2M", "PHYS32_ENTRY", "VIRT_ENTRY",
-    "ELF_PADDR_OFFSET", "SUPPORTED_FEATURES",
-})
+ADDRESSES = frozenset(
+    {
+        "ENTRY",
+        "HYPERCALL_PAGE",
+        "VIRT_BASE",
+        "PADDR_OFFSET",
+        "HV_START_LOW",
+        "INIT_P2M",
+        "PHYS32_ENTRY",
+        "VIRT_ENTRY",
+        "ELF_PADDR_OFFSET",
+        "SUPPORTED_FEATURES",
+    }
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ def getkey(m: Machine, waiting: Outcome, reason: str) -> int:
     m.restarts = 0
     return key
 
+
 BACKSPACE = 8
 _SEQUENCES = {
     b"\x1b[A": UP, b"\x1b[B": DOWN, b"\x1b[C": RIGHT, b"\x1b[D": 2, b"\x1b[F": 5, b"\x1b[H": 1, b"\x1b[4": 4,

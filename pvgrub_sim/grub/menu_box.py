@@ -23,8 +23,7 @@ KEYS_HELP_LOCKED = (
     b"    Press enter to boot the selected OS or 'p' to enter a\n    password to unlock the next set of features."
 )
 KEYS_HELP_MENU = (
-    b"    Press enter to boot the selected OS, 'e' to edit the\n"
-    b"    commands before booting, or 'c' for a command-line."
+    b"    Press enter to boot the selected OS, 'e' to edit the\n    commands before booting, or 'c' for a command-line."
 )
 KEYS_HELP_EDIT = (
     b"    Press 'b' to boot, 'e' to edit the selected command in the\n"

@@ -116,5 +116,3 @@ def unlock(m: Machine) -> bool:
         return True
     m.auth = True
     return False
-
-

@@ -29,25 +29,59 @@ Fields = dict[str, tuple[int, int]]
 """Field: offset and size in bytes."""
 
 EHDR32: Fields = {
-    "e_machine": (18, 2), "e_entry": (24, 4), "e_phoff": (28, 4), "e_shoff": (32, 4), "e_phentsize": (42, 2),
-    "e_phnum": (44, 2), "e_shentsize": (46, 2), "e_shnum": (48, 2), "e_shstrndx": (50, 2),
+    "e_machine": (18, 2),
+    "e_entry": (24, 4),
+    "e_phoff": (28, 4),
+    "e_shoff": (32, 4),
+    "e_phentsize": (42, 2),
+    "e_phnum": (44, 2),
+    "e_shentsize": (46, 2),
+    "e_shnum": (48, 2),
+    "e_shstrndx": (50, 2),
 }
 EHDR64: Fields = {
-    "e_machine": (18, 2), "e_entry": (24, 8), "e_phoff": (32, 8), "e_shoff": (40, 8), "e_phentsize": (54, 2),
-    "e_phnum": (56, 2), "e_shentsize": (58, 2), "e_shnum": (60, 2), "e_shstrndx": (62, 2),
+    "e_machine": (18, 2),
+    "e_entry": (24, 8),
+    "e_phoff": (32, 8),
+    "e_shoff": (40, 8),
+    "e_phentsize": (54, 2),
+    "e_phnum": (56, 2),
+    "e_shentsize": (58, 2),
+    "e_shnum": (60, 2),
+    "e_shstrndx": (62, 2),
 }
 PHDR32: Fields = {
-    "p_type": (0, 4), "p_offset": (4, 4), "p_vaddr": (8, 4), "p_paddr": (12, 4), "p_filesz": (16, 4),
-    "p_memsz": (20, 4), "p_flags": (24, 4), "p_align": (28, 4),
+    "p_type": (0, 4),
+    "p_offset": (4, 4),
+    "p_vaddr": (8, 4),
+    "p_paddr": (12, 4),
+    "p_filesz": (16, 4),
+    "p_memsz": (20, 4),
+    "p_flags": (24, 4),
+    "p_align": (28, 4),
 }
 PHDR64: Fields = {
-    "p_type": (0, 4), "p_flags": (4, 4), "p_offset": (8, 8), "p_vaddr": (16, 8), "p_paddr": (24, 8),
-    "p_filesz": (32, 8), "p_memsz": (40, 8), "p_align": (48, 8),
+    "p_type": (0, 4),
+    "p_flags": (4, 4),
+    "p_offset": (8, 8),
+    "p_vaddr": (16, 8),
+    "p_paddr": (24, 8),
+    "p_filesz": (32, 8),
+    "p_memsz": (40, 8),
+    "p_align": (48, 8),
 }
 SHDR32: Fields = {
-    "sh_name": (0, 4), "sh_type": (4, 4), "sh_offset": (16, 4), "sh_size": (20, 4), "sh_link": (24, 4),
+    "sh_name": (0, 4),
+    "sh_type": (4, 4),
+    "sh_offset": (16, 4),
+    "sh_size": (20, 4),
+    "sh_link": (24, 4),
 }
 SHDR64: Fields = {
-    "sh_name": (0, 4), "sh_type": (4, 4), "sh_offset": (24, 8), "sh_size": (32, 8), "sh_link": (40, 4),
+    "sh_name": (0, 4),
+    "sh_type": (4, 4),
+    "sh_offset": (24, 8),
+    "sh_size": (32, 8),
+    "sh_link": (40, 4),
 }
 NOTE: Fields = {"namesz": (0, 4), "descsz": (4, 4), "type": (8, 4)}

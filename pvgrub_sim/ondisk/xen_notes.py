@@ -29,10 +29,17 @@ class NoteType(IntEnum):
     PHYS32_RELOC = 19
 
 
-STRINGS = frozenset({
-    NoteType.XEN_VERSION, NoteType.GUEST_OS, NoteType.GUEST_VERSION, NoteType.LOADER, NoteType.PAE_MODE,
-    NoteType.FEATURES, NoteType.BSD_SYMTAB,
-})
+STRINGS = frozenset(
+    {
+        NoteType.XEN_VERSION,
+        NoteType.GUEST_OS,
+        NoteType.GUEST_VERSION,
+        NoteType.LOADER,
+        NoteType.PAE_MODE,
+        NoteType.FEATURES,
+        NoteType.BSD_SYMTAB,
+    }
+)
 """Notes whose descriptor is a string."""
 NAMES = frozenset({NoteType.L1_MFN_VALID, NoteType.PHYS32_RELOC})
 """Notes whose descriptor is neither a string nor one number."""

@@ -19,20 +19,49 @@ _OLD_WORDING = "words of refused kernels: those of Xen 4.0 (console logs of 2010
 _GZIP = "payloads: gzip only (xz kernels fail: Kali, Debian and TurnKey builders' reports)"
 
 _AMAZON = (
-    Profile("amazon-1.01", config_paths=HD0_LOOKUP, xen=(4, 0), ext4=False, released="2010",
-            documented=("config lookup", "no GPT"), inferred=(_GZIP, *_NO_EXT4, _OLD_WORDING)),
-    Profile("amazon-1.02", config_paths=HD0_LOOKUP, xen=(4, 0), ext4=False, released="2011",
-            documented=("config lookup", "no GPT", "32-bit kernels start on t1.micro"),
-            inferred=(_GZIP, *_NO_EXT4, _OLD_WORDING)),
-    Profile("amazon-1.03", config_paths=HD0_LOOKUP, released="2012",
-            documented=("config lookup", "no GPT"),
-            inferred=(_GZIP, "ext4 (Xen's patch of April 2012 is Amazon's)", _WORDING)),
-    Profile("amazon-1.04", config_paths=NINE_PLACES, gpt=True, payloads=AMAZON_104, released="2013-09",
-            documented=("nine config places", "GPT", "payloads gzip, bzip2, lzo, xz"),
-            inferred=("GPT is read as distributions' patch for GRUB legacy reads it", _WORDING)),
-    Profile("amazon-1.05", config_paths=NINE_PLACES, gpt=True, payloads=AMAZON_104, released="2016",
-            documented=("nine config places", "GPT", "payloads gzip, bzip2, lzo, xz"),
-            inferred=("GPT is read as distributions' patch for GRUB legacy reads it", _WORDING)),
+    Profile(
+        "amazon-1.01",
+        config_paths=HD0_LOOKUP,
+        xen=(4, 0),
+        ext4=False,
+        released="2010",
+        documented=("config lookup", "no GPT"),
+        inferred=(_GZIP, *_NO_EXT4, _OLD_WORDING),
+    ),
+    Profile(
+        "amazon-1.02",
+        config_paths=HD0_LOOKUP,
+        xen=(4, 0),
+        ext4=False,
+        released="2011",
+        documented=("config lookup", "no GPT", "32-bit kernels start on t1.micro"),
+        inferred=(_GZIP, *_NO_EXT4, _OLD_WORDING),
+    ),
+    Profile(
+        "amazon-1.03",
+        config_paths=HD0_LOOKUP,
+        released="2012",
+        documented=("config lookup", "no GPT"),
+        inferred=(_GZIP, "ext4 (Xen's patch of April 2012 is Amazon's)", _WORDING),
+    ),
+    Profile(
+        "amazon-1.04",
+        config_paths=NINE_PLACES,
+        gpt=True,
+        payloads=AMAZON_104,
+        released="2013-09",
+        documented=("nine config places", "GPT", "payloads gzip, bzip2, lzo, xz"),
+        inferred=("GPT is read as distributions' patch for GRUB legacy reads it", _WORDING),
+    ),
+    Profile(
+        "amazon-1.05",
+        config_paths=NINE_PLACES,
+        gpt=True,
+        payloads=AMAZON_104,
+        released="2016",
+        documented=("nine config places", "GPT", "payloads gzip, bzip2, lzo, xz"),
+        inferred=("GPT is read as distributions' patch for GRUB legacy reads it", _WORDING),
+    ),
 )
 
 _XEN = (

@@ -159,5 +159,3 @@ def kernel_facts(raw: bytes) -> dict[str, str]:
 def config_facts(text: bytes) -> dict[str, str]:
     """The options of a kernel configuration that decide whether it runs under Xen: `y`, `m`, or `n` when not set."""
     return {name.decode(): value.decode() if value else "n" for name, value in re.findall(_OPTIONS, text)}
-
-

@@ -41,9 +41,7 @@ def _filesystem(kind: str, open_reader: Callable[[], Reader] | None, problems: l
             reader = open_reader()
         except Damaged as error:
             problems.append(f"{kind}: {error}")
-    content = Content(
-        ContentKind.FILESYSTEM, kind, readable=reader is not None, problems=tuple(problems), **fields
-    )
+    content = Content(ContentKind.FILESYSTEM, kind, readable=reader is not None, problems=tuple(problems), **fields)
     return content, reader
 
 

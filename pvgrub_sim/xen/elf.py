@@ -11,7 +11,6 @@ MAX_STRING = 4096
 """libelf.h ELF_MAX_STRING_LENGTH: a longer string does not exist."""
 
 
-
 class ElfImage:
     """Access to an ELF image by pointers, with libelf's arithmetic (libelf-tools.c, libelf.h).
 

@@ -64,9 +64,7 @@ def check_table(table: FlatTable, size: int, bits: int) -> tuple[str, int, int]:
     """
     checked = table.flags & _WORD & ~FLAG_ALIGN_4K & ~PAE_MASK
     if checked != FLAG_ADDRESSES_VALID:
-        raise FlatRefused(
-            f"xen_bin_image_table flags required 0x{FLAG_ADDRESSES_VALID:08x} found 0x{checked:08x}", 175
-        )
+        raise FlatRefused(f"xen_bin_image_table flags required 0x{FLAG_ADDRESSES_VALID:08x} found 0x{checked:08x}", 175)
     if table.header_addr < table.load_addr or table.at < table.header_addr - table.load_addr:
         raise FlatRefused("Invalid header_addr.", 184)
     start = (table.header_addr - table.at) & _WORD

@@ -97,7 +97,8 @@ class KernelFacts(NamedTuple):
             "size": self.size,
             "version": self.version or None,
             "boot_protocol": self.protocol or None,
-            "payload": payload and {
+            "payload": payload
+            and {
                 "format": payload.format,
                 "offset": payload.offset,
                 "length": payload.length,
@@ -105,7 +106,8 @@ class KernelFacts(NamedTuple):
                 "unpacked_size": payload.unpacked,
                 "damage": payload.damage or None,
             },
-            "elf": elf and {
+            "elf": elf
+            and {
                 "class": elf.bits,
                 "machine": elf.machine,
                 "machine_name": elf.machine_name,

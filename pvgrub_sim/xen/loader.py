@@ -221,8 +221,9 @@ class _Loader:
             self.words.panic(FLAT, error.line, f"xc_dom_parse_bin_kernel: {error.text}")
             raise KernelRefused(BOOT_FAILURE, f"a Xen multiboot header with a fault: {error.text}") from None
         return self.supported(
-            KernelImage("multiboot-binary", "", guest_type, size=len(self.kernel), start=start, end=end,
-                        entry=table.entry_addr)
+            KernelImage(
+                "multiboot-binary", "", guest_type, size=len(self.kernel), start=start, end=end, entry=table.entry_addr
+            )
         )
 
     def supported(self, image: KernelImage) -> KernelImage:
@@ -273,9 +274,7 @@ def _parse(kernel: bytes, profile: Profile, unpack: bool, memory: KernelMemory, 
     return _Remembered(tuple(lines), outcome)
 
 
-def parse_image(
-    kernel: bytes, profile: Profile, log: Callable[[str], None], *, unpack: bool = True
-) -> KernelImage:
+def parse_image(kernel: bytes, profile: Profile, log: Callable[[str], None], *, unpack: bool = True) -> KernelImage:
     """Do with a kernel what PV-GRUB does at `boot`.
 
     kernel: the file as GRUB read it. profile: the PV-GRUB. log: takes each line that is printed. unpack: False

@@ -226,9 +226,7 @@ IMAGE = st.fixed_dictionaries(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    images=st.one_of(LEAVES, st.lists(st.one_of(IMAGE, LEAVES), max_size=3)), form=st.sampled_from(["text", "json"])
-)
+@given(images=st.one_of(LEAVES, st.lists(st.one_of(IMAGE, LEAVES), max_size=3)), form=st.sampled_from(["text", "json"]))
 def test_any_json_is_judged_or_refused_in_one_line(
     images: object, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

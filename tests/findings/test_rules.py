@@ -19,9 +19,7 @@ from tests.findings.cases import FIXTURES, HITS, MISSES, Hit
 from tests.images import unpack_sparse
 from tests.tools import require
 
-TOOLS = re.compile(
-    r"^(debugfs|e2fsck|resize2fs|mke2fs|sfdisk|sgdisk|dd|mcopy|mmd|btrfs|sed|jfs_fsck|tune2fs)\b", re.M
-)
+TOOLS = re.compile(r"^(debugfs|e2fsck|resize2fs|mke2fs|sfdisk|sgdisk|dd|mcopy|mmd|btrfs|sed|jfs_fsck|tune2fs)\b", re.M)
 
 
 def unpack(name: str, folder: Path) -> Path:
@@ -72,9 +70,7 @@ def test_miss(rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert not of_rule(verdict, rule)
 
 
-@pytest.mark.parametrize(
-    ("rule", "case"), [param for param in HIT_CASES if param.values[1].cured is not None]
-)
+@pytest.mark.parametrize(("rule", "case"), [param for param in HIT_CASES if param.values[1].cured is not None])
 def test_remedy(rule: str, case: Hit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     image = unpack(case.image, tmp_path)

@@ -65,9 +65,7 @@ class ReiserItem:
 
 
 _LEAF = re.compile(rb"LEAF NODE \((\d+)\)")
-_ITEM = re.compile(
-    rb"\|\s*(\d+)\|(\d+) (\d+) 0x[0-9a-f]+ (\w+) \(\d\), len (\d+), location (\d+) .*format (old|new)"
-)
+_ITEM = re.compile(rb"\|\s*(\d+)\|(\d+) (\d+) 0x[0-9a-f]+ (\w+) \(\d\), len (\d+), location (\d+) .*format (old|new)")
 _ENTRY = re.compile(rb'^\s*\d+: "(.*)"\(\s*(\d+)\)\s*\[(\d+) (\d+)\]')
 
 

@@ -60,9 +60,7 @@ class MemoryFs:
             raise GrubError(m.errnum)
         if m.filepos + length > self.unreadable_from.get(self._path, m.filemax):
             m.fail(ErrNum.FSYS_CORRUPT)
-        data = devread_contents(
-            m, self._sector + m.filepos // SECTOR_SIZE, m.filepos % SECTOR_SIZE, length, BLOCK_SIZE
-        )
+        data = devread_contents(m, self._sector + m.filepos // SECTOR_SIZE, m.filepos % SECTOR_SIZE, length, BLOCK_SIZE)
         m.filepos += length
         return data
 

@@ -178,5 +178,3 @@ def test_freebsd_loader_as_kernel(tmp_path: Path) -> None:
         "Error 9: Unknown boot failure",
         "Press any key to continue...",
     ]
-
-

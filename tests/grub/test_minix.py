@@ -50,9 +50,7 @@ class Disk:
         for name in path.encode().split(b"/"):
             blocks = b"".join(self.read(zone * 1024, 1024) for zone in self.zones(number)[:7] if zone)
             entries = [blocks[at : at + self.entry] for at in range(0, len(blocks), self.entry)]
-            number = next(
-                int.from_bytes(entry[:2], "little") for entry in entries if entry[2:].rstrip(b"\0") == name
-            )
+            number = next(int.from_bytes(entry[:2], "little") for entry in entries if entry[2:].rstrip(b"\0") == name)
         return number
 
 

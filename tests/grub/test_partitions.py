@@ -395,12 +395,14 @@ def test_entries_of_size_0_are_the_header_itself(tmp_path: Path) -> None:
 
 
 def test_a_walk_names_every_entry_once() -> None:
-    image = disk({
-        0: table((0x83, 10, 20), None, (5, 100, 900)),
-        100: table((0x83, 8, 9), (5, 400, 100)),
-        500: table((0xA5, 8, 90)),
-        509: label((7, 510, 20), (0, 0, 0), (1, 530, 5)),
-    })
+    image = disk(
+        {
+            0: table((0x83, 10, 20), None, (5, 100, 900)),
+            100: table((0x83, 8, 9), (5, 400, 100)),
+            500: table((0xA5, 8, 90)),
+            509: label((7, 510, 20), (0, 0, 0), (1, 530, 5)),
+        }
+    )
     steps = PartitionWalk(machine(image, arch="i386"), 0x80, WHOLE_DISK)
     seen = []
     with pytest.raises(GrubError, match="Error 22"):

@@ -141,6 +141,7 @@ def test_escape_and_unescape() -> None:
 
 # a person at the keyboard
 
+
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [

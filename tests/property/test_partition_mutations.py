@@ -40,9 +40,9 @@ TABLE = st.builds(
     st.integers(0, 9).map(bool),
 )
 LABEL = st.builds(
-    lambda kind, count, entries: (
-        struct.pack("<IH132xH8x", 0x82564557, kind, count) + b"".join(entries)
-    ).ljust(512, b"\0")[:512],
+    lambda kind, count, entries: (struct.pack("<IH132xH8x", 0x82564557, kind, count) + b"".join(entries)).ljust(
+        512, b"\0"
+    )[:512],
     st.sampled_from([0, 4]),
     st.sampled_from([0, 1, 8, 22, 23, 0xFFFF]),
     st.lists(

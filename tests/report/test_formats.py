@@ -45,9 +45,7 @@ def test_json_is_one_object_for_one_image() -> None:
     assert told["kernel"]["payload"] == "xz"
     assert told["initrd"] is None
     command = "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro"
-    assert told["errors"] == [
-        {"entry": 0, "number": 15, "message": "File not found", "command": command, "detail": ""}
-    ]
+    assert told["errors"] == [{"entry": 0, "number": 15, "message": "File not found", "command": command, "detail": ""}]
 
 
 @pytest.mark.parametrize("count", [0, 2])

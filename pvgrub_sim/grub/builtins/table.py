@@ -55,9 +55,7 @@ def builtin(name: str, flags: Flag, does: str, source: str = "") -> Callable[[Fu
 
     def add(function: Function) -> Function:
         where = source or f"stage2/builtins.c:{name}_func"
-        BUILTINS[name.encode()] = Builtin(
-            name, flags, function, does, where, Flag.TITLE in flags, Flag.MENU in flags
-        )
+        BUILTINS[name.encode()] = Builtin(name, flags, function, does, where, Flag.TITLE in flags, Flag.MENU in flags)
         return function
 
     return add

@@ -114,10 +114,7 @@ class Ext2fs:
 
         Physical block 0 is a hole. Raises MapEnd for a negative block number, GrubError.
         """
-        if (
-            self.sb.incompat & ext2.FEATURE_INCOMPAT_EXTENTS
-            and self.inode_u32(ext2.I_FLAGS) & ext2.EXTENTS_FL
-        ):
+        if self.sb.incompat & ext2.FEATURE_INCOMPAT_EXTENTS and self.inode_u32(ext2.I_FLAGS) & ext2.EXTENTS_FL:
             return self.extents.map(logical_block)
         return self.blocks.map(logical_block)
 
@@ -262,11 +259,7 @@ class Ext2fs:
         """The path ends at this inode: it must be a regular file."""
         if mode != ext2.S_IFREG:
             self.m.fail(ErrNum.BAD_FILETYPE)
-        if (
-            self.sb.ext4
-            and self.inode_u32(ext2.I_FLAGS) & ext2.HUGE_FILE_FL
-            and not self.inode_u32(ext2.I_SIZE_HIGH)
-        ):
+        if self.sb.ext4 and self.inode_u32(ext2.I_FLAGS) & ext2.HUGE_FILE_FL and not self.inode_u32(ext2.I_SIZE_HIGH):
             # QUIRK: inverted as well: only a huge file below 4 GiB is refused.
             self.m.fail(ErrNum.FILELENGTH)
         # QUIRK: i_size_high does not count; 2 GiB and more are a negative size, which reads as an empty file.

@@ -65,6 +65,4 @@ def read_super(bpb: fat.Bpb) -> Super | None:
     if clusters <= 2 or _quotient(s32(fat_size * clusters), 2 * SECTOR_SIZE) > fat_length:
         return None
     cluster_bits = SECTOR_BITS + per_cluster.bit_length() - 1
-    return Super(
-        fat_offset, fat_size, eof, root_offset, root_max, root_cluster, data_offset, clusters, cluster_bits
-    )
+    return Super(fat_offset, fat_size, eof, root_offset, root_max, root_cluster, data_offset, clusters, cluster_bits)

@@ -24,6 +24,7 @@ DINODE_SIZE = 4320
 """sizeof (dinode_t): its xtree root is declared with as many extents as a whole page has."""
 INODE = FILESET + DINODE_SIZE
 
+
 class Extent(NamedTuple):
     """All in blocks."""
 

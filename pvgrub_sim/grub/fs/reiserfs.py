@@ -264,11 +264,7 @@ def _find_superblock(m: Machine) -> tuple[int, reiserfs.Superblock | None]:
             # QUIRK: the other place is tried all the same, which fails, errnum being set.
             superblock = None
         # A journal that begins before the superblock would contain it: then it is a copy.
-        if (
-            superblock
-            and _has_magic(superblock.magic)
-            and u32(superblock.journal_block * superblock.blocksize) > place
-        ):
+        if superblock and _has_magic(superblock.magic) and u32(superblock.journal_block * superblock.blocksize) > place:
             return place, superblock
     place = reiserfs.OLD_SUPERBLOCK_OFFSET
     if m.part_length < place // SECTOR_SIZE:
