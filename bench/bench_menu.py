@@ -11,9 +11,9 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 
+from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.machine import Handover, Machine
-from pvgrub_sim.grub.menu import read_menu
-from pvgrub_sim.grub.terminal import Terminal
+from pvgrub_sim.grub.menu.config import read_menu
 from pvgrub_sim.profiles import find_profile
 
 MIB = 1 << 20

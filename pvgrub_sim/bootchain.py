@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_open
+from pvgrub_sim.grub.file.open import grub_open
 from pvgrub_sim.grub.machine import Handover, Machine
-from pvgrub_sim.grub.menu import read_menu
-from pvgrub_sim.grub.script import run_script
+from pvgrub_sim.grub.menu.config import read_menu
+from pvgrub_sim.grub.menu.script import run_script
 from pvgrub_sim.grub.stage2 import cmain
 from pvgrub_sim.grub.stop import Restart, Stop
-from pvgrub_sim.grub.terminal import Terminal
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles import Profile

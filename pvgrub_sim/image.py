@@ -140,8 +140,8 @@ def _base(path: bytes) -> str:
 
 def _machine(disk: Disk, profile: Profile, path: bytes) -> Machine:
     """A machine with this disk as hd0, before it has looked for a menu."""
+    from pvgrub_sim.grub.console.terminal import Terminal
     from pvgrub_sim.grub.machine import Handover, Machine
-    from pvgrub_sim.grub.terminal import Terminal
 
     def refuse(_machine: Machine, _handover: Handover) -> None:
         raise AssertionError("no command that loads a kernel runs here")
@@ -153,7 +153,7 @@ def _machine(disk: Disk, profile: Profile, path: bytes) -> Machine:
 
 def _content(disk: Disk, profile: Profile, path: bytes) -> Iterator[bytes]:
     from pvgrub_sim.grub.errnum import GrubError
-    from pvgrub_sim.grub.files import grub_open, grub_read
+    from pvgrub_sim.grub.file.open import grub_open, grub_read
     from pvgrub_sim.grub.stop import Stop
 
     machine = _machine(disk, profile, path)
@@ -174,7 +174,7 @@ def _stopped(stop: Exception) -> str:
 
 def _list(disk: Disk, profile: Profile, path: bytes, details: bool) -> list[DirectoryEntry]:
     from pvgrub_sim.grub.errnum import ErrNum, GrubError
-    from pvgrub_sim.grub.files import grub_open, setup_part
+    from pvgrub_sim.grub.file.open import grub_open, setup_part
     from pvgrub_sim.grub.stop import Stop
 
     machine = _machine(disk, profile, path)
@@ -204,7 +204,7 @@ def _list(disk: Disk, profile: Profile, path: bytes, details: bool) -> list[Dire
 def _details(machine: Machine, folder: bytes, names: list[bytes]) -> Iterator[DirectoryEntry]:
     """Each name opened as PV-GRUB would, with the error that this gives."""
     from pvgrub_sim.grub.errnum import ErrNum, GrubError
-    from pvgrub_sim.grub.files import WHITE_SPACE, grub_open
+    from pvgrub_sim.grub.file.open import WHITE_SPACE, grub_open
     from pvgrub_sim.grub.stop import Stop
 
     stopped = ""

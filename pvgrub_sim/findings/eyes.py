@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from pvgrub_sim.cint import u32
-from pvgrub_sim.grub.device import set_device
+from pvgrub_sim.grub.console.terminal import Terminal
+from pvgrub_sim.grub.disk.device import set_device
+from pvgrub_sim.grub.disk.partitions import open_partition, walk
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import attempt_mount, grub_open, grub_read
+from pvgrub_sim.grub.file.open import attempt_mount, grub_open, grub_read
 from pvgrub_sim.grub.machine import WHOLE_DISK, Handover, Machine
-from pvgrub_sim.grub.partitions import open_partition, walk
 from pvgrub_sim.grub.stop import Stop
-from pvgrub_sim.grub.terminal import Terminal
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.profiles import Profile
 

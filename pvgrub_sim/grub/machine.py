@@ -11,11 +11,11 @@ from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import BootError, Event, EventKind, Outcome
 
 if TYPE_CHECKING:
+    from pvgrub_sim.grub.console.terminal import Terminal
+    from pvgrub_sim.grub.disk.track_buffer import TrackBuffer
+    from pvgrub_sim.grub.file.gunzip import GunzipFile
+    from pvgrub_sim.grub.file.gunzip_stream import GunzipMemory
     from pvgrub_sim.grub.fs.base import FileSystem
-    from pvgrub_sim.grub.gunzip import GunzipFile
-    from pvgrub_sim.grub.gunzipstream import GunzipMemory
-    from pvgrub_sim.grub.terminal import Terminal
-    from pvgrub_sim.grub.trackbuffer import TrackBuffer
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.profiles import Profile
 

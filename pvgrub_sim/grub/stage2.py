@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from pvgrub_sim.grub.cmdline import enter_cmdline
-from pvgrub_sim.grub.device import safe_parse_maxint
+from pvgrub_sim.grub.console.terminal import TermKind
+from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_close, grub_open, grub_read
+from pvgrub_sim.grub.file.open import grub_close, grub_open, grub_read
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, MAX_FALLBACK_ENTRIES, Machine
-from pvgrub_sim.grub.menu import Menu, read_menu
-from pvgrub_sim.grub.menu_screen import run_menu, use_fallback
+from pvgrub_sim.grub.menu.config import Menu, read_menu
+from pvgrub_sim.grub.menu.menu import run_menu, use_fallback
+from pvgrub_sim.grub.menu.prompt import enter_cmdline
 from pvgrub_sim.grub.stop import Restart, Stop
-from pvgrub_sim.grub.terminal import TermKind
 from pvgrub_sim.model import EventKind, Outcome
 
 DEFAULT_FILE_BUFLEN = 0x60

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pvgrub_sim.findings import menufile
 from pvgrub_sim.findings.eyes import Eyes
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_open, grub_read
-from pvgrub_sim.grub.menu import NEW_HEAPSIZE, read_menu
+from pvgrub_sim.grub.file.open import grub_open, grub_read
+from pvgrub_sim.grub.menu.config import NEW_HEAPSIZE, read_menu
 from pvgrub_sim.media import AttachedDisk, open_disk
 from pvgrub_sim.profiles import find_profile
 from tests.findings.cases import FIXTURES

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
-from pvgrub_sim.grub.disk import SECTOR_SIZE
+from pvgrub_sim.grub.console.terminal import Terminal
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_open, grub_read, open_device, setup_part
+from pvgrub_sim.grub.file.open import grub_open, grub_read, open_device, setup_part
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, Handover, Machine
-from pvgrub_sim.grub.terminal import Terminal
 from pvgrub_sim.media import Disk, open_disk
 from pvgrub_sim.profiles import find_profile
 

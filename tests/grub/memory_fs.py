@@ -7,12 +7,12 @@ from typing import ClassVar, Self
 
 import pytest
 
-from pvgrub_sim.grub.disk import SECTOR_SIZE, devread, devread_contents
+from pvgrub_sim.grub.console.terminal import Keyboard, Terminal
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import Handover, Machine
 from pvgrub_sim.grub.stage2 import cmain
 from pvgrub_sim.grub.stop import Stop
-from pvgrub_sim.grub.terminal import Keyboard, Terminal
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles import find_profile
 from tests.grub.machine_factory import BytesDisk
@@ -88,7 +88,7 @@ class Runner:
         self.m: Machine
         self.outcome: Outcome
         self.reason = ""
-        monkeypatch.setattr("pvgrub_sim.grub.files.fsys_table", lambda profile: iter([MemoryFs]))
+        monkeypatch.setattr("pvgrub_sim.grub.file.open.fsys_table", lambda profile: iter([MemoryFs]))
 
     def run(
         self,

@@ -10,7 +10,7 @@ import pytest
 from pvgrub_sim.grub.builtins import BUILTINS, Flag
 from pvgrub_sim.grub.builtins.doc import as_markdown
 from pvgrub_sim.grub.builtins.screen import fold, help_texts
-from pvgrub_sim.grub.loadfile import PAGE_SIZE
+from pvgrub_sim.grub.file.load import PAGE_SIZE
 from pvgrub_sim.model import Outcome
 from tests.grub.memory_fs import FIRST_SECTOR, GOOD_KERNEL, Runner, boot
 

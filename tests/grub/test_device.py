@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pvgrub_sim.grub.device import safe_parse_maxint, set_device
+from pvgrub_sim.grub.disk.device import safe_parse_maxint, set_device
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import NETWORK_DRIVE, WHOLE_DISK
 from tests.grub.machine_factory import machine_on

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from pvgrub_sim.grub.disk import devread, devread_all, devread_run, rawread, rawwrite
+from pvgrub_sim.grub.disk.raw import devread, devread_all, devread_run, rawread, rawwrite
+from pvgrub_sim.grub.disk.track_buffer import BUFFERADDR, TrackBuffer
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import Machine
-from pvgrub_sim.grub.trackbuffer import BUFFERADDR, TrackBuffer
 from tests.grub.machine_factory import error_of, machine_on, read_file
 
 SOURCE = random.Random(2)

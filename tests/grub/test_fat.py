@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.fs.fatdir import find_entry, shown_names
+from pvgrub_sim.grub.fs.fat.directory import find_entry, shown_names
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import fat

@@ -10,8 +10,8 @@ import zlib
 import pytest
 
 from pvgrub_sim.grub.errnum import GrubError
-from pvgrub_sim.grub.files import grub_open, grub_read
-from pvgrub_sim.grub.inflate import WSIZE
+from pvgrub_sim.grub.file.inflate import WSIZE
+from pvgrub_sim.grub.file.open import grub_open, grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pvgrub_sim.grub.disk.partitions import PartitionWalk, open_partition, sane_partition
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
-from pvgrub_sim.grub.partitions import PartitionWalk, open_partition, sane_partition
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from tests.grub.machine_factory import machine_on

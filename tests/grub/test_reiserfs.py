@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_read
-from pvgrub_sim.grub.fs.reiserfs_journal import Journal
+from pvgrub_sim.grub.file.open import grub_read
+from pvgrub_sim.grub.fs.reiserfs.journal import Journal
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome

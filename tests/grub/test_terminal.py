@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pvgrub_sim.grub.keys import decode_key
+from pvgrub_sim.grub.console.keys import decode_key
+from pvgrub_sim.grub.console.terminal import DISP_HORIZ, Terminal, TermKind, clean
+from pvgrub_sim.grub.console.terminfo import escape, tparm, unescape
 from pvgrub_sim.grub.stop import Stop
-from pvgrub_sim.grub.terminal import DISP_HORIZ, Terminal, TermKind, clean
-from pvgrub_sim.grub.terminfo import escape, tparm, unescape
 from pvgrub_sim.model import Outcome
 from tests.grub.memory_fs import Runner, boot
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvgrub_sim.grub.errnum import GrubError
-from pvgrub_sim.grub.inflate import Inflater
+from pvgrub_sim.grub.file.inflate import Inflater
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from tests.grub.machine_factory import machine_on, read_file

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pvgrub_sim.grub.builtins import BUILTINS
 from pvgrub_sim.grub.machine import STEP_BUDGET
-from pvgrub_sim.grub.menu import NEW_HEAPSIZE, ConfigReader
+from pvgrub_sim.grub.menu.config import NEW_HEAPSIZE, ConfigReader
 from pvgrub_sim.model import Outcome
 from tests.grub.memory_fs import Runner
 
@@ -118,7 +118,7 @@ def test_memory_for_a_large_menu_is_bounded(runner: Runner, pattern: bytes) -> N
     m = runner.run("", {"/large": menu})
     m.errnum = m.errnum.NONE
     m.current_drive, m.buf_drive = 0x80, -1
-    from pvgrub_sim.grub.files import grub_open
+    from pvgrub_sim.grub.file.open import grub_open
 
     grub_open(m, b"(hd0)/large")
     tracemalloc.start()

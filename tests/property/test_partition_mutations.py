@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from pvgrub_sim.grub.builtins.devices import geometry
 from pvgrub_sim.grub.builtins.table import Flag
+from pvgrub_sim.grub.disk.partitions import open_partition
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import open_device
+from pvgrub_sim.grub.file.open import open_device
 from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
-from pvgrub_sim.grub.partitions import open_partition
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from tests.grub.machine_factory import machine_on

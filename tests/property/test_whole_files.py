@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pvgrub_sim.grub import loadfile
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.fs.ext2fs import Ext2fs
-from pvgrub_sim.grub.loadfile import load_file
+from pvgrub_sim.grub.file import load
+from pvgrub_sim.grub.file.load import load_file
+from pvgrub_sim.grub.fs.ext2.driver import Ext2fs
 from pvgrub_sim.grub.stop import Stop
 from tests.grub.ext_images import OLD_EXT4, debugfs, make_ext
 from tests.grub.machine_factory import machine_on
@@ -62,7 +62,7 @@ def both(image: Path, changed: dict[int, bytes], name: str, monkeypatch: pytest.
     try:
         at_once = outcome(disk, name)
         with monkeypatch.context() as patch:
-            patch.setattr(loadfile, "_at_once", lambda m: None)
+            patch.setattr(load, "_at_once", lambda m: None)
             return at_once, outcome(disk, name)
     finally:
         disk.close()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.formats import decimal, hexadecimal
 from pvgrub_sim.grub.builtins.table import Flag, builtin
-from pvgrub_sim.grub.device import set_device
-from pvgrub_sim.grub.disk import get_diskinfo, rawread
+from pvgrub_sim.grub.disk.device import set_device
+from pvgrub_sim.grub.disk.partitions import BSD_TYPES, EXTENDED_TYPES, PartitionWalk, open_partition
+from pvgrub_sim.grub.disk.raw import get_diskinfo, rawread
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_close, grub_open, open_device
+from pvgrub_sim.grub.file.open import grub_close, grub_open, open_device
+from pvgrub_sim.grub.file.partition_list import print_fsys_type, print_partitions
 from pvgrub_sim.grub.machine import DRIVE_MAP_SIZE, NETWORK_DRIVE, WHOLE_DISK, Machine
-from pvgrub_sim.grub.partition_list import print_fsys_type, print_partitions
-from pvgrub_sim.grub.partitions import BSD_TYPES, EXTENDED_TYPES, PartitionWalk, open_partition
 
 DRIVES = 8
 CYLINDERS, HEADS, SECTORS = 65535, 255, 63

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.grub.blocks import BlockReader
 from pvgrub_sim.grub.builtins.formats import decimal, hexadecimal
 from pvgrub_sim.grub.builtins.table import Flag, builtin
-from pvgrub_sim.grub.device import safe_parse_maxint
-from pvgrub_sim.grub.disk import SECTOR_SIZE, rawread, rawwrite
+from pvgrub_sim.grub.disk.device import safe_parse_maxint
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, rawread, rawwrite
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_close, grub_open, grub_read
+from pvgrub_sim.grub.file.blocks import BlockReader
+from pvgrub_sim.grub.file.open import grub_close, grub_open, grub_read
 from pvgrub_sim.grub.machine import MAX_FALLBACK_ENTRIES, Machine
 from pvgrub_sim.grub.words import first_word, skip_to
 

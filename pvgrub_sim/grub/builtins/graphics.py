@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.table import Flag, builtin
-from pvgrub_sim.grub.device import safe_parse_maxint
-from pvgrub_sim.grub.keys import getkey
+from pvgrub_sim.grub.console.keys import getkey
+from pvgrub_sim.grub.console.terminal import TermKind
+from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.machine import Machine
-from pvgrub_sim.grub.terminal import TermKind
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import Outcome
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.table import Flag, builtin
+from pvgrub_sim.grub.console.terminal import TermKind
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.files import grub_close, grub_open, grub_read
-from pvgrub_sim.grub.loadfile import load_image, load_initrd, load_module, pv_boot
+from pvgrub_sim.grub.file.load import load_image, load_initrd, load_module, pv_boot
+from pvgrub_sim.grub.file.open import grub_close, grub_open, grub_read
 from pvgrub_sim.grub.machine import KernelType, Machine
-from pvgrub_sim.grub.terminal import TermKind
 from pvgrub_sim.grub.words import is_substring, skip_to
 
 KERNEL_TYPES = (b"netbsd", b"freebsd", b"openbsd", b"linux", b"biglinux", b"multiboot")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.builtins.devices import CYLINDERS, HEADS, SECTORS
 from pvgrub_sim.grub.builtins.table import Flag, builtin
-from pvgrub_sim.grub.device import safe_parse_maxint, set_device
-from pvgrub_sim.grub.disk import SECTOR_SIZE, rawread, rawwrite
+from pvgrub_sim.grub.disk.device import safe_parse_maxint, set_device
+from pvgrub_sim.grub.disk.partitions import EXTENDED_TYPES, PartitionWalk, Slice
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, rawread, rawwrite
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
-from pvgrub_sim.grub.partitions import EXTENDED_TYPES, PartitionWalk, Slice
 from pvgrub_sim.grub.words import skip_to
 
 TABLE = 446

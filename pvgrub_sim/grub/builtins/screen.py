@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.table import BUILTINS, Flag, builtin
-from pvgrub_sim.grub.device import safe_parse_maxint
+from pvgrub_sim.grub.console.keys import getkey
+from pvgrub_sim.grub.console.terminal import MAX_LINES, TermKind
+from pvgrub_sim.grub.console.terminfo import FIELDS, TERMINFO_LEN, Terminfo, escape, unescape
+from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum
-from pvgrub_sim.grub.keys import getkey
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import RestartCmdline
-from pvgrub_sim.grub.terminal import MAX_LINES, TermKind
-from pvgrub_sim.grub.terminfo import FIELDS, TERMINFO_LEN, Terminfo, escape, unescape
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import Outcome
 

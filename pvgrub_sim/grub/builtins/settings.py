@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.table import Flag, builtin
-from pvgrub_sim.grub.device import safe_parse_maxint
+from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum
-from pvgrub_sim.grub.files import grub_close, grub_open
-from pvgrub_sim.grub.line_editor import get_cmdline
+from pvgrub_sim.grub.file.open import grub_close, grub_open
 from pvgrub_sim.grub.machine import MAX_FALLBACK_ENTRIES, Machine, PasswordType
-from pvgrub_sim.grub.passwords import check_password
+from pvgrub_sim.grub.menu.line_editor import get_cmdline
+from pvgrub_sim.grub.menu.passwords import check_password
 from pvgrub_sim.grub.stop import Restart
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import Outcome

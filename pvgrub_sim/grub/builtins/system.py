@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.formats import hexadecimal
 from pvgrub_sim.grub.builtins.table import Flag, builtin
-from pvgrub_sim.grub.device import safe_parse_maxint
+from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome

@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.base import FileSystem
     from pvgrub_sim.profiles import Profile
 
-FSYS_TABLE: tuple[tuple[str, str], ...] = (
-    ("fat", "Fat"),
-    ("ext2fs", "Ext2fs"),
-    ("minix", "Minix"),
-    ("reiserfs", "Reiserfs"),
-    ("vstafs", "Vstafs"),
-    ("jfs", "Jfs"),
-    ("xfs", "Xfs"),
-    ("ufs2", "Ufs2"),
-    ("iso9660", "Iso9660"),
-    ("ffs", "Ffs"),
+FSYS_TABLE: tuple[tuple[str, str, str], ...] = (
+    ("fat", "fat.driver", "Fat"),
+    ("ext2fs", "ext2.driver", "Ext2fs"),
+    ("minix", "minix.driver", "Minix"),
+    ("reiserfs", "reiserfs.driver", "Reiserfs"),
+    ("vstafs", "vstafs.driver", "Vstafs"),
+    ("jfs", "jfs.driver", "Jfs"),
+    ("xfs", "xfs.driver", "Xfs"),
+    ("ufs2", "ufs.ufs2", "Ufs2"),
+    ("iso9660", "iso9660.driver", "Iso9660"),
+    ("ffs", "ufs.ffs", "Ffs"),
 )
-"""Module and class of each driver. tftp, first in GRUB's table, mounts the network drive only."""
+"""GRUB's name, module and class of each driver. tftp, first in GRUB's table, mounts the network drive only."""
 
 
 def fsys_table(profile: Profile) -> Iterator[type[FileSystem]]:
     """The drivers of a version of PV-GRUB in mount order; each is imported when its turn comes."""
-    for module, name in FSYS_TABLE:
-        if profile.has_driver(module):
-            yield cast("type[FileSystem]", getattr(import_module(f"pvgrub_sim.grub.fs.{module}"), name))
+    for name, module, driver in FSYS_TABLE:
+        if profile.has_driver(name):
+            yield cast("type[FileSystem]", getattr(import_module(f"pvgrub_sim.grub.fs.{module}"), driver))

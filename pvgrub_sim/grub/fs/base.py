@@ -14,7 +14,7 @@ class FileSystem(Protocol):
 
     A driver keeps its own superblock and its own open file; position and size of that file live in the
     machine (filepos, filemax, fsmax), as in GRUB. Disk reads go through disk.devread only. A driver of which several
-    reads surely come to the same as one may offer read_whole() besides (loadfile.py, Ext2fs).
+    reads surely come to the same as one may offer read_whole() besides (file/load.py, Ext2fs).
     """
 
     name: ClassVar[str]

@@ -1,0 +1,1 @@
+"""What PV-GRUB draws on and waits at: the Xen console, terminal capabilities, keys, the menu's box; no menu."""

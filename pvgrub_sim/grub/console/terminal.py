@@ -1,0 +1,226 @@
+"""The console that PV-GRUB draws on: GRUB's serial terminal on the Xen console (stage2/char_io.c, stage2/serial.c)."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Protocol
+
+from pvgrub_sim.grub.console.terminfo import Terminfo, tparm
+from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.model import Outcome
+
+LAST_COLUMN = 79
+"""serial_putchar() starts a new line before a character in this column."""
+MAX_LINES = 24
+RAW_LIMIT = 16 << 20
+"""Bytes of transcript after which printing is taken to go on for ever; no boot prints nearly as much."""
+
+_PLAIN = re.compile(rb"[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
+
+# The VGA characters that menus are drawn with, and what serial_putchar() makes of them.
+DISP_UL, DISP_UR, DISP_LL, DISP_LR, DISP_HORIZ, DISP_VERT = 218, 191, 192, 217, 196, 179
+DISP_LEFT, DISP_RIGHT, DISP_UP, DISP_DOWN = 0x1B, 0x1A, 0x18, 0x19
+_ACS = {
+    DISP_UL: b"+", DISP_UR: b"+", DISP_LL: b"+", DISP_LR: b"+", DISP_HORIZ: b"-", DISP_VERT: b"|",
+    DISP_LEFT: b"<", DISP_RIGHT: b">", DISP_UP: b"^", DISP_DOWN: b"v",
+}  # fmt: skip
+
+
+class Keyboard(Protocol):
+    """Somebody who may press keys. Codes are GRUB's (ASCII; 16 up, 14 down, 27 escape, …)."""
+
+    def pressed(self) -> bool:
+        """True when a key waits to be read; called once for every second that a timeout counts."""
+
+    def read(self) -> int:
+        """The next key, waiting for it; raises Stop when there will be none."""
+
+
+class TermKind(Enum):
+    """The terminals of PV-GRUB's term_table, with the names that `terminal` knows."""
+
+    SERIAL = "serial"
+    GRAPHICS = "graphics"
+
+
+class Terminal:
+    """Collects what PV-GRUB prints, as bytes, and asks for keys; by default nobody presses one.
+
+    keyboard: where keys come from, or None. The state that behaviour depends on bears GRUB's names.
+    """
+
+    def __init__(self, keyboard: Keyboard | None = None) -> None:
+        self.keyboard = keyboard
+        self.kind = TermKind.SERIAL
+        self.need_init = {TermKind.SERIAL: True, TermKind.GRAPHICS: True}
+        self.terminfo = Terminfo()
+        self.max_lines = MAX_LINES
+        self.count_lines = -1
+        self.use_pager = True
+        self.history: list[bytes] = []
+        self.kill = b""
+        self._x = 0
+        self._y = 0
+        self._out = bytearray()
+
+    # what comes out
+
+    def raw(self) -> bytes:
+        """The whole transcript, control codes, menus and prompts included."""
+        return bytes(self._out)
+
+    def console(self) -> str:
+        """The transcript from the first entry on, as fixtures/conformance/README.md describes it."""
+        return clean(bytes(self._out))
+
+    # printing
+
+    def write(self, text: bytes) -> None:
+        """Print a string through GRUB's terminal (grub_putstr())."""
+        for run in _PLAIN.findall(text):
+            if run[0] >= 0x20 and run[0] != 0x7F:
+                self._put_plain(run)
+            else:
+                self.put(run[0])
+
+    def put(self, code: int) -> None:
+        """Print one character (grub_putchar()); above 127 it is one of the DISP_ characters, not text."""
+        if code == 0x0A:
+            self._put_serial(0x0D)
+            if not self._more():
+                self._put_serial(0x0A)
+        elif code == 0x09:
+            self._put_plain(b" " * (8 - ((self._x | self._y >> 8) & 3)))
+        elif code >= 0x20 and code != 0x7F and code not in _ACS:
+            self._put_plain(bytes((code & 0xFF,)))
+        else:
+            self._put_serial(code)
+
+    def printk(self, text: bytes) -> None:
+        """Print through Mini-OS's console, past GRUB's terminal, which does not see the cursor move."""
+        self._emit(text.replace(b"\n", b"\r\n"))
+
+    def _emit(self, data: bytes) -> None:
+        self._out += data
+        if len(self._out) > RAW_LIMIT:
+            raise Stop(Outcome.HANG, f"PV-GRUB prints more than {RAW_LIMIT >> 20} MiB on the console")
+
+    def _need_serial(self) -> None:
+        """QUIRK: graphics_putchar() draws into memory that is only there once graphics_init() has worked."""
+        if self.kind is not TermKind.SERIAL:
+            raise Stop(Outcome.CRASH, "PV-GRUB prints on the graphics terminal, which was never started")
+
+    def _put_plain(self, run: bytes) -> None:
+        """Printable characters, with a new line before the 80th of a line."""
+        self._need_serial()
+        room = LAST_COLUMN - self._x
+        while len(run) > room:
+            if room > 0:
+                self._emit(run[:room])
+                run = run[room:]
+            self._emit(b"\r\n")
+            self._x = 0
+            self._y += 1
+            room = LAST_COLUMN
+        self._emit(run)
+        self._x += len(run)
+
+    def _put_serial(self, code: int) -> None:
+        """A control or DISP_ character (serial_putchar())."""
+        self._need_serial()
+        if code in _ACS:
+            # QUIRK: so an escape character in a title becomes `<`.
+            self._put_plain(_ACS[code])
+            return
+        if code == 0x0D:
+            self._x = 0
+        elif code == 0x0A:
+            self._y += 1
+        elif code in (0x08, 0x7F):
+            self._x = max(self._x - 1, 0)
+        elif code != 0x07:
+            if self._x >= LAST_COLUMN:
+                self._emit(b"\r\n")
+                self._x = 0
+                self._y += 1
+            self._x += 1
+        self._emit(bytes((code,)))
+
+    def _more(self) -> bool:
+        """The pager (do_more()): counts lines of a command given at the prompt."""
+        if self.count_lines < 0:
+            return False
+        self.count_lines += 1
+        if self.count_lines < self.max_lines - 2:
+            return False
+        self.count_lines = -1
+        self.write(b"\n")
+        self.highlight(True)
+        self.write(b"[Hit return to continue]")
+        self.highlight(False)
+        while self.getkey(Outcome.WAITS, "the pager waits for return") not in (0x0A, 0x0D):
+            pass
+        self.write(b"\r                        \r")
+        self.count_lines = 0
+        return True
+
+    # the cursor
+
+    @property
+    def row(self) -> int:
+        """The low byte of getxy()."""
+        return self._y & 0xFF
+
+    def gotoxy(self, x: int, y: int) -> None:
+        """Move the cursor (serial_gotoxy())."""
+        self._capability(tparm(self.terminfo.cursor_address, y, x))
+        self._x, self._y = x, y
+
+    def cls(self) -> None:
+        """Clear the terminal itself (serial_cls())."""
+        self._capability(self.terminfo.clear_screen)
+        self._x = self._y = 0
+
+    def highlight(self, on: bool) -> None:
+        """Standout mode on or off (serial_setcolorstate())."""
+        self._capability(tparm(self.terminfo.enter_standout_mode if on else self.terminfo.exit_standout_mode))
+
+    def _capability(self, sequence: bytes) -> None:
+        self._need_serial()
+        self._emit(sequence.replace(b"\n", b"\r\n"))
+
+    # keys
+
+    def checkkey(self) -> bool:
+        """True when a key was pressed (checkkey())."""
+        return self.keyboard is not None and self.keyboard.pressed()
+
+    def getkey(self, waiting: Outcome, reason: str) -> int:
+        """The next key (getkey()); raises Stop with `waiting` and `reason` when nobody is there to press one."""
+        if self.keyboard is None:
+            raise Stop(waiting, reason)
+        return self.keyboard.read()
+
+
+_DROPPED = bytes(code for code in range(0x20) if code not in b"\n\r\x1b")
+_ESCAPE = re.compile(rb"\x1b\[[0-9;]*([A-Za-z])")
+_CLEARED = b"\x01"
+_REDRAWN = re.compile(rb"\x01*\n?    GNU GRUB  version.*?(?=\n\x01*  Booting |\Z)", re.S)
+
+
+def clean(raw: bytes) -> str:
+    """A transcript as a log would show it: from the first `  Booting` on, without control codes and menus.
+
+    A redrawn menu or prompt reaches up to the next `  Booting` that begins a line. Trailing blanks go,
+    bytes that are not UTF-8 become \\xNN.
+    """
+    start = raw.find(b"  Booting ")
+    if start < 0:
+        return ""
+    text = raw[start:].translate(None, _DROPPED)
+    text = _ESCAPE.sub(lambda found: _CLEARED if found[1] == b"J" else b"", text)
+    text = text.replace(b"\x1b", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = _REDRAWN.sub(b"", text).replace(_CLEARED, b"")
+    lines = text.decode("utf-8", "backslashreplace").split("\n")
+    return "\n".join(line.rstrip() for line in lines).rstrip()

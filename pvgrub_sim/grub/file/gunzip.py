@@ -1,0 +1,201 @@
+"""GRUB's transparent gunzip (stage2/gunzip.c): every file that is opened goes through here.
+
+The bulk of the work is zlib's. Where zlib meets something that GRUB's own decoder might take another way, or
+where a read fails underneath, the decoder of inflate.py takes over from the start of the data.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from pvgrub_sim.cint import MAXINT, s32
+from pvgrub_sim.grub.errnum import ErrNum, GrubError
+from pvgrub_sim.grub.file.gunzip_stream import EXACT_LIMIT, GunzipMemory, Input, NotEqual, ZlibStream
+from pvgrub_sim.grub.file.inflate import WSIZE, Inflater
+from pvgrub_sim.grub.machine import Machine
+
+GZIP_HDR = b"\x1f\x8b"
+OLD_GZIP_HDR = b"\x1f\x9e"
+DEFLATED = 8
+EXTRA_FIELD, ORIG_NAME, COMMENT = 0x04, 0x08, 0x10
+UNSUPP_FLAGS = 0x02 | 0x20 | 0xC0
+"""Continuation (RFC 1952's header CRC), encrypted, reserved."""
+
+
+class GunzipFile:
+    """An open file that is being gunzipped.
+
+    offset: where the deflated data begins, in bytes. packed_max: the compressed file's size in bytes. The size of
+    the unpacked file is the machine's filemax: GRUB swaps the two sets of variables.
+    """
+
+    def __init__(self, m: Machine, offset: int, packed_max: int) -> None:
+        self.m = m
+        self.offset = offset
+        self.packed_max = packed_max
+        self.memory = m.gunzip_memory = m.gunzip_memory or GunzipMemory()
+        self._restart()
+
+    def _restart(self) -> None:
+        """initialize_tables()."""
+        self.saved_filepos = 0
+        self.before = self.memory.copy()
+        self.input = Input(self.m, self.memory, self.offset)
+        self.exact: Inflater | None = None
+        self.fast = ZlibStream(self.input)
+
+    def read(self, length: int) -> bytes:
+        """gunzip_read(): `length` unpacked bytes at the machine's filepos, which is moved on.
+
+        Raises GrubError 3 for bad data, or what reading the compressed file met.
+        """
+        m = self.m
+        filepos, filemax, fsmax = m.filepos, m.filemax, m.fsmax
+        m.compressed_file = None
+        m.filemax, m.fsmax = self.packed_max, MAXINT
+        parts: list[bytes] = []
+        try:
+            if self.saved_filepos > filepos + WSIZE:
+                self._restart()
+            while length > 0 and not m.errnum:
+                if filepos >= self.saved_filepos:
+                    first = self.saved_filepos
+                    data = self._unpack(filepos, length)
+                    part = data[filepos - first : filepos - first + length]
+                else:
+                    at = filepos % WSIZE
+                    part = bytes(self.memory.slide[at : min(at + length, WSIZE)])
+                parts.append(part)
+                filepos += len(part)
+                length -= len(part)
+        finally:
+            m.filepos, m.filemax, m.fsmax = filepos, filemax, fsmax
+            m.compressed_file = self
+        if m.errnum:
+            raise GrubError(m.errnum)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _unpack(self, filepos: int, length: int) -> bytes:
+        """The windows from the next one on, as many as `length` bytes at `filepos` need."""
+        size = (filepos + length - self.saved_filepos + WSIZE - 1) // WSIZE * WSIZE
+        if self.exact is None:
+            try:
+                return self._windows_of(self.fast.produce(size), size)
+            except NotEqual:
+                self._take_over()
+            except GrubError:
+                if self.saved_filepos > EXACT_LIMIT:
+                    # What GRUB unpacks from its old buffer before it looks at errnum hardly ever changes it.
+                    raise
+                self.m.errnum = ErrNum.NONE
+                self._take_over()
+        assert self.exact
+        parts: list[bytes] = []
+        for _ in range(size // WSIZE):
+            if self.m.errnum:
+                break
+            self.exact.window()
+            parts.append(bytes(self.memory.slide))
+            self.saved_filepos += WSIZE
+        return b"".join(parts)
+
+    def _windows_of(self, data: bytes, size: int) -> bytes:
+        """Keep the last window of what has been unpacked, and fill it up to `size` as GRUB does.
+
+        QUIRK: behind the data's end every further window is what the last one left: old bytes, and no error.
+        """
+        slide = self.memory.slide
+        full = len(data) // WSIZE * WSIZE
+        if full:
+            slide[:] = data[full - WSIZE : full]
+        slide[: len(data) - full] = data[full:]
+        self.saved_filepos += size
+        if len(data) == size:
+            return data
+        if self.fast.bad:
+            self.m.errnum = ErrNum.BAD_GZIP_DATA
+            return data
+        return data[:full] + bytes(slide) * ((size - full) // WSIZE)
+
+    def _take_over(self) -> None:
+        """Unpack with GRUB's own decoder from the start up to where zlib got."""
+        self.memory.restore(self.before)
+        self.input = Input(self.m, self.memory, self.offset)
+        self.exact = Inflater(self.m, self.input, self.memory.slide)
+        for _ in range(self.saved_filepos // WSIZE):
+            self.exact.window()
+
+
+def gunzip_test_header(m: Machine) -> None:
+    """Look at the open file's first bytes and set m.compressed_file when it is gzip'd.
+
+    As gunzip_test_header(): Raises GrubError 4 for a header that is not understood, or what reading met.
+    """
+    header = b"" if m.no_decompression else _read(m, 10)
+    if len(header) != 10 or header[:2] not in (GZIP_HDR, OLD_GZIP_HDR):
+        m.filepos = 0
+        if m.errnum:
+            raise GrubError(m.errnum)
+        return
+    flags = header[3]
+    # QUIRK: the flag of a header CRC is taken for that of a continued file, and refused.
+    if header[2] != DEFLATED or flags & UNSUPP_FLAGS or not _skip_fields(m, flags):
+        _bad_header(m)
+    offset = m.filepos
+    m.filepos = m.filemax - 8
+    trailer = _read(m, 8)
+    if len(trailer) != 8:
+        _bad_header(m)
+    # QUIRK: the file's last four bytes are its length, whatever stands there; the CRC is not looked at.
+    unpacked = s32(int.from_bytes(trailer[4:], "little"))
+    m.compressed_file = GunzipFile(m, offset, m.filemax)
+    m.filemax = m.fsmax = unpacked
+    m.filepos = 0
+
+
+def _bad_header(m: Machine) -> NoReturn:
+    if not m.errnum:
+        m.errnum = ErrNum.BAD_GZIP_HEADER
+    raise GrubError(m.errnum)
+
+
+def _read(m: Machine, length: int) -> bytes:
+    from pvgrub_sim.grub.file.open import grub_read
+
+    try:
+        return grub_read(m, length)
+    except GrubError:
+        return b""
+
+
+def _skip_fields(m: Machine, flags: int) -> bool:
+    """Skip the header's variable fields; False when the file ends in one."""
+    if flags & EXTRA_FIELD:
+        length = _read(m, 2)
+        if len(length) != 2:
+            return False
+        wanted = int.from_bytes(length, "little")
+        while wanted:
+            got = len(_read(m, wanted))
+            if not got:
+                return False
+            wanted -= got
+    return all(_skip_name(m) for flag in (ORIG_NAME, COMMENT) if flags & flag)
+
+
+def _skip_name(m: Machine) -> bool:
+    """Skip bytes up to a NUL, many at a time as long as they can be read."""
+    step = 512
+    while True:
+        m.tick()
+        begin = m.filepos
+        data = _read(m, step)
+        if not data:
+            if not m.errnum or step == 1:
+                return False
+            m.errnum, m.filepos, step = ErrNum.NONE, begin, 1
+            continue
+        end = data.find(0)
+        if end >= 0:
+            m.filepos = begin + end + 1
+            return True

@@ -1,0 +1,1 @@
+"""ISO 9660 with Rock Ridge: the driver and its directories."""

@@ -1,0 +1,1 @@
+"""JFS: the driver and its trees."""

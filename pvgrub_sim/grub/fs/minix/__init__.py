@@ -1,0 +1,1 @@
+"""minix version 1: the driver."""

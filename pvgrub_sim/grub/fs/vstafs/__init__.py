@@ -1,0 +1,1 @@
+"""VSTa's filesystem: the driver."""

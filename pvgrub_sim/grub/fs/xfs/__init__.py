@@ -1,0 +1,1 @@
+"""XFS version 4: the driver, its extents and its directories."""
