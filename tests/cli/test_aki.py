@@ -42,9 +42,13 @@ def test_list_filters_by_region_arch_and_version(capsys: pytest.CaptureFixture[s
 
 def test_list_json_has_every_row_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(out(capsys, "list", "--format", "json"))
-    assert len(rows) == 137
-    assert all(row["source"] for row in rows)
+    assert len(rows) == 157
+    assert all(row["source"] and row["source"] != "seed document" for row in rows)
     assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_show_tells_what_is_doubtful_about_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "another list swaps the two architectures of this pair" in out(capsys, "show", "aki-5e3e740c")
 
 
 def test_list_without_a_match_says_so(capsys: pytest.CaptureFixture[str]) -> None:
