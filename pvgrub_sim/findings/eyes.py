@@ -67,7 +67,7 @@ class Eyes:
 
     def _open(self, device: str) -> Slot:
         m = self.machine()
-        set_device(m, device.encode())
+        set_device(m, device.encode("utf-8", "surrogateescape"))
         whole = m.current_partition == WHOLE_DISK
         open_partition(m)
         return Slot(m.current_drive - 0x80, u32(m.part_start), m.part_length, m.current_slice, whole)
@@ -108,7 +108,7 @@ class Eyes:
             if path:
                 grub_open(m, f"{device}{path}".encode("utf-8", "surrogateescape"))
             else:
-                set_device(m, device.encode())
+                set_device(m, device.encode("utf-8", "surrogateescape"))
                 open_partition(m)
                 attempt_mount(m)
         except GrubError as error:
