@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from pvgrub_sim.errors import ImageError, ImageFileError, KernelFormatError, PvgrubSimError, UsageError
     from pvgrub_sim.findings.pages import explain
     from pvgrub_sim.findings.rule import Rule, all_rules
-    from pvgrub_sim.image import DirectoryEntry, inspect_image, iter_file, list_directory, open_image, read_file
+    from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
     from pvgrub_sim.judge import boot
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.model import (
         BootError,
+        DirectoryEntry,
         Event,
         EventKind,
         Finding,
@@ -46,11 +47,12 @@ _NAMES = {
     "errors": "ImageError ImageFileError KernelFormatError PvgrubSimError UsageError",
     "findings.pages": "explain",
     "findings.rule": "Rule all_rules",
-    "image": "DirectoryEntry inspect_image iter_file list_directory open_image read_file",
+    "image": "inspect_image iter_file list_directory open_image read_file",
     "judge": "boot",
     "kernels": "examine_kernel extract_kernel repack_kernel",
     "media.disk": "Disk",
-    "model": "BootError Event EventKind Finding LayoutPart LoadedFile Outcome ProfileInfo Severity Verdict",
+    "model": "BootError DirectoryEntry Event EventKind Finding LayoutPart LoadedFile Outcome ProfileInfo "
+    "Severity Verdict",
     "profiles.profile": "Profile",
     "profiles.versions": "PROFILES find_profile",
     "report": "REPORT_FORMATS render_report",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Outcome(StrEnum):
@@ -157,3 +157,18 @@ class Verdict(NamedTuple):
         numbers of their own, which says nothing about that.
         """
         return self.outcome is Outcome.BOOTS and not self.errors
+
+
+class DirectoryEntry(NamedTuple):
+    """One name in a directory.
+
+    name: bytes that are not UTF-8 are kept as surrogates (`surrogateescape`). kind: `unknown` where nobody looked, or
+    where looking failed. size: in bytes, None for what has none. target: where a link leads; PV-GRUB follows links and
+    tells of none. error: why the entry cannot be opened, in words, or empty.
+    """
+
+    name: str
+    kind: Literal["file", "directory", "link", "other", "unknown"] = "unknown"
+    size: int | None = None
+    target: str | None = None
+    error: str = ""

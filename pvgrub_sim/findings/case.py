@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings import menufile
-from pvgrub_sim.findings.eyes import Eyes, Seen, Slot
-from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.menufile import Entry, Line, MenuFile
+from pvgrub_sim.findings.place import Place
+from pvgrub_sim.grub.viewer import Seen, Slot, Viewer
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import BootError, EventKind, Finding, Outcome, Severity
 from pvgrub_sim.profiles import Profile
@@ -75,7 +75,7 @@ class Case:
         self.ari = ari
         self.aki_named = aki_named
         self._surveys = surveys
-        self.eyes = Eyes(self.disks, boot.profile)
+        self.eyes = Viewer([attached.disk for attached in self.disks], boot.profile)
         self.told: list[Finding] = []
         """What the rules before have found."""
         self._files: list[FileRef] | None = None

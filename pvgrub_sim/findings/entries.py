@@ -8,8 +8,8 @@ from typing import Final
 
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
-from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.menufile import Entry, Line, may_stand_in_entry
+from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind

@@ -7,9 +7,10 @@ from typing import Final
 
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
-from pvgrub_sim.findings.honest import Gap, Place
+from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
+from pvgrub_sim.survey.viewer import Gap
 
 FILESYSTEM_ERROR, CORRUPT, SYMLINK_LOOP = 14, 16, 26
 LARGEST_COMPARED: Final = 256 << 20

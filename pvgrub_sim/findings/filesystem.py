@@ -8,7 +8,7 @@ from typing import Final
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places, differing, read_error
-from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 

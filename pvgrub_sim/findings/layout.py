@@ -8,9 +8,9 @@ from typing import Final
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places
-from pvgrub_sim.findings.eyes import Slot
-from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.grub.viewer import Slot
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import ContentKind, FileKind
 

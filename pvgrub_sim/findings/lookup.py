@@ -8,7 +8,7 @@ from typing import Final
 
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef, split_device
-from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import BootFile, FileKind

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from pvgrub_sim.findings.honest import Place
+from pvgrub_sim.findings.place import Place
 
 if TYPE_CHECKING:
     from pvgrub_sim.findings.case import Case

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from pvgrub_sim.bootchain import KernelTry
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
-from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.lookup import initrd_for, kernel_files
+from pvgrub_sim.findings.place import Place
 
 WRONG_WIDTH: Final = 13
 LARGEST_KERNEL: Final = 256 << 20

@@ -7,8 +7,8 @@ from typing import Final
 
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
-from pvgrub_sim.findings.honest import Place
 from pvgrub_sim.findings.lookup import initrd_for, kernel_files
+from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 

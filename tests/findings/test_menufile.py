@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvgrub_sim.findings import menufile
-from pvgrub_sim.findings.eyes import Eyes
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_open, grub_read
 from pvgrub_sim.grub.menu.config import NEW_HEAPSIZE, read_menu
-from pvgrub_sim.media import AttachedDisk, open_disk
+from pvgrub_sim.grub.viewer import Viewer
+from pvgrub_sim.media import open_disk
 from pvgrub_sim.profiles import find_profile
 from tests.findings.cases import FIXTURES
 from tests.images import unpack_sparse
@@ -36,7 +36,7 @@ def shown(text: bytes) -> str:
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["case"]) for case in MENUS])
 def test_entries_are_those_of_the_machine(case: dict[str, str], tmp_path: Path) -> None:
     disk = open_disk(str(unpack_sparse(CASES / case["image"], tmp_path / "disk.img")))
-    machine = Eyes([AttachedDisk(disk, 2049, "/dev/sda1")], find_profile("xen-4.17", case["arch"])).machine()
+    machine = Viewer([disk], find_profile("xen-4.17", case["arch"])).machine()
     try:
         grub_open(machine, case["config"].encode())
     except GrubError:

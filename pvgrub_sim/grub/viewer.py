@@ -1,8 +1,8 @@
-"""PV-GRUB's own eyes: what a fresh machine sees of a device or a file, asked without running a menu."""
+"""The one way to ask a fresh machine: what PV-GRUB sees of a device, a directory or a file, without running a menu."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from pvgrub_sim.cint import u32
@@ -10,16 +10,19 @@ from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.disk.device import set_device
 from pvgrub_sim.grub.disk.partitions import open_partition, walk
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import attempt_mount, grub_open, grub_read
+from pvgrub_sim.grub.file.open import WHITE_SPACE, attempt_mount, grub_open, grub_read, setup_part
 from pvgrub_sim.grub.machine import WHOLE_DISK, Handover, Machine
 from pvgrub_sim.grub.stop import Stop
-from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.model import DirectoryEntry
 from pvgrub_sim.profiles import Profile
 
 MOST_PARTITIONS: Final = 64
 """Turns of the partition walk; some tables never end."""
 NO_ANSWER: Final = -1
 """The error number that stands for a machine that hangs or dies."""
+CHUNK: Final = 1 << 20
+"""Bytes: the most of a file that is given at once."""
 
 T = TypeVar("T")
 
@@ -46,11 +49,26 @@ class Slot(NamedTuple):
     whole: bool
 
 
-class Eyes:
-    """Asks fresh machines. disks: ordered by vbd number; profile: which PV-GRUB."""
+class Unreadable(Exception):
+    """PV-GRUB cannot open or read what it was asked for.
 
-    def __init__(self, disks: Sequence[AttachedDisk], profile: Profile) -> None:
-        self._disks = [attached.disk for attached in disks]
+    number: GRUB's error number, None when the machine hangs or dies; str() of it is the reason in words.
+    """
+
+    def __init__(self, error: GrubError | Stop) -> None:
+        if isinstance(error, GrubError):
+            self.number: int | None = int(error.number)
+            super().__init__(str(error))
+        else:
+            self.number = None
+            super().__init__(f"PV-GRUB would {error.outcome.value} here: {error.reason}")
+
+
+class Viewer:
+    """Asks fresh machines, a new one for each question. disks: hd0 first; profile: which PV-GRUB."""
+
+    def __init__(self, disks: Sequence[Disk], profile: Profile) -> None:
+        self._disks = disks
         self._profile = profile
         self._slots: dict[str, Slot | int] = {}
         self._seen: dict[tuple[str, str], Seen] = {}
@@ -129,6 +147,40 @@ class Eyes:
         got = self._guarded(get)
         return got if isinstance(got, bytes) else None
 
+    def pieces(self, name: bytes) -> Iterator[bytes]:
+        """A file in pieces of at most 1 MiB, unpacked as GRUB does; raises Unreadable.
+
+        name: with or without a device, `(hd0,0)/boot/vmlinuz`.
+        """
+        m = self.machine()
+        try:
+            grub_open(m, name)
+            while piece := grub_read(m, CHUNK):
+                yield piece
+        except (GrubError, Stop) as error:
+            raise Unreadable(error) from None
+
+    def entries(self, name: bytes, details: bool = True) -> list[DirectoryEntry]:
+        """A directory in its own order, or a file by itself; raises Unreadable.
+
+        name: as for pieces(). details: each entry is opened as well, with the error that this gives.
+        """
+        m = self.machine()
+        folder = name.rstrip(b"/") + b"/"
+        try:
+            try:
+                names = _names(m, folder)
+            except GrubError as error:
+                # It may be no directory, but a file by itself.
+                if name.endswith(b"/") or error.number not in (ErrNum.BAD_FILETYPE, ErrNum.FILE_NOT_FOUND):
+                    raise
+                m.errnum = ErrNum.NONE
+                grub_open(m, name)
+                return [DirectoryEntry(_text(folder[:-1].rpartition(b"/")[2]), "file", m.filemax)]
+        except (GrubError, Stop) as error:
+            raise Unreadable(error) from None
+        return list(_details(m, folder, names)) if details else [DirectoryEntry(_text(raw)) for raw in names]
+
     @staticmethod
     def _guarded(ask: Callable[[], T]) -> T | int:
         try:
@@ -146,3 +198,40 @@ def _accept(machine: Machine, handover: Handover) -> None:
 def _name(disk: int, partition: int) -> str:
     number, letter = partition >> 16 & 0xFF, partition >> 8 & 0xFF
     return f"(hd{disk},{number})" if letter == 0xFF else f"(hd{disk},{number},{chr(ord('a') + letter)})"
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _names(m: Machine, folder: bytes) -> list[bytes]:
+    """The names in a directory, whose own name ends in a slash."""
+    path = setup_part(m, folder)
+    if m.fsys is None:
+        m.fail(ErrNum.FSYS_MOUNT)
+    return [name for name in m.fsys.list(path) if name not in (b".", b"..")]
+
+
+def _details(m: Machine, folder: bytes, names: list[bytes]) -> Iterator[DirectoryEntry]:
+    """Each name opened as PV-GRUB would, with the error that this gives."""
+    stopped = ""
+    for raw in names:
+        name = _text(raw)
+        if any(char in WHITE_SPACE for char in raw):
+            yield DirectoryEntry(name, error="PV-GRUB cannot name it: white space")
+            continue
+        if stopped:
+            yield DirectoryEntry(name, error=f"not opened, for PV-GRUB is gone since {stopped}")
+            continue
+        try:
+            grub_open(m, folder + raw)
+            yield DirectoryEntry(name, "file", m.filemax)
+        except GrubError as error:
+            m.errnum = ErrNum.NONE
+            if error.number is ErrNum.BAD_FILETYPE:
+                yield DirectoryEntry(name, "directory")
+            else:
+                yield DirectoryEntry(name, error=str(error))
+        except Stop as stop:
+            stopped = name
+            yield DirectoryEntry(name, error=str(Unreadable(stop)))

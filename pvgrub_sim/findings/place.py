@@ -1,0 +1,58 @@
+"""A volume of an attached disk, under the name by which PV-GRUB reaches it, with its files as they really are."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.survey.result import Content, ContentKind, Volume
+from pvgrub_sim.survey.surveyor import open_reader
+from pvgrub_sim.survey.viewer import Files
+
+if TYPE_CHECKING:
+    from pvgrub_sim.survey.tree import Reader
+
+
+class Place(Files):
+    """A volume of an attached disk under the name by which PV-GRUB reaches it.
+
+    device: `(hd0,1)`; seen: PV-GRUB itself reaches it under that name.
+    """
+
+    def __init__(self, attached: AttachedDisk, index: int, volume: Volume, device: str, seen: bool) -> None:
+        self.attached = attached
+        self.index = index
+        self.volume = volume
+        self.device = device
+        self.seen = seen
+
+    @property
+    def whole(self) -> bool:
+        """True for the disk itself."""
+        return self.volume.number is None
+
+    @property
+    def filesystem(self) -> Content | None:
+        """The filesystem, if there is one."""
+        return self.volume.filesystem
+
+    @property
+    def type(self) -> str:
+        """The filesystem's type as blkid names it, or ""."""
+        return self.filesystem.type if self.filesystem else ""
+
+    @property
+    def where(self) -> str:
+        """For a finding: `(hd0,0) at byte 1048576 of disk.img`."""
+        at = "" if self.whole else f" at byte {self.volume.offset}"
+        return f"{self.device}{at} of {self.attached.disk.name}"
+
+    def has(self, kind: ContentKind) -> bool:
+        """True when something of that kind was found there."""
+        return self.volume.has(kind)
+
+    @cached_property
+    def reader(self) -> Reader | None:  # type: ignore[override]
+        """The survey's reader of its filesystem, None when there is none; made when it is first asked for."""
+        return open_reader(self.attached.disk, self.volume)

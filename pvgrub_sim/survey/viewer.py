@@ -1,0 +1,209 @@
+"""The one way to ask the survey for files: those of one filesystem, as a modern system reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pvgrub_sim.errors import ImageFileError, UsageError
+from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.model import DirectoryEntry
+from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.survey.surveyor import volume_reader
+from pvgrub_sim.survey.tree import Node, NodeType, Reader, child, content, find, head, names_of, target
+
+MOST_LINKS: Final = 40
+_NAME: Final = re.compile(rb"(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)", re.S)
+
+
+class Gap(NamedTuple):
+    """A stretch of a file that reads as zeros without being stored: byte offset, length in bytes.
+
+    unwritten: blocks are set aside for it, so that there is something else on the disk.
+    """
+
+    offset: int
+    length: int
+    unwritten: bool
+
+
+class Files:
+    """The files of one filesystem. reader: the survey's reader of it, None where it has none.
+
+    What begins with `read_` raises Damaged where the filesystem is not sound; everything else finds nothing there.
+    """
+
+    reader: Reader | None
+
+    def __init__(self, reader: Reader | None) -> None:
+        self.reader = reader
+
+    def read_node(self, path: bytes) -> Node | None:
+        """What a path leads to, None when it leads nowhere; raises Damaged."""
+        return None if self.reader is None else find(self.reader, path)
+
+    def read_pieces(self, node: Node) -> Iterator[bytes]:
+        """The content of a file, in pieces of at most 1 MiB; raises Damaged."""
+        assert self.reader is not None
+        return content(self.reader, node)
+
+    def read_entries(self, folder: Node, details: bool = True) -> list[DirectoryEntry]:
+        """What is in a directory, sorted by name; raises Damaged. details: False gives the names only."""
+        assert self.reader is not None
+        names = sorted(names_of(self.reader, folder))
+        return [self.entry(name, number) if details else DirectoryEntry(_text(name)) for name, number in names]
+
+    def entry(self, raw: bytes, number: int) -> DirectoryEntry:
+        """What a name in a directory stands for; damage is its `error`. number: as Reader.names() gives it."""
+        assert self.reader is not None
+        name = _text(raw)
+        try:
+            node = self.reader.node(number)
+            match node.type:
+                case NodeType.DIRECTORY:
+                    return DirectoryEntry(name, "directory")
+                case NodeType.LINK:
+                    return DirectoryEntry(name, "link", node.size, _text(target(self.reader, node)))
+                case NodeType.FILE:
+                    return DirectoryEntry(name, "file", node.size)
+            return DirectoryEntry(name, "other", node.size)
+        except Damaged as error:
+            return DirectoryEntry(name, error=str(error))
+
+    def node(self, path: str) -> Node | None:
+        """What a path leads to, None when it leads nowhere or cannot be followed."""
+        try:
+            return self.read_node(path.encode("utf-8", "surrogateescape"))
+        except Damaged:
+            return None
+
+    def is_file(self, path: str) -> bool:
+        """True when the path leads to a regular file."""
+        node = self.node(path)
+        return node is not None and node.type is NodeType.FILE
+
+    def head(self, path: str, length: int) -> bytes | None:
+        """The first bytes of a file, None when it cannot be read."""
+        node = self.node(path)
+        if node is None or self.reader is None or node.type is not NodeType.FILE:
+            return None
+        try:
+            return head(self.reader, node, length)
+        except Damaged:
+            return None
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """The content of a file, in pieces; raises Damaged."""
+        node = self.node(path)
+        if node is not None and self.reader is not None:
+            yield from content(self.reader, node)
+
+    def names(self, folder: str) -> list[str]:
+        """The names in a folder, [] when it cannot be read."""
+        node = self.node(folder)
+        if node is None or self.reader is None or node.type is not NodeType.DIRECTORY:
+            return []
+        try:
+            return [_text(name) for name, _ in names_of(self.reader, node)]
+        except Damaged:
+            return []
+
+    def gaps(self, path: str) -> list[Gap]:
+        """The holes and unwritten stretches of a file."""
+        node = self.node(path)
+        if node is None or self.reader is None or node.type is not NodeType.FILE:
+            return []
+        try:
+            if self.reader.inline(node) is not None:
+                return []
+            return [
+                Gap(run.offset, run.length, run.unwritten)
+                for run in self.reader.runs(node)
+                if run.place is None or run.unwritten
+            ]
+        except Damaged:
+            return []
+
+    def uses_extents(self, path: str) -> bool:
+        """True for a file of an ext filesystem that is mapped by extents."""
+        from pvgrub_sim.survey.ext import FLAG_EXTENTS, ExtReader
+
+        node = self.node(path)
+        return isinstance(self.reader, ExtReader) and node is not None and bool(self.reader.flags(node) & FLAG_EXTENTS)
+
+    def links(self, path: str) -> tuple[list[str], str]:
+        """The symbolic links that a path passes, in order, and the path without any."""
+        passed: list[str] = []
+        done: list[str] = []
+        todo = path.split("/")[::-1]
+        reader = self.reader
+        try:
+            while todo and reader is not None:
+                name = todo.pop()
+                if name in ("", "."):
+                    continue
+                if name == "..":
+                    done = done[:-1]
+                    continue
+                parent = find(reader, ("/" + "/".join(done)).encode("utf-8", "surrogateescape"))
+                node = parent and child(reader, parent, name.encode("utf-8", "surrogateescape"))
+                if node and node.type is NodeType.LINK and len(passed) < MOST_LINKS:
+                    to = _text(target(reader, node))
+                    passed.append(f"{'/'.join(['', *done, name])} -> {to}")
+                    done = [] if to.startswith("/") else done
+                    todo += to.split("/")[::-1]
+                    continue
+                done.append(name)
+        except Damaged:
+            pass
+        return passed, "/" + "/".join(done)
+
+
+def _found(disk: Disk, path: bytes) -> tuple[Files, Node, bytes]:
+    """The filesystem that a name is on, the file or directory, and its path there; raises Damaged."""
+    match = _NAME.fullmatch(path)
+    if match is None:
+        shown = _text(path)
+        raise UsageError(f"{shown!r} is no name of a file on this disk; write '(hd0)/boot/' or '(hd0,0)/boot/'")
+    volume = match[1].decode()
+    files = Files(volume_reader(disk, volume))
+    if files.reader is None:
+        raise ImageFileError(disk.name, _text(path), f"no filesystem that the survey reads is on {volume}")
+    node = files.read_node(match[2])
+    if node is None:
+        raise ImageFileError(disk.name, _text(path), "no such file or directory")
+    return files, node, match[2]
+
+
+def pieces_at(disk: Disk, path: bytes) -> Iterator[bytes]:
+    """A file of a disk, in pieces of at most 1 MiB.
+
+    path: with its device, `(hd0,0)/boot/vmlinuz`. Raises ImageFileError, and UsageError for a path without a device.
+    """
+    try:
+        files, node, _ = _found(disk, path)
+        if node.type is not NodeType.FILE:
+            raise ImageFileError(disk.name, _text(path), "not a regular file")
+        yield from files.read_pieces(node)
+    except Damaged as error:
+        raise ImageFileError(disk.name, _text(path), str(error)) from None
+
+
+def entries_at(disk: Disk, path: bytes, details: bool = True) -> list[DirectoryEntry]:
+    """A directory of a disk, sorted by name, or a file by itself; path and errors as for pieces_at().
+
+    details: False gives the names only.
+    """
+    try:
+        files, node, inside = _found(disk, path)
+        if node.type is NodeType.DIRECTORY:
+            return files.read_entries(node, details)
+    except Damaged as error:
+        raise ImageFileError(disk.name, _text(path), str(error)) from None
+    base = inside.rstrip(b"/").rpartition(b"/")[2]
+    return [files.entry(base, node.number) if details else DirectoryEntry(_text(base))]
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
