@@ -4,7 +4,8 @@ PvgrubSimError
 ├── UsageError          the caller asked for something that makes no sense
 ├── ImageError          an image cannot be opened or read (names the file and, where there is one, the offset)
 ├── ImageFileError      a file or directory on an image cannot be read (with GRUB's error number, where it has one)
-└── KernelFormatError   a file is not a kernel this tool can unpack, inspect or repack
+├── KernelFormatError   a file is not a kernel this tool can unpack, inspect or repack
+└── RepairError         a step of a repair cannot be carried out (names the tool and its last words)
 
 What PV-GRUB itself does with a bad image is no exception of this tree: it is an outcome.
 """
@@ -62,3 +63,17 @@ class KernelFormatError(PvgrubSimError):
         self.offset = offset
         where = "" if offset is None else f" at offset {offset}"
         super().__init__(f"{path}{where}: {reason}")
+
+
+class RepairError(PvgrubSimError):
+    """A step of a repair cannot be carried out.
+
+    reason: why, in words. missing: the tool that is not installed, where it is that; else empty. ran: the tool that
+    failed (repair.tools.Ran), or None.
+    """
+
+    def __init__(self, reason: str, *, missing: str = "", ran: object = None) -> None:
+        self.reason = reason
+        self.missing = missing
+        self.ran = ran
+        super().__init__(reason)

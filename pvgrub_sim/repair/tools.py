@@ -1,0 +1,105 @@
+"""The public tools that repairs are made with: where they come from, and how they are run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from pvgrub_sim.errors import RepairError
+
+PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "debugfs": "e2fsprogs",
+        "dumpe2fs": "e2fsprogs",
+        "e2fsck": "e2fsprogs",
+        "mke2fs": "e2fsprogs",
+        "resize2fs": "e2fsprogs",
+        "tune2fs": "e2fsprogs",
+        "sfdisk": "fdisk",
+        "sgdisk": "gdisk",
+        "mcopy": "mtools",
+        "mdel": "mtools",
+        "mdir": "mtools",
+        "mmd": "mtools",
+        "mren": "mtools",
+        "jfs_fsck": "jfsutils",
+        "xfs_repair": "xfsprogs",
+        "btrfs": "btrfs-progs",
+    }
+)
+"""Each tool that a repair may run, and the Debian package that has it."""
+SYSTEM_FOLDERS: Final = ("/usr/sbin", "/sbin")
+"""Where tools are that a user's PATH often lacks."""
+LIMIT: Final = 3600
+"""Seconds that one tool may take."""
+MOST_OUTPUT: Final = 1 << 20
+"""Bytes of what a tool prints that are kept."""
+
+
+class Ran(NamedTuple):
+    """A tool that has ended: the command as it was run, its exit status, and what it printed on its two outputs."""
+
+    argv: tuple[str, ...]
+    status: int
+    output: str
+    errors: str
+
+
+def find_tool(name: str) -> str:
+    """The path of a tool; raises RepairError naming the Debian package where it is not installed."""
+    search = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
+    found = shutil.which(name, path=search)
+    if found is None:
+        raise RepairError(f"{name} is not installed (Debian package {PACKAGES[name]})", missing=name)
+    return found
+
+
+def missing_tools(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the tools that are not installed."""
+    search = os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
+    return tuple(name for name in names if shutil.which(name, path=search) is None)
+
+
+def run_tool(
+    argv: Sequence[str], *, folder: str, script: bytes = b"", accepted: Sequence[int] = (0,), timeout: float = LIMIT
+) -> Ran:
+    """Run a tool in a folder, without a shell and without a terminal.
+
+    argv: the tool's name and its arguments, each of which is data. script: its standard input. accepted: the exit
+    statuses that are no failure. timeout: in seconds. Raises RepairError with the tool's own last words when it is
+    missing, fails or takes too long.
+    """
+    path = find_tool(argv[0])
+    environment = {
+        "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS]),
+        "HOME": folder,
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        # debugfs shows long answers through a pager; mtools refuse geometries that only old BIOSes cared for.
+        "DEBUGFS_PAGER": "cat",
+        "PAGER": "cat",
+        "MTOOLS_SKIP_CHECK": "1",
+        "MTOOLSRC": os.devnull,
+    }
+    with subprocess.Popen(
+        [path, *argv[1:]], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            printed, complained = process.communicate(script, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise RepairError(f"{argv[0]} did not end within {timeout:.0f} s") from None
+        except BaseException:
+            process.kill()
+            raise
+    output, errors = (text[-MOST_OUTPUT:].decode("utf-8", "backslashreplace") for text in (printed, complained))
+    ran = Ran(tuple(argv), process.returncode, output, errors)
+    if process.returncode not in accepted:
+        words = next((line.strip() for line in reversed(f"{output}\n{errors}".splitlines()) if line.strip()), "silent")
+        raise RepairError(f"{argv[0]} ended with {process.returncode}: {words}", ran=ran)
+    return ran
