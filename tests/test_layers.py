@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bootchain", "image"),
     ("findings", "kernels"),
     ("judge",),
-    ("akis", "scan"),
+    ("akis", "repair"),
     ("report",),
     ("cli", "pytest_plugin"),
     ("__main__",),
