@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pvgrub_sim.findings.pages import explain
     from pvgrub_sim.findings.rule import Rule, all_rules
     from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
-    from pvgrub_sim.judge import boot
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.model import (
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.profiles.versions import PROFILES, find_profile
     from pvgrub_sim.report import REPORT_FORMATS, render_report
     from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
+    from pvgrub_sim.verdict import boot
     from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
 
 __version__ = "0.1.0"
@@ -48,7 +48,7 @@ _NAMES = {
     "findings.pages": "explain",
     "findings.rule": "Rule all_rules",
     "image": "inspect_image iter_file list_directory open_image read_file",
-    "judge": "boot",
+    "verdict": "boot",
     "kernels": "examine_kernel extract_kernel repack_kernel",
     "media.disk": "Disk",
     "model": "BootError DirectoryEntry Event EventKind Finding LayoutPart LoadedFile Outcome ProfileInfo "

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.errors import UsageError
 from pvgrub_sim.profiles.advice import AmiReport, Remark, Upgrade, check, newer_than, preference, upgrade
-from pvgrub_sim.profiles.ami import AmiDescription, parse_describe_images
+from pvgrub_sim.profiles.ami import LARGEST_ANSWER, AmiDescription, parse_describe_images, read_describe_images
 from pvgrub_sim.profiles.catalogue import Aki, by_id, find_aki, regions, select, version_key
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.model import Outcome, Verdict
 
 __all__ = [
+    "LARGEST_ANSWER",
     "Aki",
     "AmiDescription",
     "AmiReport",
@@ -43,8 +43,6 @@ __all__ = [
     "upgrade_steps",
 ]
 
-LONGEST_DESCRIPTION = 1 << 30
-"""Bytes of a describe-images answer that are read."""
 _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _VERSION = re.compile(r"1\.\d\d")
 
@@ -89,7 +87,7 @@ def recommend(image: str | os.PathLike[str] | Disk, *, region: str | None = None
     image: as for boot(). Raises UsageError for an unknown region, and ImageError.
     """
     # Only here: a look at the catalogue needs no machine.
-    from pvgrub_sim.judge import boot
+    from pvgrub_sim.verdict import boot
 
     wanted = (region,) if region is not None else regions()
     by_region = {name: select(region=name) for name in wanted}
@@ -124,17 +122,9 @@ def upgrade_steps(current: str, *, region: str, instance: str) -> Upgrade:
 
 def read_descriptions(path: str | os.PathLike[str]) -> tuple[AmiDescription, ...]:
     """The images of a file with the JSON of `aws ec2 describe-images`; raises ImageError and UsageError."""
-    name = os.fspath(path)
-    try:
-        with Path(name).open("rb") as source:
-            raw = source.read(LONGEST_DESCRIPTION + 1)
-    except (OSError, ValueError) as error:
-        raise ImageError(name, (getattr(error, "strerror", None) or str(error)).lower()) from None
-    return parse_descriptions(raw, name)
+    return read_describe_images(path)
 
 
 def parse_descriptions(raw: bytes, name: str = "describe-images") -> tuple[AmiDescription, ...]:
     """The images of what `aws ec2 describe-images` prints; name: for messages. Raises UsageError."""
-    if len(raw) > LONGEST_DESCRIPTION:
-        raise UsageError(f"{name}: more than {LONGEST_DESCRIPTION} bytes")
     return parse_describe_images(raw, name)

@@ -14,9 +14,6 @@ from pvgrub_sim.cli.output import printable
 if TYPE_CHECKING:
     from pvgrub_sim import akis
 
-LONGEST_INPUT = 1 << 30
-"""Bytes of standard input that are read; more is refused."""
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the commands below `aki`."""
@@ -196,7 +193,7 @@ def _check(args: argparse.Namespace) -> int:
     from pvgrub_sim import akis
 
     if args.file == "-":
-        described = akis.parse_descriptions(_standard_input(), "standard input")
+        described = akis.parse_descriptions(_standard_input(akis.LARGEST_ANSWER), "standard input")
     else:
         described = akis.read_descriptions(args.file)
     reports = akis.check(described)
@@ -207,10 +204,11 @@ def _check(args: argparse.Namespace) -> int:
     return 0 if all(report.sound for report in reports) else 1
 
 
-def _standard_input() -> bytes:
+def _standard_input(most: int) -> bytes:
+    """What comes there, at most a byte more than will be taken."""
     if sys.stdin is None:
         raise UsageError("standard input is closed")
-    return sys.stdin.buffer.read(LONGEST_INPUT + 1)
+    return sys.stdin.buffer.read(most + 1)
 
 
 def _report_json(report: akis.AmiReport) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any, NamedTuple
 
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim.errors import ImageError, UsageError
 
+LARGEST_ANSWER = 256 << 20
+"""Bytes of a describe-images answer that are read: one of all public images of a region has half as many."""
 _IMAGE_ID = re.compile(r"[a-z]+-\w+")
 
 
@@ -37,12 +40,25 @@ class AmiDescription(NamedTuple):
         return self.virtualization_type == "hvm"
 
 
+def read_describe_images(path: str | os.PathLike[str]) -> tuple[AmiDescription, ...]:
+    """All images of a file with a saved answer; raises ImageError when it cannot be read, else as the next."""
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:  # noqa: PTH123  (pathlib would slow down every start)
+            raw = file.read(LARGEST_ANSWER + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(name, (getattr(error, "strerror", None) or str(error)).lower()) from None
+    return parse_describe_images(raw, name)
+
+
 def parse_describe_images(raw: bytes, where: str) -> tuple[AmiDescription, ...]:
     """All images of a saved answer: the whole object, a list of images, or a single one.
 
     raw: the file as it is; UTF-16 with a byte order mark (PowerShell's `>`) is read as well. where: its name, for
     messages. Raises UsageError with one line when it is something else.
     """
+    if len(raw) > LARGEST_ANSWER:
+        raise UsageError(f"{where}: more than {LARGEST_ANSWER} bytes, no answer of `aws ec2 describe-images`")
     if not raw.strip():
         raise UsageError(f"{where}: is empty, not the JSON of `aws ec2 describe-images`")
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pvgrub_sim.judge import boot
+from pvgrub_sim.verdict import boot
 from tests.conformance.compare import differences
 from tests.conformance.expected_failures import EXPECTED_FAILURES
 from tests.images import unpack_sparse

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pvgrub_sim.judge import boot
 from pvgrub_sim.model import Outcome
+from pvgrub_sim.verdict import boot
 from tests.debian_kernels import debian_kernel
 from tests.findings.test_rules import paste
 from tests.tools import run

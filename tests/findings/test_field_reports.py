@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pvgrub_sim.judge import boot
 from pvgrub_sim.model import Finding, Outcome, Verdict
+from pvgrub_sim.verdict import boot
 from tests.findings.cases import XEN
 from tests.findings.test_rules import unpack
 from tests.tools import run

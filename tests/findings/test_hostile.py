@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim.findings import all_rules
-from pvgrub_sim.judge import boot
+from pvgrub_sim.verdict import boot
 from tests.findings.cases import FIXTURES
 from tests.images import unpack_sparse
 

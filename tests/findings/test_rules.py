@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pvgrub_sim.findings import all_rules
-from pvgrub_sim.judge import boot
 from pvgrub_sim.model import Finding, Outcome, Verdict
+from pvgrub_sim.verdict import boot
 from tests.findings.cases import FIXTURES, HITS, MISSES, Hit
 from tests.images import unpack_sparse
 from tests.tools import require

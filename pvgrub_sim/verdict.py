@@ -1,4 +1,4 @@
-"""From a run to a verdict: the public way to ask what PV-GRUB would do with an image."""
+"""A request, a run and the findings become a verdict: the public way to ask what PV-GRUB would do with an image."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pvgrub_sim.bootchain import Boot, run, run_auto
-from pvgrub_sim.errors import ImageError, UsageError
-from pvgrub_sim.media import AttachedDisk, Disk, attach, vbd_number
+from pvgrub_sim.media import Disk
 from pvgrub_sim.model import BootError, LoadedFile, ProfileInfo, Verdict
-from pvgrub_sim.profiles import choose_profile
+from pvgrub_sim.request import read_request
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.ami import AmiDescription
-
-DEFAULT_DEVICE = "/dev/sda1"
-LARGEST_DESCRIPTION = 16 << 20
-"""Bytes of a describe-images answer that are read."""
-ARCHES = ("auto", "x86_64", "i386")
 
 
 def boot(
@@ -48,71 +42,23 @@ def boot(
     remedies only when that does not boot. findings: False never looks for them, which is faster. Raises UsageError and
     ImageError; images are only read.
     """
-    if arch not in ARCHES:
-        raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
-    described = ami_description(ami) if ami is not None else None
-    named_version = aki is not None or pvgrub is not None
-    if described is not None:
-        device = device if device is not None else described.root_device_name
-        if not named_version and (aki := _catalogued(described.kernel_id)):
-            named_version = True
-    device = DEFAULT_DEVICE if device is None else device
-    profile = choose_profile(aki=aki, pvgrub=pvgrub, arch=None if arch == "auto" else arch, config=config)
-    if aki is not None:
-        arch = profile.arch
-    elif described is not None and arch == "auto" and described.architecture in ARCHES:
-        arch = described.architecture
     with ExitStack() as stack:
-        attached: list[AttachedDisk] = []
-        for name, source in ((device, image), *(disks or {}).items()):
-            number = vbd_number(name)
-            if any(number == other.vbd for other in attached):
-                raise UsageError(f"two disks are attached as {name} (vbd {number})")
-            attached.append(AttachedDisk(attach(source, stack), number, name))
-        if arch == "auto":
-            result = run_auto(attached, profile, unpack=unpack)
-        else:
-            result = run(attached, profile._replace(arch=arch), unpack=unpack)
-        verdict = judge(result, attached[0].disk.name)
+        request = read_request(
+            image, stack, disks=disks, device=device, aki=aki, pvgrub=pvgrub, arch=arch, config=config, ami=ami
+        )
+        run_it = run_auto if request.any_arch else run
+        result = run_it(request.disks, request.profile, unpack=unpack)
+        verdict = judge(result, request.disks[0].disk.name)
         if not findings or (not unpack and verdict.boots_default):
             return verdict
         from pvgrub_sim.findings import examine
         from pvgrub_sim.survey.picture import layout, survey_disks
 
-        surveys = survey_disks(attached)
-        found = examine(result, attached, ami=described, ari=ari, aki_named=named_version, surveys=surveys)
+        surveys = survey_disks(request.disks)
+        found = examine(
+            result, request.disks, ami=request.ami, ari=ari, aki_named=request.version_named, surveys=surveys
+        )
         return verdict._replace(findings=found, layout=layout(surveys))
-
-
-def ami_description(ami: AmiDescription | str | os.PathLike[str]) -> AmiDescription:
-    """The description of the one AMI that a file with the JSON of `aws ec2 describe-images` holds.
-
-    ami: the file, or a description, which is returned as it is. Raises UsageError when there is none or more than
-    one, ImageError when the file cannot be read.
-    """
-    from pvgrub_sim.profiles.ami import AmiDescription, parse_describe_images
-
-    if isinstance(ami, AmiDescription):
-        return ami
-    name = os.fspath(ami)
-    try:
-        with open(name, "rb") as file:  # noqa: PTH123  (pathlib would slow down every start)
-            raw = file.read(LARGEST_DESCRIPTION + 1)
-    except (OSError, ValueError) as error:
-        raise ImageError(name, (getattr(error, "strerror", None) or str(error)).lower()) from None
-    if len(raw) > LARGEST_DESCRIPTION:
-        raise UsageError(f"{name}: more than {LARGEST_DESCRIPTION} bytes, no answer of `aws ec2 describe-images`")
-    images = [image for image in parse_describe_images(raw, name) if image.image_type == "machine"]
-    if len(images) != 1:
-        raise UsageError(f"{name}: describes {len(images)} machine images, and one is wanted")
-    return images[0]
-
-
-def _catalogued(aki: str | None) -> str | None:
-    """The id when it is that of a PV-GRUB that is catalogued."""
-    from pvgrub_sim.profiles.catalogue import by_id
-
-    return aki if aki and by_id(aki) else None
 
 
 def _with_details(errors: Iterable[BootError], result: Boot) -> Iterator[BootError]:

@@ -1,0 +1,103 @@
+"""From the arguments of boot() to what is run: the disks, the version of PV-GRUB, and what AWS says of the image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from pvgrub_sim.errors import UsageError
+from pvgrub_sim.media import AttachedDisk, Disk, attach, vbd_number
+from pvgrub_sim.profiles import Profile, choose_profile
+
+if TYPE_CHECKING:
+    from pvgrub_sim.profiles.ami import AmiDescription
+
+DEFAULT_DEVICE = "/dev/sda1"
+ARCHES = ("auto", "x86_64", "i386")
+
+
+class Request(NamedTuple):
+    """What is to be run.
+
+    disks: as attached, the image itself first. profile: the PV-GRUB. any_arch: its width is that of the kernel.
+    ami: what AWS says of the image, or None. version_named: somebody has chosen this very version of PV-GRUB.
+    """
+
+    disks: tuple[AttachedDisk, ...]
+    profile: Profile
+    any_arch: bool
+    ami: AmiDescription | None
+    version_named: bool
+
+
+def read_request(
+    image: str | os.PathLike[str] | Disk,
+    stack: ExitStack,
+    *,
+    disks: Mapping[str, str | os.PathLike[str] | Disk] | None,
+    device: str | None,
+    aki: str | None,
+    pvgrub: str | None,
+    arch: str,
+    config: str | None,
+    ami: AmiDescription | str | os.PathLike[str] | None,
+) -> Request:
+    """What the arguments of boot() come to; an AMI's description stands in for what no argument says.
+
+    stack: closes the disks that are opened here. Raises UsageError and ImageError.
+    """
+    if arch not in ARCHES:
+        raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
+    described = the_ami(ami) if ami is not None else None
+    version_named = aki is not None or pvgrub is not None
+    if described is not None:
+        device = device if device is not None else described.root_device_name
+        if not version_named and (aki := _catalogued(described.kernel_id)):
+            version_named = True
+    profile = choose_profile(aki=aki, pvgrub=pvgrub, arch=None if arch == "auto" else arch, config=config)
+    if aki is not None:
+        arch = profile.arch
+    elif described is not None and arch == "auto" and described.architecture in ARCHES:
+        arch = described.architecture
+    if arch != "auto":
+        profile = profile._replace(arch=arch)
+    sources = ((DEFAULT_DEVICE if device is None else device, image), *(disks or {}).items())
+    return Request(_attached(sources, stack), profile, arch == "auto", described, version_named)
+
+
+def _attached(
+    sources: tuple[tuple[str, str | os.PathLike[str] | Disk], ...], stack: ExitStack
+) -> tuple[AttachedDisk, ...]:
+    """The disks under their device names; raises UsageError when two have one vbd number."""
+    attached: list[AttachedDisk] = []
+    for name, source in sources:
+        number = vbd_number(name)
+        if any(number == other.vbd for other in attached):
+            raise UsageError(f"two disks are attached as {name} (vbd {number})")
+        attached.append(AttachedDisk(attach(source, stack), number, name))
+    return tuple(attached)
+
+
+def the_ami(ami: AmiDescription | str | os.PathLike[str]) -> AmiDescription:
+    """The description of the one AMI that a file with the JSON of `aws ec2 describe-images` holds.
+
+    ami: the file, or a description, which is returned as it is. Raises UsageError when there is none or more than
+    one, ImageError when the file cannot be read.
+    """
+    from pvgrub_sim.profiles.ami import AmiDescription, read_describe_images
+
+    if isinstance(ami, AmiDescription):
+        return ami
+    images = [image for image in read_describe_images(ami) if image.image_type == "machine"]
+    if len(images) != 1:
+        raise UsageError(f"{os.fspath(ami)}: describes {len(images)} machine images, and one is wanted")
+    return images[0]
+
+
+def _catalogued(aki: str | None) -> str | None:
+    """The id when it is that of a PV-GRUB that is catalogued."""
+    from pvgrub_sim.profiles.catalogue import by_id
+
+    return aki if aki and by_id(aki) else None
