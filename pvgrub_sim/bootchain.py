@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -17,6 +17,9 @@ from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles import Profile
+
+if TYPE_CHECKING:
+    from pvgrub_sim.grub.fs.planned import PlannedFiles
 
 WRONG_WIDTH = int(ErrNum.EXEC_FORMAT)
 
@@ -66,14 +69,21 @@ class Boot:
         return self.machine.profile
 
 
-def run(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True) -> Boot:
+def run(
+    disks: Sequence[AttachedDisk],
+    profile: Profile,
+    *,
+    unpack: bool = True,
+    planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
+) -> Boot:
     """Run PV-GRUB with the disks attached until it hands over a kernel, waits or dies.
 
     disks: in any order; they are sorted by vbd number as init_disk() in stubdom/grub/mini-os.c does.
-    unpack: False stops at the kernel's headers instead of unpacking it. Raises ImageError when the host
-    cannot read an image.
+    unpack: False stops at the kernel's headers instead of unpacking it. planned: files that volumes will have, by
+    drive (0x80 for hd0) and first sector, as if they were there already. Raises ImageError when the host cannot read
+    an image.
     """
-    return _run(disks, profile, cmain, unpack)
+    return _run(disks, profile, cmain, unpack, planned)
 
 
 def run_entry(
@@ -104,7 +114,13 @@ def run_entry(
     return _run(disks, profile, start, unpack)
 
 
-def _run(disks: Sequence[AttachedDisk], profile: Profile, start: Callable[[Machine], None], unpack: bool) -> Boot:
+def _run(
+    disks: Sequence[AttachedDisk],
+    profile: Profile,
+    start: Callable[[Machine], None],
+    unpack: bool,
+    planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
+) -> Boot:
     """Run a machine that begins with `start`; when that returns, PV-GRUB is in its menu."""
     ordered = sorted(disks, key=lambda disk: disk.vbd)
     terminal = Terminal()
@@ -113,6 +129,7 @@ def _run(disks: Sequence[AttachedDisk], profile: Profile, start: Callable[[Machi
         _load_kernel(boot, handover, unpack)
 
     machine = Machine(profile, [attached.disk for attached in ordered], terminal, kexec)
+    machine.planned = planned
     boot = Boot(machine)
     for number, attached in enumerate(ordered):
         terminal.printk(f"vbd {attached.vbd} is hd{number}\n".encode())

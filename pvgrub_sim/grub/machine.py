@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pvgrub_sim.grub.disk.track_buffer import TrackBuffer
     from pvgrub_sim.grub.file.gunzip import GunzipFile
     from pvgrub_sim.grub.file.gunzip_stream import GunzipMemory
-    from pvgrub_sim.grub.fs.base import FileSystem
+    from pvgrub_sim.grub.fs.base import MountedFileSystem
+    from pvgrub_sim.grub.fs.planned import PlannedFiles
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.profiles import Profile
 
@@ -107,7 +108,7 @@ class Machine:
     """First sector of the track that the track buffer holds, -1 when it holds none."""
     track_buffer: TrackBuffer | None = None
     """The track buffer itself, while a filesystem is mounted that writes over it."""
-    fsys: FileSystem | None = None
+    fsys: MountedFileSystem | None = None
     """The mounted filesystem; None stands for fsys_type == NUM_FSYS."""
 
     # stage2/disk_io.c: the open file
@@ -119,6 +120,8 @@ class Machine:
     compressed_file: GunzipFile | None = None
     gunzip_memory: GunzipMemory | None = None
     no_decompression: bool = False
+    planned: Mapping[tuple[int, int], PlannedFiles] | None = None
+    """What is planned for volumes, by drive and first sector: only where it is asked how a mended image boots."""
     disk_read_hook: DiskReadHook | None = None
     """Set by the commands that want to know where a file lies."""
     disk_read_func: DiskReadHook | None = None

@@ -8,6 +8,7 @@ from pvgrub_sim.grub.disk.partitions import open_partition, sane_partition
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs import fsys_table
+from pvgrub_sim.grub.fs.planned import PlannedFileSystem
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, Machine
 
 BLOCK_LIST_MAX = (0x7FF9 - 12 + 7) // 8
@@ -35,6 +36,9 @@ def attempt_mount(m: Machine) -> None:
             continue
         if m.fsys:
             break
+    if m.planned and (planned := m.planned.get((m.current_drive, m.part_start))):
+        m.fsys = PlannedFileSystem(m, m.fsys, planned)
+        m.errnum = ErrNum.NONE
     if m.fsys is None and not m.errnum:
         m.errnum = ErrNum.FSYS_MOUNT
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.machine import Machine
 
 
-class FileSystem(Protocol):
-    """One driver of GRUB's fsys_table (stage2/filesys.h:struct fsys_entry), mounted on the open partition.
+class MountedFileSystem(Protocol):
+    """A filesystem that files are opened on: a driver's, or one that does not exist yet (planned.py)."""
 
-    A driver keeps its own superblock and its own open file; position and size of that file live in the
-    machine (filepos, filemax, fsmax), as in GRUB. Disk reads go through disk.devread only. A driver of which several
-    reads surely come to the same as one may offer read_whole() besides (file/load.py, Ext2fs).
-    """
-
-    name: ClassVar[str]
-    """As `root` prints it."""
-
-    @classmethod
-    def mount(cls, m: Machine) -> Self | None:
-        """The driver's *_mount(): None when it is not this filesystem.
-
-        Raises GrubError when a read fails (errnum then stays set, and the search goes on with it).
-        """
+    @property
+    def name(self) -> str:
+        """As `root` prints it."""
 
     def open(self, path: bytes) -> None:
         """The driver's *_dir() with print_possibilities == 0: open a file and set m.filemax.
@@ -44,4 +33,20 @@ class FileSystem(Protocol):
         """The driver's *_dir() with print_possibilities == 1: the names that it would print as completions.
 
         path: a directory with a trailing slash, or with the beginning of a name behind it.
+        """
+
+
+class FileSystem(MountedFileSystem, Protocol):
+    """One driver of GRUB's fsys_table (stage2/filesys.h:struct fsys_entry), mounted on the open partition.
+
+    A driver keeps its own superblock and its own open file; position and size of that file live in the
+    machine (filepos, filemax, fsmax), as in GRUB. Disk reads go through disk.devread only. A driver of which several
+    reads surely come to the same as one may offer read_whole() besides (file/load.py, Ext2fs).
+    """
+
+    @classmethod
+    def mount(cls, m: Machine) -> Self | None:
+        """The driver's *_mount(): None when it is not this filesystem.
+
+        Raises GrubError when a read fails (errnum then stays set, and the search goes on with it).
         """

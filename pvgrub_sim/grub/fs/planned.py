@@ -1,0 +1,77 @@
+"""A filesystem as it will be: files that somebody plans to write, in front of a driver or in the place of one.
+
+No part of PV-GRUB: it answers what PV-GRUB would do with an image once the planned files are on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from pvgrub_sim.grub.errnum import ErrNum
+
+if TYPE_CHECKING:
+    from pvgrub_sim.grub.fs.base import MountedFileSystem
+    from pvgrub_sim.grub.machine import Machine
+
+WHITE_SPACE = b" \t\n\v\f\r\0"
+"""What ends a name on a command line."""
+
+
+class PlannedFiles(Protocol):
+    """The files of one volume after a plan has been carried out.
+
+    anew: the name of the driver that will mount it, where the filesystem is to be made anew; "" where it stays.
+    """
+
+    anew: str
+
+    def resolve(self, path: bytes) -> bytes:
+        """A path without the links on its way, those that are planned included."""
+
+    def content(self, path: bytes) -> bytes | None:
+        """The bytes of a file by its path without links; None for what the driver reads, or for what is not there."""
+
+    def is_directory(self, path: bytes) -> bool:
+        """True when the path without links leads to a directory."""
+
+
+class PlannedFileSystem:
+    """A driver that opens planned files itself and leaves all else to the one beneath it.
+
+    beneath: the driver that mounted, None when the filesystem is to be made anew.
+    """
+
+    def __init__(self, m: Machine, beneath: MountedFileSystem | None, files: PlannedFiles) -> None:
+        self.m = m
+        self.name = files.anew or (beneath.name if beneath else "")
+        self._beneath = None if files.anew else beneath
+        self._files = files
+        self._data: bytes | None = None
+
+    def open(self, path: bytes) -> None:
+        """Open a planned file, else what the driver beneath finds under the name to which planned links lead."""
+        end = next((at for at, byte in enumerate(path) if byte in WHITE_SPACE), len(path))
+        real = self._files.resolve(path[:end])
+        self._data = self._files.content(real)
+        if self._data is not None:
+            self.m.filemax = len(self._data)
+        elif self._beneath is not None:
+            self._beneath.open(path)
+        elif self._files.is_directory(real):
+            self.m.fail(ErrNum.BAD_FILETYPE)
+        else:
+            self.m.fail(ErrNum.FILE_NOT_FOUND)
+
+    def read(self, length: int) -> bytes:
+        """Up to `length` bytes at m.filepos of the file that was opened last."""
+        if self._data is None:
+            assert self._beneath is not None
+            return self._beneath.read(length)
+        piece = self._data[self.m.filepos : self.m.filepos + length]
+        self.m.filepos += len(piece)
+        return piece
+
+    def list(self, path: bytes) -> Iterator[bytes]:
+        """The names that the driver beneath lists; planned ones are not completed."""
+        return iter(()) if self._beneath is None else self._beneath.list(path)
