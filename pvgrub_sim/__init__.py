@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pvgrub_sim.findings.rule import Rule, all_rules
     from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
-    from pvgrub_sim.media.disk import Disk
+    from pvgrub_sim.media.access import Access
+    from pvgrub_sim.media.disk import Disk, Layer
     from pvgrub_sim.model import (
         BootError,
         DirectoryEntry,
@@ -50,7 +51,8 @@ _NAMES = {
     "image": "inspect_image iter_file list_directory open_image read_file",
     "verdict": "boot",
     "kernels": "examine_kernel extract_kernel repack_kernel",
-    "media.disk": "Disk",
+    "media.access": "Access",
+    "media.disk": "Disk Layer",
     "model": "BootError DirectoryEntry Event EventKind Finding LayoutPart LoadedFile Outcome ProfileInfo "
     "Severity Verdict",
     "profiles.profile": "Profile",
@@ -65,6 +67,7 @@ _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()
 __all__ = [
     "PROFILES",
     "REPORT_FORMATS",
+    "Access",
     "BootError",
     "BootFile",
     "Content",
@@ -82,6 +85,7 @@ __all__ = [
     "KernelFormatError",
     "KernelOpinion",
     "KernelPayload",
+    "Layer",
     "LayoutPart",
     "LoadedFile",
     "Outcome",

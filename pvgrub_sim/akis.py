@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from pvgrub_sim.errors import UsageError
@@ -20,7 +22,7 @@ from pvgrub_sim.profiles.ami import LARGEST_ANSWER, AmiDescription, parse_descri
 from pvgrub_sim.profiles.catalogue import Aki, by_id, find_aki, regions, select, version_key
 
 if TYPE_CHECKING:
-    from pvgrub_sim.media import Disk
+    from pvgrub_sim.media import Access, Disk
     from pvgrub_sim.model import Outcome, Verdict
 
 __all__ = [
@@ -81,16 +83,30 @@ def find_akis(
     return tuple(sorted(rows, key=lambda row: (row.region, version_key(row.version), row.device, row.arch)))
 
 
-def recommend(image: str | os.PathLike[str] | Disk, *, region: str | None = None) -> Recommendation:
+def recommend(
+    image: str | os.PathLike[str] | Disk,
+    *,
+    region: str | None = None,
+    image_format: str = "auto",
+    access: Access | None = None,
+) -> Recommendation:
     """Find for each region, or for one, the newest AKI that boots an image, by trying each kind of AKI once.
 
-    image: as for boot(). Raises UsageError for an unknown region, and ImageError.
+    image, image_format, access: as for boot(). Raises UsageError for an unknown region, and ImageError.
     """
-    # Only here: a look at the catalogue needs no machine.
-    from pvgrub_sim.verdict import boot
+    # Only here: a look at the catalogue needs no machine and no image.
+    from pvgrub_sim.media import attach
 
     wanted = (region,) if region is not None else regions()
     by_region = {name: select(region=name) for name in wanted}
+    with ExitStack() as stack:
+        return _tried(attach(image, stack, image_format, access), by_region)
+
+
+def _tried(image: Disk, by_region: Mapping[str, Sequence[Aki]]) -> Recommendation:
+    """The recommendation on a disk, by trying each kind of AKI of some regions."""
+    from pvgrub_sim.verdict import boot
+
     first = boot(image, findings=False)
     arch = first.profile.arch
     tried: dict[str, Verdict] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.grub.viewer import Unreadable, Viewer
-from pvgrub_sim.media import Disk, attach, open_disk
+from pvgrub_sim.media import Access, Disk, attach, open_disk
 from pvgrub_sim.model import DirectoryEntry
 from pvgrub_sim.profiles import Profile, choose_profile
 
@@ -18,24 +18,28 @@ if TYPE_CHECKING:
     from pvgrub_sim.survey import Survey
 
 
-def open_image(path: str | os.PathLike[str]) -> Disk:
+def open_image(path: str | os.PathLike[str], *, image_format: str = "auto", access: Access | None = None) -> Disk:
     """Open a disk image, read-only: to look at its bytes, or to pass it to several functions in place of its path.
 
-    path: a raw image file or a block device. Its close() releases it. Raises ImageError when it cannot be opened.
+    path: an image file or a block device. image_format: `raw`, `qcow2` …, or `auto` for what its content says.
+    access: what may be opened besides. Its close() releases it. Raises ImageError when it cannot be opened, and
+    UsageError for a format that is none.
     """
-    return open_disk(os.fspath(path))
+    return open_disk(os.fspath(path), image_format, access)
 
 
-def inspect_image(image: str | os.PathLike[str] | Disk) -> Survey:
+def inspect_image(
+    image: str | os.PathLike[str] | Disk, *, image_format: str = "auto", access: Access | None = None
+) -> Survey:
     """Tell what is really on an image, as a modern system sees it: partitions, filesystems, the files of /boot.
 
-    image: a path, or what open_image() returned. What is damaged is told in `problems`; raises ImageError only when the
-    image cannot be opened.
+    image: a path, or what open_image() returned. image_format, access: as for open_image(). What is damaged is told in
+    `problems`; raises ImageError only when the image cannot be opened, and UsageError.
     """
     from pvgrub_sim.survey import survey
 
     with ExitStack() as stack:
-        return survey(attach(image, stack))
+        return survey(attach(image, stack, image_format, access))
 
 
 def list_directory(
@@ -47,18 +51,20 @@ def list_directory(
     arch: str | None = None,
     survey: bool = False,
     details: bool = True,
+    image_format: str = "auto",
+    access: Access | None = None,
 ) -> list[DirectoryEntry]:
     """List a directory of an image with PV-GRUB's own drivers, bugs included, or honestly.
 
     image: a path, or what open_image() returned; PV-GRUB knows it as hd0. path: device and path as in a menu.lst,
     `(hd0,0)/boot/`; of a file, that file is listed. aki, pvgrub: which PV-GRUB, as for boot(); arch: `x86_64` (default)
-    or `i386`. survey: read as a modern system does, instead. details: False gives names only, which is faster. Names
-    are in the directory's order, in the survey sorted. Raises ImageError, ImageFileError where the directory cannot be
-    read, and UsageError.
+    or `i386`. survey: read as a modern system does, instead. details: False gives names only, which is faster.
+    image_format, access: as for open_image(). Names are in the directory's order, in the survey sorted. Raises
+    ImageError, ImageFileError where the directory cannot be read, and UsageError.
     """
     raw = _bytes(path)
     with ExitStack() as stack:
-        disk = attach(image, stack)
+        disk = attach(image, stack, image_format, access)
         if survey:
             from pvgrub_sim.survey.viewer import entries_at
 
@@ -74,12 +80,25 @@ def read_file(
     pvgrub: str | None = None,
     arch: str | None = None,
     survey: bool = False,
+    image_format: str = "auto",
+    access: Access | None = None,
 ) -> bytes:
     """Read a file of an image with PV-GRUB's own drivers, bugs included, or honestly.
 
     Arguments and errors as for list_directory(). As in PV-GRUB, a gzipped file comes out unpacked; in the survey not.
     """
-    return b"".join(iter_file(image, path, aki=aki, pvgrub=pvgrub, arch=arch, survey=survey))
+    return b"".join(
+        iter_file(
+            image,
+            path,
+            aki=aki,
+            pvgrub=pvgrub,
+            arch=arch,
+            survey=survey,
+            image_format=image_format,
+            access=access,
+        )
+    )
 
 
 def iter_file(
@@ -90,6 +109,8 @@ def iter_file(
     pvgrub: str | None = None,
     arch: str | None = None,
     survey: bool = False,
+    image_format: str = "auto",
+    access: Access | None = None,
 ) -> Iterator[bytes]:
     """Read a file of an image in pieces of at most 1 MiB; arguments and errors as for read_file().
 
@@ -97,7 +118,7 @@ def iter_file(
     """
     raw = _bytes(path)
     with ExitStack() as stack:
-        disk = attach(image, stack)
+        disk = attach(image, stack, image_format, access)
         if survey:
             from pvgrub_sim.survey.viewer import pieces_at
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from pvgrub_sim.errors import ImageFileError, KernelFormatError
+from pvgrub_sim.media import Access
 from pvgrub_sim.profiles import find_profile
 from pvgrub_sim.xen.inspect import KernelFacts, examine
 from pvgrub_sim.xen.repack import extract_elf, gunzip_file, repack
@@ -18,23 +20,33 @@ LARGEST = 512 << 20
 _ON_IMAGE = re.compile(r"(?P<image>.+?):(?P<path>\((?:hd|fd)\d.*)", re.S)
 
 
-def examine_kernel(kernel: str | os.PathLike[str] | bytes, *, pvgrub: str | None = None) -> KernelFacts:
+def examine_kernel(
+    kernel: str | os.PathLike[str] | bytes,
+    *,
+    pvgrub: str | None = None,
+    image_format: str = "auto",
+    access: Access | None = None,
+) -> KernelFacts:
     """Tell what a kernel is, and ask every version of PV-GRUB, in both builds, what it makes of it.
 
     kernel: a file; a file on a disk image as PV-GRUB reads it, `disk.img:(hd0)/boot/vmlinuz`; or the bytes. One that
     is gzipped is unpacked first, as GRUB does. pvgrub: ask this version only, which then reads the image as well.
+    image_format, access: of the image, as for open_image().
     A file that is no kernel gives facts of the kind `unknown`. Raises ImageError, KernelFormatError and UsageError.
     """
     profiles = [find_profile(pvgrub)] if pvgrub is not None else None
-    return examine(_read(kernel, pvgrub)[1], profiles)
+    return examine(_read(kernel, pvgrub, image_format, access)[1], profiles)
 
 
-def extract_kernel(kernel: str | os.PathLike[str] | bytes) -> bytes | bytearray:
+def extract_kernel(
+    kernel: str | os.PathLike[str] | bytes, *, image_format: str = "auto", access: Access | None = None
+) -> bytes | bytearray:
     """The ELF file inside a kernel: a bzImage's payload unpacked, or the file itself.
 
-    kernel: as for examine_kernel(). Raises KernelFormatError, which says why there is none, and ImageError.
+    kernel, image_format, access: as for examine_kernel(). Raises KernelFormatError, which says why there is none, and
+    ImageError.
     """
-    return extract_elf(*_read(kernel))
+    return extract_elf(*_read(kernel, None, image_format, access))
 
 
 def repack_kernel(
@@ -42,25 +54,34 @@ def repack_kernel(
     payload: Literal["gzip", "xz", "none", "elf-gz"] = "gzip",
     *,
     pv_only: bool = False,
+    image_format: str = "auto",
+    access: Access | None = None,
 ) -> bytes:
     """The same kernel in a form that an older PV-GRUB boots.
 
-    kernel: as for examine_kernel(). payload: `gzip`, which every version boots, `xz` or `none` make a bzImage with
+    kernel, image_format, access: as for examine_kernel().
+    payload: `gzip`, which every version boots, `xz` or `none` make a bzImage with
     this payload; `elf-gz` is the bare ELF file, gzipped, which GRUB itself unpacks. pv_only: leave out what only other
     boot loaders need. Raises KernelFormatError and ImageError.
     """
-    name, data = _read(kernel)
+    name, data = _read(kernel, None, image_format, access)
     return repack(name, data, payload, pv_only=pv_only)
 
 
-def _read(kernel: str | os.PathLike[str] | bytes, pvgrub: str | None = None) -> tuple[str, bytes]:
+def _read(
+    kernel: str | os.PathLike[str] | bytes, pvgrub: str | None, image_format: str, access: Access | None
+) -> tuple[str, bytes]:
     """A kernel's name, for messages, and its bytes as GRUB would hand them on."""
     if isinstance(kernel, bytes):
         return "kernel", gunzip_file("kernel", kernel)
     name = os.fspath(kernel)
     match = _ON_IMAGE.fullmatch(name)
     if match is not None and not Path(name).exists():
-        return name, _from_image(name, match["image"], match["path"], pvgrub)
+        from pvgrub_sim.image import iter_file
+
+        path = os.fsencode(match["path"])
+        pieces = iter_file(match["image"], path, pvgrub=pvgrub, image_format=image_format, access=access)
+        return name, _gathered(name, pieces)
     try:
         status = Path(name).stat()
         if not stat.S_ISREG(status.st_mode):
@@ -76,13 +97,11 @@ def _read(kernel: str | os.PathLike[str] | bytes, pvgrub: str | None = None) -> 
     return name, gunzip_file(name, data)
 
 
-def _from_image(name: str, image: str, path: str, pvgrub: str | None) -> bytes:
-    from pvgrub_sim.image import iter_file
-
+def _gathered(name: str, pieces: Iterator[bytes]) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        for piece in iter_file(image, os.fsencode(path), pvgrub=pvgrub):
+        for piece in pieces:
             parts.append(piece)
             size += len(piece)
             if size > LARGEST:

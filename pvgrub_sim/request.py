@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from pvgrub_sim.errors import UsageError
-from pvgrub_sim.media import AttachedDisk, Disk, attach, vbd_number
+from pvgrub_sim.media import Access, AttachedDisk, Disk, attach, vbd_number
 from pvgrub_sim.profiles import Profile, choose_profile
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def read_request(
     arch: str,
     config: str | None,
     ami: AmiDescription | str | os.PathLike[str] | None,
+    image_format: str,
+    access: Access | None,
 ) -> Request:
     """What the arguments of boot() come to; an AMI's description stands in for what no argument says.
 
@@ -64,11 +66,15 @@ def read_request(
     if arch != "auto":
         profile = profile._replace(arch=arch)
     sources = ((DEFAULT_DEVICE if device is None else device, image), *(disks or {}).items())
-    return Request(_attached(sources, stack), profile, arch == "auto", described, version_named)
+    attached = _attached(sources, stack, image_format, access)
+    return Request(attached, profile, arch == "auto", described, version_named)
 
 
 def _attached(
-    sources: tuple[tuple[str, str | os.PathLike[str] | Disk], ...], stack: ExitStack
+    sources: tuple[tuple[str, str | os.PathLike[str] | Disk], ...],
+    stack: ExitStack,
+    image_format: str,
+    access: Access | None,
 ) -> tuple[AttachedDisk, ...]:
     """The disks under their device names; raises UsageError when two have one vbd number."""
     attached: list[AttachedDisk] = []
@@ -76,7 +82,7 @@ def _attached(
         number = vbd_number(name)
         if any(number == other.vbd for other in attached):
             raise UsageError(f"two disks are attached as {name} (vbd {number})")
-        attached.append(AttachedDisk(attach(source, stack), number, name))
+        attached.append(AttachedDisk(attach(source, stack, image_format, access), number, name))
     return tuple(attached)
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pvgrub_sim.bootchain import Boot, run, run_auto
-from pvgrub_sim.media import Disk
+from pvgrub_sim.media import Access, Disk
 from pvgrub_sim.model import BootError, LoadedFile, ProfileInfo, Verdict
 from pvgrub_sim.request import read_request
 
@@ -29,22 +29,34 @@ def boot(
     ari: str | None = None,
     unpack: bool = True,
     findings: bool = True,
+    image_format: str = "auto",
+    access: Access | None = None,
 ) -> Verdict:
     """Tell what PV-GRUB would do with a disk image.
 
-    image: the raw image of the first disk (a path, or what open_image() returned), attached as `device` (`/dev/sda1`
+    image: the image of the first disk (a path, or what open_image() returned), attached as `device` (`/dev/sda1`
     unless the AMI says otherwise). disks: further images by device name; the order of the vbd numbers makes hd0, hd1,
     … aki: id or name of an Amazon kernel image; pvgrub: a version such as `amazon-1.05` or `xen-4.17` (default: the
     newest of Amazon's). arch: `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a
     Xen domain's `extra=` gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI,
     architecture and root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image
     that goes with the image. unpack: False checks a kernel's headers only, and looks for causes and
-    remedies only when that does not boot. findings: False never looks for them, which is faster. Raises UsageError and
-    ImageError; images are only read.
+    remedies only when that does not boot. findings: False never looks for them, which is faster. image_format,
+    access: of all images, as for open_image(). Raises UsageError and ImageError; images are only read.
     """
     with ExitStack() as stack:
         request = read_request(
-            image, stack, disks=disks, device=device, aki=aki, pvgrub=pvgrub, arch=arch, config=config, ami=ami
+            image,
+            stack,
+            disks=disks,
+            device=device,
+            aki=aki,
+            pvgrub=pvgrub,
+            arch=arch,
+            config=config,
+            ami=ami,
+            image_format=image_format,
+            access=access,
         )
         run_it = run_auto if request.any_arch else run
         result = run_it(request.disks, request.profile, unpack=unpack)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pvgrub_sim import UsageError
+from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import printable
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recommend = add("recommend", "name the AKI of each region that boots a disk image", _recommend)
     recommend.add_argument("image", metavar="IMAGE", help="disk image or block device (only ever read)")
     recommend.add_argument("--region", metavar="R", help="for one region only")
+    configure_image(recommend)
     _format(recommend)
 
     upgrade = add("upgrade", "print the commands that give an instance the newest AKI", _upgrade)
@@ -142,7 +144,7 @@ def _origin(row: akis.Aki) -> str:
 def _recommend(args: argparse.Namespace) -> int:
     from pvgrub_sim import akis
 
-    found = akis.recommend(args.image, region=args.region)
+    found = akis.recommend(args.image, region=args.region, **image_options(args))
     if args.format == "json":
         choices = [{"region": region, "aki": row._asdict() if row else None} for region, row in found.choices.items()]
         outcomes = {kind: str(outcome) for kind, outcome in found.outcomes.items()}

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import REPORT_FORMATS, ImageError, UsageError
+from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import complain, write_file
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ WORST_FIRST = (2, 1, 3, 0)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "images", metavar="IMAGE", nargs="+", help="raw disk image, block device or glob pattern (images are only read)"
+        "images", metavar="IMAGE", nargs="+", help="disk image, block device or glob pattern (images are only read)"
     )
     parser.add_argument(
         "--disk",
@@ -28,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DEVICE=IMAGE",
         help="attach a further disk, e.g. /dev/sdb=data.img; disks are ordered by vbd number",
     )
+    configure_image(parser)
     parser.add_argument("--device", help="device name of the first disk (default: /dev/sda1, or the AMI's root device)")
     version = parser.add_mutually_exclusive_group()
     version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
@@ -111,6 +113,7 @@ def _simulate(image: str, args: argparse.Namespace) -> Verdict:
         ami=args.ami,
         ari=args.ari,
         unpack=not args.no_unpack,
+        **image_options(args),
     )
 
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import ImageFileError
+from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import complain
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", choices=("x86_64", "i386"), help="which build of PV-GRUB (default: x86_64)")
     if listing:
         parser.add_argument("-l", "--long", action="store_true", help="with type and size")
+    configure_image(parser)
     parser.set_defaults(list=listing)
 
 
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from pvgrub_sim import iter_file, list_directory
 
     path = os.fsencode(args.path)
-    options = {"aki": args.aki, "pvgrub": args.pvgrub, "arch": args.arch, "survey": args.survey}
+    options = {"aki": args.aki, "pvgrub": args.pvgrub, "arch": args.arch, "survey": args.survey, **image_options(args)}
     try:
         if args.list:
             entries = list_directory(args.image, path, **options, details=args.long)

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import printable
 
 if TYPE_CHECKING:
-    from pvgrub_sim import BootFile, Content, Survey, Volume
+    from pvgrub_sim import BootFile, Content, Layer, Survey, Volume
 
 LINES = ("├─ ", "└─ ", "│  ")
 ASCII_LINES = ("|- ", "`- ", "|  ")
@@ -24,13 +25,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help="disk image or block device (only ever read)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to report (default: text)")
     parser.add_argument("--all", action="store_true", help="list every file of /boot, not only what boots")
+    configure_image(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Survey the image and print the tree; 0 whatever is on it."""
     from pvgrub_sim import inspect_image
 
-    result = inspect_image(args.image)
+    result = inspect_image(args.image, **image_options(args))
     if args.format == "json":
         json.dump(result.to_json(), sys.stdout, indent=2)
         sys.stdout.write("\n")
@@ -55,7 +57,8 @@ def text(survey: Survey, *, every_file: bool = False, drawing: tuple[str, str, s
     copies = f", {survey.table.usable} only" if survey.table.usable in ("primary", "backup") else ""
     name = f" {survey.table.id}" if survey.table.id else ""
     yield printable(f"{survey.image}: {size_text(survey.size)}, {kind}{name}{copies}")
-    tree = _problems((*survey.problems, *survey.table.problems))
+    tree: Tree = [(_layer(layer), []) for layer in survey.layers]
+    tree += _problems((*survey.problems, *survey.table.problems))
     if survey.whole.contents or not survey.partitions:
         tree.append((f"{survey.whole.grub} whole disk", _contents(survey.whole, every_file)))
     tree += [(_partition(volume), _contents(volume, every_file)) for volume in survey.partitions]
@@ -68,6 +71,11 @@ def _draw(tree: Tree, indent: str, drawing: tuple[str, str, str]) -> Iterator[st
         last = index == len(tree) - 1
         yield printable(indent + (end if last else branch) + line)
         yield from _draw(below, indent + ("   " if last else trunk), drawing)
+
+
+def _layer(layer: Layer) -> str:
+    words = [f"{layer.format} {layer.name}", size_text(layer.size), layer.detail]
+    return ", ".join(word for word in words if word)
 
 
 def _problems(problems: tuple[str, ...]) -> Tree:

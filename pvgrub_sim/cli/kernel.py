@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import KERNEL_HELP, printable
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ ADDRESSES = frozenset(
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("kernel", metavar="KERNEL", help=KERNEL_HELP)
+    configure_image(parser)
     parser.add_argument("--pvgrub", metavar="VERSION", help="ask only this version of PV-GRUB (default: all)")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to report (default: text)")
 
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the facts; 0 when any PV-GRUB that was asked boots the kernel, else 1."""
     from pvgrub_sim import examine_kernel
 
-    facts = examine_kernel(args.kernel, pvgrub=args.pvgrub)
+    facts = examine_kernel(args.kernel, pvgrub=args.pvgrub, **image_options(args))
     if args.format == "json":
         json.dump({"kernel": args.kernel, **facts.to_json()}, sys.stdout, indent=2)
         sys.stdout.write("\n")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import KERNEL_HELP, write_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("kernel", metavar="KERNEL", help=KERNEL_HELP)
+    configure_image(parser)
     parser.add_argument(
         "--payload",
         choices=("gzip", "xz", "none", "elf-gz"),
@@ -34,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from pvgrub_sim import PROFILES, examine_kernel, find_profile, repack_kernel
 
     wanted = find_profile(args.pvgrub) if args.pvgrub is not None else None
-    made = repack_kernel(args.kernel, args.payload, pv_only=args.pv_only)
+    made = repack_kernel(args.kernel, args.payload, pv_only=args.pv_only, **image_options(args))
     facts = examine_kernel(made)
     boots = [name for name in PROFILES if any(o.boots for o in facts.opinions if o.profile == name)]
     if not boots or (wanted is not None and wanted.name not in boots):

@@ -1,8 +1,8 @@
-"""Disk: the read-only bytes of one virtual block device."""
+"""Disk: the read-only bytes of one virtual block device, and what a medium may offer besides."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 SECTOR_SIZE = 512
 
@@ -24,3 +24,46 @@ class Disk(Protocol):
 
     def close(self) -> None:
         """Release the file."""
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """A disk that can put what it reads where the caller wants it."""
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer from byte `offset` on; raises ImageError as read() does."""
+
+
+class Layer(NamedTuple):
+    """One layer between a disk and the bytes where they lie.
+
+    format: `qcow2`, `xz`, `http` …, the word that --image-format takes, or the source's. name: the file or address.
+    size: in bytes, as seen from above. detail: what is worth telling ("v3, clusters of 65536, zstd"), or empty.
+    """
+
+    format: str
+    name: str
+    size: int
+    detail: str = ""
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """A disk that can tell what it is made of."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """From the outermost, which is what the disk itself is, down to the source."""
+
+
+def layers_of(disk: Disk) -> tuple[Layer, ...]:
+    """The layers of a disk; none of one that is a file's bytes as they are, or a caller's own object."""
+    return disk.layers if isinstance(disk, Layered) else ()
+
+
+def read_into(disk: Disk, offset: int, buffer: memoryview) -> None:
+    """Fill a buffer from byte `offset` of a disk on, without a copy in between where the disk can do that."""
+    if isinstance(disk, Fills):
+        disk.readinto(offset, buffer)
+    else:
+        buffer[:] = disk.read(offset, len(buffer))

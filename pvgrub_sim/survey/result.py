@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pvgrub_sim.media.disk import Layer
+
 
 class ContentKind(StrEnum):
     """What a stretch of disk is used for."""
@@ -134,6 +136,7 @@ class Survey(NamedTuple):
     """An honest reader's view of one disk image: it explains what PV-GRUB does and never decides it.
 
     image: the name of the disk. size: bytes. whole: the disk without a look at its table.
+    layers: what the disk is made of, from the outermost down to where its bytes lie; empty for a raw image.
     """
 
     image: str
@@ -142,6 +145,7 @@ class Survey(NamedTuple):
     whole: Volume
     partitions: tuple[Volume, ...] = ()
     problems: tuple[str, ...] = ()
+    layers: tuple[Layer, ...] = ()
 
     @property
     def volumes(self) -> tuple[Volume, ...]:

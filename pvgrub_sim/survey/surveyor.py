@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.disk import Disk, layers_of
 from pvgrub_sim.ondisk.mbr import EXTENDED_TYPES
 from pvgrub_sim.survey.area import READER_UNITS, TOTAL_UNITS, Area, Budget, Damaged
 from pvgrub_sim.survey.boot_files import boot_files
@@ -24,7 +24,7 @@ def survey(disk: Disk, grub: str = "(hd0)") -> Survey:
     volumes = (whole, *(_fill(volume, disk, total) for volume in partitions))
     if grub != "(hd0)":
         volumes = tuple(volume._replace(grub=grub[:-1] + volume.grub[4:]) for volume in volumes)
-    return Survey(disk.name, disk.size, table, volumes[0], volumes[1:])
+    return Survey(disk.name, disk.size, table, volumes[0], volumes[1:], layers=layers_of(disk))
 
 
 def clipped_size(volume: Volume, disk: Disk) -> int:

@@ -66,7 +66,7 @@ HITS: dict[str, tuple[Hit, ...]] = {
     "partition-type-hides-filesystem": (hit("rules/type-82"),),
     "gpt-before-1.04": (hit("rules/gpt", aki=HD00_103),),
     "lvm-needs-boot-partition": (hit("rules/lvm", cured=False),),
-    "raid-or-encrypted": (hit("rules/luks", cured=False),),
+    "raid-or-encrypted": (hit("rules/luks", cured=False, image_format="raw"),),
     "filesystem-unreadable": (
         hit("rules/btrfs", boots_from="boot.img"),
         hit("rules/btrfs-partition", boots_from="boot.img"),

@@ -113,7 +113,8 @@ def blkid(image: Path) -> dict[str, str]:
 
 
 def only_content(image: Path) -> Content:
-    disk = open_disk(str(image))
+    # A whole file of LUKS is refused as a disk image, unless one insists.
+    disk = open_disk(str(image), "raw")
     try:
         (content,) = survey(disk).whole.contents
     finally:

@@ -1,4 +1,4 @@
-"""Raw image files and block devices, read with pread: a sparse 2 TiB file costs what a small one costs."""
+"""Image files and block devices, read with pread: a sparse 2 TiB file costs what a small one costs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RawDisk:
-    """A raw image file or block device, opened read-only.
+    """An image file or block device, opened read-only: its bytes as they lie there.
 
     path: the file. Raises ImageError when it is no file, cannot be opened, or is empty.
     """
@@ -42,6 +42,17 @@ class RawDisk:
         if size == 0:
             raise ImageError(self.name, "is empty, not a disk image", 0)
         return size
+
+    @property
+    def folder(self) -> str:
+        """The folder that the file was named in."""
+        return os.path.dirname(self.name) or "."  # noqa: PTH120  (pathlib would slow down every start)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode: the same for all names of a file."""
+        status = os.fstat(self._fd)
+        return status.st_dev, status.st_ino
 
     def read(self, offset: int, length: int) -> bytes:
         """Read exactly `length` bytes at byte `offset`; raises ImageError on a short or failed read."""

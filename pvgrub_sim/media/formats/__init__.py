@@ -1,0 +1,55 @@
+"""Formats: what wraps an image. Each is a function `open_…(below, context) -> Disk`, and they fit into each other."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.media.access import DEEPEST, Context
+from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.formats.detect import detect
+from pvgrub_sim.media.formats.table import FORMATS, Format
+
+__all__ = ["FORMATS", "Format", "detect", "unwrap"]
+
+
+def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
+    """The disk inside, layer by layer; what is closed then closes `below` too.
+
+    image_format: of the outermost layer, `auto` for what its content says; of what lies inside that is always found out
+    by content. Raises ImageError for what cannot be read, and for what is recognised and not read: the reason says what
+    it is and how to get a raw image.
+    """
+    disk = below
+    for depth in range(DEEPEST):
+        name = image_format if depth == 0 and image_format != "auto" else detect(disk)
+        if name == "raw":
+            return disk
+        row = FORMATS.get(name)
+        if row is None:
+            raise UsageError(f"unknown image format {name!r}: auto, raw, {', '.join(readable())}")
+        try:
+            disk = _open(row, disk, context)
+        except ImageError:
+            if disk is not below:
+                disk.close()
+            raise
+        if not row.wraps:
+            return disk
+    disk.close()
+    raise ImageError(below.name, f"is wrapped more than {DEEPEST} times")
+
+
+def readable() -> list[str]:
+    """The names of all formats that can be read, for --image-format."""
+    return [name for name, row in FORMATS.items() if row.opener]
+
+
+def _open(row: Format, below: Disk, context: Context) -> Disk:
+    if not row.opener:
+        raise ImageError(
+            below.name, f"is {row.words}, which is not read here: {row.remedy}; --image-format raw insists"
+        )
+    module, _, function = row.opener.partition(":")
+    disk: Disk = getattr(import_module(f"{__name__}.{module}"), function)(below, context)
+    return disk

@@ -1,0 +1,68 @@
+"""The formats that are recognised, a row each: their names, where they are read, and what to do where they are not."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Format(NamedTuple):
+    """One format of images.
+
+    words: what a file of it is, after "is". opener: `module:function` below pvgrub_sim.media.formats, which takes the
+    disk below and the context and gives the disk inside; empty where the format is recognised and not read. wraps: what
+    is inside may be an image of another format again (a compressed qcow2); the disk of a hypervisor's format is a disk.
+    remedy: how to get a raw image by other means.
+    """
+
+    words: str
+    opener: str = ""
+    wraps: bool = False
+    remedy: str = ""
+
+
+_QEMU: Final = "`qemu-img convert -O raw IMAGE disk.raw` makes a raw image of it"
+_UNPACK: Final = "`{} IMAGE` unpacks it"
+
+FORMATS: Final[dict[str, Format]] = {
+    "qcow2": Format("a qcow2 image", remedy=_QEMU),
+    "vmdk": Format("a VMDK image", remedy=_QEMU),
+    "vhd": Format("a VHD image", remedy=_QEMU),
+    "vhdx": Format("a VHDX image", remedy=_QEMU),
+    "vdi": Format("a VDI image", remedy=_QEMU),
+    # Streams.
+    "gzip": Format("gzip-compressed", wraps=True, remedy=_UNPACK.format("gzip -dk")),
+    "xz": Format("xz-compressed", wraps=True, remedy=_UNPACK.format("xz -dk")),
+    "zstd": Format("zstd-compressed", wraps=True, remedy=_UNPACK.format("zstd -d")),
+    "bzip2": Format("bzip2-compressed", wraps=True, remedy=_UNPACK.format("bzip2 -dk")),
+    "lz4": Format("lz4-compressed", wraps=True, remedy=_UNPACK.format("lz4 -d")),
+    # Archives.
+    "tar": Format("a tar archive", wraps=True, remedy=_UNPACK.format("tar -xf") + "; boot the image in it"),
+    "zip": Format("a zip archive", wraps=True, remedy=_UNPACK.format("unzip") + "; boot the image in it"),
+    "xva": Format(
+        "an XVA virtual machine", remedy="`xva-img -p disk-export Ref:N disk.raw` makes a raw image of a disk"
+    ),
+    "bundle": Format("the manifest of an EC2 bundle", remedy="`ec2-unbundle` makes a raw image of it"),
+    # Recognised, and not read.
+    "qcow": Format("a qcow image of version 1", remedy=_QEMU),
+    "qed": Format("a QED image", remedy=_QEMU),
+    "parallels": Format("a Parallels image", remedy=_QEMU),
+    "dmg": Format("an Apple disk image", remedy=_QEMU),
+    "bochs": Format("a Bochs image", remedy=_QEMU),
+    "sesparse": Format(
+        "an ESXi SEsparse extent", remedy="`vmkfstools -i IMAGE -d thin disk.vmdk` on the host clones the disk"
+    ),
+    "luks": Format(
+        "a LUKS-encrypted volume, of which PV-GRUB sees nothing",
+        remedy="`cryptsetup open IMAGE NAME` and a copy of /dev/mapper/NAME make a raw image of it",
+    ),
+    "ewf": Format("an EnCase (EWF) image", remedy="`ewfexport -f raw -t disk IMAGE` makes a raw image of it"),
+    "vma": Format("a Proxmox backup", remedy="`vma extract IMAGE FOLDER` makes raw images of its disks"),
+    "wim": Format("a WIM archive", remedy="`wimapply` unpacks it"),
+    "android-sparse": Format("an Android sparse image", remedy="`simg2img IMAGE disk.raw` makes a raw image of it"),
+    "lzop": Format("lzop-compressed", remedy=_UNPACK.format("lzop -d")),
+    "lzip": Format("lzip-compressed", remedy=_UNPACK.format("lzip -dk")),
+    "lz4-legacy": Format("lz4-compressed in the legacy frame", remedy=_UNPACK.format("lz4 -d")),
+    "7z": Format("a 7-Zip archive", remedy=_UNPACK.format("7z x") + "; boot the image in it"),
+    "rar": Format("a RAR archive", remedy=_UNPACK.format("unrar x") + "; boot the image in it"),
+}
+"""Name: what it is. The names are those that --image-format takes, where there is an opener."""

@@ -1,0 +1,27 @@
+"""Sources: where an image's bytes lie, by the word before the first colon of what a user names."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from pvgrub_sim.media.sources.file import RawDisk
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.access import Context
+    from pvgrub_sim.media.disk import Disk
+
+SOURCES: Final[dict[str, tuple[str, str]]] = {}
+"""Prefix: module of this package, and its function `open(name, context) -> Disk`. Imported when it is asked for."""
+
+
+def open_source(name: str, context: Context) -> Disk:
+    """The bytes that a name stands for, as they lie; raises ImageError when they cannot be had."""
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix == "file":
+        return RawDisk(rest.removeprefix("//") if rest.startswith("///") else rest)
+    if colon and prefix in SOURCES:
+        module, function = SOURCES[prefix]
+        disk: Disk = getattr(import_module(f"{__name__}.{module}"), function)(name, context)
+        return disk
+    return RawDisk(name)

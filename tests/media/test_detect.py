@@ -1,0 +1,214 @@
+"""What wraps an image is told by its content, and never at the price of a disk that PV-GRUB would see."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media import open_disk
+from pvgrub_sim.media.formats import FORMATS, detect
+from pvgrub_sim.media.sources.file import RawDisk
+from tests.cli.running import MENU, Run
+from tests.images import unpack_sparse
+from tests.tools import run
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+Make = Callable[[Path, Path], None]
+"""Writes a container of the raw image (first) to a file (second)."""
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image that boots."""
+    return unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path_factory.mktemp("good") / "disk.img")
+
+
+@pytest.fixture
+def command(good: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    return Run(good, tmp_path, capfdbinary)
+
+
+def qemu(format_: str, *options: str) -> Make:
+    def make(raw: Path, made: Path) -> None:
+        run("qemu-img", "convert", "-f", "raw", "-O", format_, *options, raw, made)
+
+    return make
+
+
+def packed(*words: str) -> Make:
+    def make(raw: Path, made: Path) -> None:
+        made.write_bytes(run(words[0], *words[1:], stdin=raw.read_bytes()))
+
+    return make
+
+
+def tar(raw: Path, made: Path) -> None:
+    run("tar", "-cf", made, "-C", raw.parent, raw.name)
+
+
+def zipped(raw: Path, made: Path) -> None:
+    run(sys.executable, "-m", "zipfile", "-c", made, raw)
+
+
+def luks(raw: Path, made: Path) -> None:
+    made.write_bytes(bytes(32 << 20))
+    words = ("luksFormat", "-q", "--type", "luks2", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")
+    run("cryptsetup", *words, made, stdin=b"key")
+
+
+def beginning(head: bytes, end: bytes = b"") -> Make:
+    """A format that no tool of Debian writes: its first or last bytes as its description gives them, then noise."""
+
+    def make(raw: Path, made: Path) -> None:
+        made.write_bytes(head + b"\xa5" * 5000 + end)
+
+    return make
+
+
+MADE: dict[str, tuple[str, Make]] = {
+    "qcow2": ("qcow2", qemu("qcow2")),
+    "qcow2-old": ("qcow2", qemu("qcow2", "-o", "compat=0.10")),
+    "qcow": ("qcow", qemu("qcow")),
+    "qed": ("qed", qemu("qed")),
+    "parallels": ("parallels", qemu("parallels")),
+    "vmdk": ("vmdk", qemu("vmdk")),
+    "vmdk-stream": ("vmdk", qemu("vmdk", "-o", "subformat=streamOptimized")),
+    "vmdk-flat": ("vmdk", qemu("vmdk", "-o", "subformat=monolithicFlat")),
+    "vhd": ("vhd", qemu("vpc")),
+    "vhd-fixed": ("vhd", qemu("vpc", "-o", "subformat=fixed")),
+    "vhdx": ("vhdx", qemu("vhdx")),
+    "vdi": ("vdi", qemu("vdi")),
+    "gzip": ("gzip", packed("gzip", "-c")),
+    "xz": ("xz", packed("xz", "-0c")),
+    "zstd": ("zstd", packed("zstd", "-c")),
+    "bzip2": ("bzip2", packed("bzip2", "-c")),
+    "lz4": ("lz4", packed("lz4", "-c")),
+    "lz4-legacy": ("lz4-legacy", packed("lz4", "-lc")),
+    "lzop": ("lzop", packed("lzop", "-c")),
+    "tar": ("tar", tar),
+    "zip": ("zip", zipped),
+    "luks": ("luks", luks),
+    "sesparse": ("sesparse", beginning(b"\xbe\xba\xfe\xca\0\0\0\0\x01\0\0\0\x02\0\0\0")),
+    "ewf": ("ewf", beginning(b"EVF\x09\x0d\x0a\xff\0")),
+    "ewf2": ("ewf", beginning(b"EVF2\x0d\x0a\x81\0")),
+    "vma": ("vma", beginning(b"VMA\0\0\0\0\1")),
+    "wim": ("wim", beginning(b"MSWIM\0\0\0")),
+    "android-sparse": ("android-sparse", beginning(b"\x3a\xff\x26\xed\1\0\0\0")),
+    "bochs": ("bochs", beginning(b"Bochs Virtual HD Image\0")),
+    "lzip": ("lzip", beginning(b"LZIP\1")),
+    "7z": ("7z", beginning(b"7z\xbc\xaf\x27\x1c\0\4")),
+    "rar": ("rar", beginning(b"Rar!\x1a\x07\1\0")),
+    "dmg": ("dmg", beginning(b"", b"koly".ljust(512, b"\0"))),
+    "xva": ("xva", beginning(b"ova.xml".ljust(512, b"\0"))),
+    "bundle": ("bundle", beginning(b'<?xml version="1.0" ?><manifest><version>2007-10-10</version>')),
+}  # fmt: skip
+"""Name: the format, and how a file of it is made."""
+
+
+@pytest.fixture(scope="module", params=MADE)
+def made(request: pytest.FixtureRequest, good: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The format's name and a file of it, whose own name tells nothing."""
+    name, make = MADE[request.param]
+    file = tmp_path_factory.mktemp(request.param) / "disk.img"
+    make(good, file)
+    return name, file
+
+
+def test_every_format_takes_part() -> None:
+    assert {name for name, _ in MADE.values()} == set(FORMATS)
+
+
+def test_content_tells(made: tuple[str, Path]) -> None:
+    disk = RawDisk(made[1])
+    assert detect(disk) == made[0]
+    disk.close()
+
+
+def test_what_is_not_read_is_named_in_one_line_and_raw_insists(made: tuple[str, Path]) -> None:
+    name, file = made
+    disk = open_disk(str(file), "raw")
+    assert disk.read(0, 512) == file.read_bytes()[:512]
+    disk.close()
+    if FORMATS[name].opener:
+        return
+    with pytest.raises(ImageError) as caught:
+        open_disk(str(file))
+    assert FORMATS[name].words in str(caught.value) and FORMATS[name].remedy in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+COMMANDS = {
+    "boot": ["boot", "{}"],
+    "boot --disk": ["boot", "{good}", "--disk", "/dev/sdb={}"],
+    "inspect": ["inspect", "{}"],
+    "ls": ["ls", "{}", "(hd0)/boot/"],
+    "cat": ["cat", "--survey", "{}", MENU],
+    "kernel": ["kernel", "{}:(hd0)/boot/vmlinuz"],
+    "extract": ["extract", "{}:(hd0)/boot/vmlinuz", "-o", "{out}"],
+    "repack": ["repack", "{}:(hd0)/boot/vmlinuz", "-o", "{out}"],
+    "aki recommend": ["aki", "recommend", "{}", "--region", "eu-west-1"],
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_every_command_says_what_it_is(words: list[str], good: Path, command: Run, tmp_path: Path) -> None:
+    file = tmp_path / "d.img"
+    qemu("qed")(good, file)
+    assert command(words, file) == 2
+    if words[0] != "boot" or "--disk" not in words:
+        command.refused()
+    assert b"is a QED image" in command.err and b"qemu-img convert -O raw" in command.err
+    assert command([*words, "--image-format", "raw"], file) in (0, 1, 2)
+    assert b"QED" not in command.err
+    assert command([*words, "--image-format", "nonsense"], file) == 2
+    assert b"unknown image format 'nonsense'" in command.err
+
+
+# --- what the guest writes into its own first sectors
+
+
+def test_a_disk_with_a_partition_table_is_raw_whatever_it_begins_with(good: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    qemu("qcow2")(good, tmp_path / "q")
+    disk.write_bytes((tmp_path / "q").read_bytes()[:440].ljust(440, b"\0") + bytes(4 << 20))
+    run("sfdisk", "-q", disk, stdin=b"label: dos\nstart=2048, type=83\n")
+    with disk.open("r+b") as file:
+        file.write((tmp_path / "q").read_bytes()[:440])
+    assert disk.read_bytes()[:4] == b"QFI\xfb"
+    opened = open_disk(str(disk))
+    assert isinstance(opened, RawDisk) and opened.size == disk.stat().st_size
+
+
+@pytest.mark.parametrize("kind", ["ext2", "minix", "jfs", "reiserfs", "iso"])
+def test_a_disk_with_a_filesystem_is_raw_whatever_it_begins_with(kind: str, good: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(40 << 20))
+    match kind:
+        case "ext2":
+            run("mke2fs", "-q", "-F", disk)
+        case "minix":
+            run("mkfs.minix", disk)
+        case "jfs":
+            run("mkfs.jfs", "-q", disk)
+        case "reiserfs":
+            run("mkreiserfs", "-q", "-f", "-f", disk)
+        case _:
+            (tmp_path / "tree").mkdir()
+            run("genisoimage", "-quiet", "-o", disk, tmp_path / "tree")
+    qemu("qcow2")(good, tmp_path / "q")
+    with disk.open("r+b") as file:
+        file.write((tmp_path / "q").read_bytes()[:512])
+    assert detect(RawDisk(disk)) == "raw"
+
+
+def test_boot_of_a_raw_image_imports_nothing_of_formats(good: Path) -> None:
+    code = "import sys; from pvgrub_sim.cli import main; main(['boot', sys.argv[1]]); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, good], capture_output=True, text=True, check=False)
+    modules = done.stdout.splitlines()[-1].split()
+    assert "pvgrub_sim.media.sources.file" in modules
+    assert not [name for name in modules if name.startswith("pvgrub_sim.media.formats")]
