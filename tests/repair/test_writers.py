@@ -13,15 +13,10 @@ from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.ext import ExtFilesystem
 from pvgrub_sim.repair.fat import FatFilesystem
 from pvgrub_sim.repair.target import Stretch
-from tests.tools import require
+from tests.tools import require, run
 
 OFFSET = 1 << 20
 """Bytes in front of the partition."""
-
-
-def tool(*words: str) -> str:
-    done = subprocess.run([require(words[0]), *words[1:]], capture_output=True, text=True, check=True)
-    return done.stdout
 
 
 @pytest.fixture
@@ -39,7 +34,7 @@ def ext(request: pytest.FixtureRequest, tmp_path: Path) -> Stretch:
     (tree / "boot/grub/menu.lst").write_text("default 0\n")
     (tree / "boot/grub/menu.lst").chmod(0o640)
     alone = tmp_path / "alone.img"
-    tool("mke2fs", "-q", "-F", "-t", request.param, "-d", str(tree), str(alone), "4M")
+    run("mke2fs", "-q", "-F", "-t", request.param, "-d", str(tree), str(alone), "4M")
     image = tmp_path / "disk.img"
     image.write_bytes(bytes(OFFSET) + alone.read_bytes())
     return Stretch(image, OFFSET, 4 << 20)
@@ -49,7 +44,7 @@ def ext(request: pytest.FixtureRequest, tmp_path: Path) -> Stretch:
 def fat(tmp_path: Path) -> Stretch:
     image = tmp_path / "disk.img"
     image.write_bytes(bytes(OFFSET + (8 << 20)))
-    tool("mkfs.vfat", "--offset", str(OFFSET // 512), str(image), str(8 << 10))
+    run("mkfs.vfat", "--offset", str(OFFSET // 512), str(image), str(8 << 10))
     return Stretch(image, OFFSET, 8 << 20)
 
 
@@ -68,7 +63,7 @@ def test_a_file_takes_the_place_of_another_which_is_kept(ext: Stretch, work: Pat
     assert kept == "/boot/grub/menu.lst.orig"
     assert ext_file(ext, "/boot/grub/menu.lst") == b"default 1\n"
     assert ext_file(ext, kept) == b"default 0\n"
-    listed = tool("debugfs", "-R", "ls -l /boot/grub", f"{ext.image}?offset={OFFSET}")
+    listed = run("debugfs", "-R", "ls -l /boot/grub", f"{ext.image}?offset={OFFSET}").decode()
     assert listed.count("100640") == 2 and "menu.lst.new" not in listed
     ExtFilesystem(ext, work).check()
     assert ext.image.read_bytes()[:OFFSET] == bytes(OFFSET)
@@ -134,7 +129,9 @@ def test_a_link_takes_the_place_of_another(ext: Stretch, work: Path) -> None:
     filesystem = ExtFilesystem(ext, work)
     assert filesystem.link("/boot/grub/grub.conf", "menu.lst") == ""
     assert filesystem.link("/boot/grub/grub.conf", "./menu.lst") == "/boot/grub/grub.conf.orig"
-    assert 'Fast link dest: "./menu.lst"' in tool("debugfs", "-R", "stat /boot/grub/grub.conf", filesystem.device)
+    assert (
+        'Fast link dest: "./menu.lst"' in run("debugfs", "-R", "stat /boot/grub/grub.conf", filesystem.device).decode()
+    )
     filesystem.check()
 
 
@@ -154,12 +151,12 @@ def test_fat_file_takes_the_place_of_another_which_is_kept(fat: Stretch, work: P
     for text in ("one", "two", "three"):
         source.write_text(text)
         filesystem.put("/boot/grub/menu.lst", source)
-    listed = tool("mdir", "-b", "-i", f"{fat.image}@@{OFFSET}", "::/boot/grub").split()
+    listed = run("mdir", "-b", "-i", f"{fat.image}@@{OFFSET}", "::/boot/grub").decode().split()
     # A short name has no case of its own.
     names = sorted(name.rpartition("/")[2].lower() for name in listed)
     assert names == ["menu.lst", "menu.lst.orig", "menu.lst.orig.1"]
-    assert tool("mtype", "-i", f"{fat.image}@@{OFFSET}", "::/boot/grub/menu.lst") == "three"
-    assert tool("mtype", "-i", f"{fat.image}@@{OFFSET}", "::/boot/grub/menu.lst.orig") == "one"
+    assert run("mtype", "-i", f"{fat.image}@@{OFFSET}", "::/boot/grub/menu.lst") == b"three"
+    assert run("mtype", "-i", f"{fat.image}@@{OFFSET}", "::/boot/grub/menu.lst.orig") == b"one"
     filesystem.check()
 
 

@@ -1,0 +1,45 @@
+"""A small disk of its own for what PV-GRUB reads, where the filesystem with the boot files cannot be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pvgrub_sim.repair.ext import ExtFilesystem
+from pvgrub_sim.repair.target import Stretch
+from pvgrub_sim.repair.tools import run_tool
+
+MIB: Final = 1 << 20
+SMALLEST: Final = 8 * MIB
+"""Bytes: less is no use to anybody, and mke2fs makes odd filesystems."""
+LABEL: Final = "pvgrub-boot"
+
+
+def boot_disk_size(sizes: Mapping[str, int]) -> int:
+    """Bytes that a boot disk needs for files of these sizes, with as much again for the next kernel.
+
+    sizes: in bytes, by path.
+    """
+    wanted = sum(sizes.values()) * 23 // 10 + 2 * MIB
+    return max(SMALLEST, -(-wanted // MIB) * MIB)
+
+
+def make_boot_disk(disk: Path, files: Mapping[str, Path], folder: Path) -> None:
+    """Make a disk with an ext2 filesystem, without a partition table, and put files on it.
+
+    disk: must not exist. files: of the host, by their path on the disk. folder: for what is on its way. Raises
+    RepairError.
+    """
+    size = boot_disk_size({path: source.stat().st_size for path, source in files.items()})
+    with disk.open("xb") as made:
+        made.truncate(size)
+    # 128-byte inodes and no features beyond those of 1995: every version of PV-GRUB reads that.
+    run_tool(
+        ["mke2fs", "-q", "-F", "-t", "ext2", "-I", "128", "-O", "^resize_inode,^dir_index", "-L", LABEL, str(disk)],
+        folder=str(folder),
+    )
+    filesystem = ExtFilesystem(Stretch(disk, 0, size), folder)
+    for path, source in files.items():
+        filesystem.put(path, source)
+    filesystem.check()
