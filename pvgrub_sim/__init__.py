@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
     from pvgrub_sim.verdict import boot
     from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
+    from pvgrub_sim.xen.memory import LoaderMemory
+    from pvgrub_sim.xen.refusal import Cause
 
 __version__ = "0.1.0"
 """The version of pvgrub-sim."""
@@ -60,6 +62,8 @@ _NAMES = {
     "report": "REPORT_FORMATS render_report",
     "survey.result": "BootFile Content ContentKind FileKind PartitionTable Survey Volume",
     "xen.inspect": "KernelElf KernelFacts KernelOpinion KernelPayload",
+    "xen.memory": "LoaderMemory",
+    "xen.refusal": "Cause",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 """Where each public name lives: it is imported when it is first asked for, so that the command line starts fast."""
@@ -70,6 +74,7 @@ __all__ = [
     "Access",
     "BootError",
     "BootFile",
+    "Cause",
     "Content",
     "ContentKind",
     "DirectoryEntry",
@@ -88,6 +93,7 @@ __all__ = [
     "Layer",
     "LayoutPart",
     "LoadedFile",
+    "LoaderMemory",
     "Outcome",
     "PartitionTable",
     "Profile",

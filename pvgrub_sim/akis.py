@@ -106,8 +106,10 @@ def recommend(
 def _tried(image: Disk, by_region: Mapping[str, Sequence[Aki]]) -> Recommendation:
     """The recommendation on a disk, by trying each kind of AKI of some regions."""
     from pvgrub_sim.verdict import boot
+    from pvgrub_sim.xen.memory import LoaderMemory
 
-    first = boot(image, findings=False)
+    memory = LoaderMemory()
+    first = boot(image, findings=False, memory=memory)
     arch = first.profile.arch
     tried: dict[str, Verdict] = {}
     choices: dict[str, Aki | None] = {}
@@ -116,7 +118,7 @@ def _tried(image: Disk, by_region: Mapping[str, Sequence[Aki]]) -> Recommendatio
         for row in sorted((row for row in rows if row.arch == arch), key=preference, reverse=True):
             kind = f"{row.version} {row.device}"
             if kind not in tried:
-                tried[kind] = boot(image, aki=row.id, findings=False)
+                tried[kind] = boot(image, aki=row.id, findings=False, memory=memory)
             if tried[kind].boots_default:
                 choices[name] = row
                 break

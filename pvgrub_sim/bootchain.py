@@ -17,11 +17,16 @@ from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles import Profile
+from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.planned import PlannedFiles
+    from pvgrub_sim.xen.inspect import KernelFacts
+    from pvgrub_sim.xen.refusal import Cause, Refusal
 
 WRONG_WIDTH = int(ErrNum.EXEC_FORMAT)
+HEAD = 1024
+"""Bytes of a refused kernel that are kept: the setup header of a bzImage, the header of an ELF file."""
 
 
 class HandedOver(NamedTuple):
@@ -37,26 +42,42 @@ class HandedOver(NamedTuple):
 class KernelTry(NamedTuple):
     """A kernel that the loader was given: by which entry, its path there, and what came of it.
 
-    error: GRUB's error number, 0 when it was accepted. reason: why it was refused, in words. kernel: the bytes of
-    one that was refused, else empty.
+    refusal: why it was refused, None when it was accepted. Of one that was refused, facts: what is inside (without
+    opinions), and head: its first bytes, HEAD at most.
     """
 
     entry: int
     path: str
-    error: int = 0
-    reason: str = ""
-    kernel: bytes = b""
+    refusal: Refusal | None = None
+    facts: KernelFacts | None = None
+    head: bytes = b""
+
+    @property
+    def error(self) -> int:
+        """GRUB's error number, 0 when the kernel was accepted."""
+        return self.refusal.number if self.refusal else 0
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused, in words."""
+        return self.refusal.reason if self.refusal else ""
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it was refused."""
+        return self.refusal.cause if self.refusal else None
 
 
 class Boot:
     """One run of PV-GRUB: how it ended and why, and the machine as it was then.
 
     kernel_detail: what the loader found out about the kernel that was handed over last. tries: every kernel that the
-    loader was given, in order.
+    loader was given, in order. memory: what the loader remembers of them.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, memory: LoaderMemory) -> None:
         self.machine = machine
+        self.memory = memory
         self.outcome = Outcome.HANG
         self.reason = ""
         self.handed_over: HandedOver | None = None
@@ -75,19 +96,26 @@ def run(
     *,
     unpack: bool = True,
     planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
+    memory: LoaderMemory | None = None,
 ) -> Boot:
     """Run PV-GRUB with the disks attached until it hands over a kernel, waits or dies.
 
     disks: in any order; they are sorted by vbd number as init_disk() in stubdom/grub/mini-os.c does.
     unpack: False stops at the kernel's headers instead of unpacking it. planned: files that volumes will have, by
-    drive (0x80 for hd0) and first sector, as if they were there already. Raises ImageError when the host cannot read
-    an image.
+    drive (0x80 for hd0) and first sector, as if they were there already. memory: of whoever asks several times, where
+    what the loader finds out about kernels is remembered. Raises ImageError when the host cannot read an image.
     """
-    return _run(disks, profile, cmain, unpack, planned)
+    return _run(disks, profile, cmain, unpack, memory=memory, planned=planned)
 
 
 def run_entry(
-    disks: Sequence[AttachedDisk], profile: Profile, config: str, number: int, *, unpack: bool = True
+    disks: Sequence[AttachedDisk],
+    profile: Profile,
+    config: str,
+    number: int,
+    *,
+    unpack: bool = True,
+    memory: LoaderMemory | None = None,
 ) -> Boot:
     """Run one entry of a menu by itself, without its fallbacks, as if it were the default.
 
@@ -111,7 +139,7 @@ def run_entry(
             with suppress(Restart):
                 run_script(machine, menu.commands(number))
 
-    return _run(disks, profile, start, unpack)
+    return _run(disks, profile, start, unpack, memory=memory)
 
 
 def _run(
@@ -119,6 +147,8 @@ def _run(
     profile: Profile,
     start: Callable[[Machine], None],
     unpack: bool,
+    *,
+    memory: LoaderMemory | None,
     planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
 ) -> Boot:
     """Run a machine that begins with `start`; when that returns, PV-GRUB is in its menu."""
@@ -130,7 +160,7 @@ def _run(
 
     machine = Machine(profile, [attached.disk for attached in ordered], terminal, kexec)
     machine.planned = planned
-    boot = Boot(machine)
+    boot = Boot(machine, memory or LoaderMemory())
     for number, attached in enumerate(ordered):
         terminal.printk(f"vbd {attached.vbd} is hd{number}\n".encode())
     try:
@@ -150,6 +180,9 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
 
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
+    def log(line: str) -> None:
+        machine.term.printk(line.encode() + b"\n")
+
     machine = boot.machine
     attempt = machine.current_entryno, machine.kernel_path or ""
     boot.handed_over = HandedOver(
@@ -160,25 +193,33 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
         handover.cmdline,
     )
     try:
-        image = parse_image(
-            handover.kernel, machine.profile, lambda line: machine.term.printk(line.encode() + b"\n"), unpack=unpack
-        )
+        image = parse_image(handover.kernel, machine.profile, log, unpack=unpack, memory=boot.memory)
     except KernelRefused as refused:
         boot.kernel_detail = dict(refused.detail)
-        boot.tries.append(KernelTry(*attempt, refused.number, refused.reason, handover.kernel))
+        boot.tries.append(refused_try(*attempt, handover.kernel, refused.refusal, boot.memory))
         machine.fail(ErrNum(refused.number))
     boot.kernel_detail = dict(image.detail)
     boot.tries.append(KernelTry(*attempt))
 
 
-def run_auto(disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True) -> Boot:
+def refused_try(entry: int, path: str, kernel: bytes, refusal: Refusal, memory: LoaderMemory) -> KernelTry:
+    """What there is to tell of a kernel that was refused; memory: of the run."""
+    from pvgrub_sim.xen.inspect import examine
+
+    return KernelTry(entry, path, refusal, examine(kernel, (), memory), bytes(kernel[:HEAD]))
+
+
+def run_auto(
+    disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True, memory: LoaderMemory | None = None
+) -> Boot:
     """Run the build of PV-GRUB whose width is that of the first kernel tried.
 
     The 64-bit build runs first; when what it refuses first is a kernel of the other width, the run is that of
     the 32-bit build. Arguments and errors as for run().
     """
-    boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack)
+    memory = memory or LoaderMemory()
+    boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack, memory=memory)
     first_refusal = next((tried.error for tried in boot.tries if tried.error), None)
     if first_refusal == WRONG_WIDTH:
-        return run(disks, profile._replace(arch="i386"), unpack=unpack)
+        return run(disks, profile._replace(arch="i386"), unpack=unpack, memory=memory)
     return boot

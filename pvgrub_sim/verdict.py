@@ -14,6 +14,7 @@ from pvgrub_sim.request import read_request
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.ami import AmiDescription
+    from pvgrub_sim.xen.memory import LoaderMemory
 
 
 def boot(
@@ -29,6 +30,7 @@ def boot(
     ari: str | None = None,
     unpack: bool = True,
     findings: bool = True,
+    memory: LoaderMemory | None = None,
     image_format: str = "auto",
     access: Access | None = None,
 ) -> Verdict:
@@ -41,8 +43,9 @@ def boot(
     Xen domain's `extra=` gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI,
     architecture and root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image
     that goes with the image. unpack: False checks a kernel's headers only, and looks for causes and
-    remedies only when that does not boot. findings: False never looks for them, which is faster. image_format,
-    access: of all images, as for open_image(). Raises UsageError and ImageError; images are only read.
+    remedies only when that does not boot. findings: False never looks for them, which is faster. memory: of whoever
+    asks several times, so that a kernel is unpacked once. image_format, access: of all images, as for open_image().
+    Raises UsageError and ImageError; images are only read.
     """
     with ExitStack() as stack:
         request = read_request(
@@ -59,7 +62,7 @@ def boot(
             access=access,
         )
         run_it = run_auto if request.any_arch else run
-        result = run_it(request.disks, request.profile, unpack=unpack)
+        result = run_it(request.disks, request.profile, unpack=unpack, memory=memory)
         verdict = judge(result, request.disks[0].disk.name)
         if not findings or (not unpack and verdict.boots_default):
             return verdict

@@ -66,7 +66,8 @@ def outdated(case: Case) -> Iterator[Draft]:
 
 def newest_boots(case: Case) -> bool:
     """True when the newest of Amazon's versions boots the default entry."""
-    result = run(case.disks, find_profile(f"amazon-{NEWEST_VERSION}", case.profile.arch))
+    profile = find_profile(f"amazon-{NEWEST_VERSION}", case.profile.arch)
+    result = run(case.disks, profile, memory=case.boot.memory)
     machine = result.machine
     return result.outcome is Outcome.BOOTS and machine.booted_entry == machine.first_default_entry
 

@@ -247,7 +247,7 @@ class Case:
         """What would happen if the entry ran by itself, without fallback; None when there is no menu."""
         if self.config is None or self.menu is None:
             return None
-        return run_entry(self.disks, self.profile, self.config, number)
+        return run_entry(self.disks, self.profile, self.config, number, memory=self.boot.memory)
 
     # ---- the files that the menu names
 

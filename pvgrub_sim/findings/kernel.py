@@ -11,13 +11,14 @@ from pvgrub_sim.findings.opinion import GZIP, Inside, Opinion, gunzip, inside, o
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
+from pvgrub_sim.ondisk.elf import MAGIC as ELF_MAGIC
 
 OLDEST_PROTOCOL: Final = 0x208
 EM_386: Final = 3
 
 
 def _name(opinion: Opinion) -> str:
-    text = bzimage.kernel_version(opinion.kernel).split(" ")[0] if bzimage.is_bzimage(opinion.kernel) else ""
+    text = opinion.facts.version.split(" ")[0] if opinion.facts else ""
     return f"{opinion.ref.path} (Linux {text})" if text else opinion.ref.path
 
 
@@ -101,10 +102,12 @@ every kernel without CONFIG_XEN_PV, are such.
 """,
 )
 def no_xen_notes(case: Case) -> Iterator[Draft]:
+    from pvgrub_sim.xen.refusal import NOTES_REFUSED
+
     for opinion in opinions(case):
-        if not opinion.error or not opinion.reason.startswith(("Not a Xen-ELF", "Will only load", "Xen will only")):
+        if opinion.cause not in NOTES_REFUSED:
             continue
-        found = inside(opinion.kernel)
+        found = inside(opinion.facts)
         if for_pvh_alone(found):
             continue
         yield Draft(
@@ -146,7 +149,7 @@ the domain dies at once. Then it is a warning here, for the handover itself work
 def pvh_only(case: Case) -> Iterator[Draft]:
     for opinion in opinions(case):
         if opinion.error == 9:
-            found = inside(opinion.kernel)
+            found = inside(opinion.facts)
         elif opinion.tried and not opinion.error and opinion.ref.entry.number == case.boot.machine.booted_entry:
             found = Inside(notes=case.boot.kernel_detail.get("notes") or {})
         else:
@@ -186,9 +189,9 @@ the 64-bit AKI.
 )
 def pae_missing(case: Case) -> Iterator[Draft]:
     for opinion in opinions(case):
-        if opinion.error != 9 or not opinion.kernel:
+        if opinion.error != 9:
             continue
-        found = inside(opinion.kernel)
+        found = inside(opinion.facts)
         if found.machine != EM_386 or not found.notes or found.pae in ("extended-cr3", "bimodal"):
             continue
         mode = found.notes.get("PAE_MODE", found.notes.get("PAE"))
@@ -216,12 +219,14 @@ Xen's notes.
 """,
 )
 def boot_protocol(case: Case) -> Iterator[Draft]:
+    from pvgrub_sim.xen.refusal import Cause
+
     for opinion in opinions(case):
-        if not opinion.reason.startswith("boot protocol too old") or not bzimage.is_bzimage(opinion.kernel):
+        if opinion.cause is not Cause.PROTOCOL_TOO_OLD or opinion.facts is None:
             continue
-        protocol = bzimage.read_setup_header(opinion.kernel).protocol
         yield Draft(
-            f"The kernel {_name(opinion)} has boot protocol {protocol}, and PV-GRUB's loader wants 2.08 or later.",
+            f"The kernel {_name(opinion)} has boot protocol {opinion.facts.protocol}, and PV-GRUB's loader wants 2.08 "
+            "or later.",
             use_other_kernel(case, opinion.ref),
             f"{opinion.ref.name} at byte {bzimage.VERSION}",
         )
@@ -243,14 +248,15 @@ binaries. Anything else, a BSD loader, an EFI program, a kernel of another machi
 )
 def not_a_kernel(case: Case) -> Iterator[Draft]:
     for opinion in opinions(case):
-        if opinion.error != 9 or bzimage.is_bzimage(opinion.kernel) or opinion.kernel[:4] == b"\x7fELF":
+        head = opinion.answer.head
+        if opinion.error != 9 or bzimage.is_bzimage(head) or head[:4] == ELF_MAGIC:
             continue
         yield Draft(
             f"{opinion.ref.path} is neither a bzImage nor an ELF file: it begins with "
-            f"{opinion.kernel[:8].hex(' ') or 'nothing'}.",
+            f"{head[:8].hex(' ') or 'nothing'}.",
             use_other_kernel(case, opinion.ref),
             case.at(opinion.ref.line),
-            f"{len(opinion.kernel)} bytes",
+            f"{opinion.facts.size if opinion.facts else 0} bytes",
         )
     for entry in case.reachable:
         line = entry.first("chainloader")

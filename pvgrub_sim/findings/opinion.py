@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pvgrub_sim.bootchain import KernelTry
+from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
 from pvgrub_sim.findings.lookup import initrd_for, kernel_files
 from pvgrub_sim.findings.place import Place
+
+if TYPE_CHECKING:
+    from pvgrub_sim.xen.inspect import KernelFacts
+    from pvgrub_sim.xen.refusal import Cause
 
 WRONG_WIDTH: Final = 13
 LARGEST_KERNEL: Final = 256 << 20
@@ -19,13 +23,35 @@ GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
 
 
 class Opinion(NamedTuple):
-    """What the loader says, or would say, to a kernel. ref: which. tried: PV-GRUB itself came to it."""
+    """What the loader says, or would say, to a kernel.
+
+    ref: which. answer: with the refusal, and with the facts and the head of a kernel that is refused. tried: PV-GRUB
+    itself came to it.
+    """
 
     ref: FileRef
-    error: int
-    reason: str
-    kernel: bytes
+    answer: KernelTry
     tried: bool
+
+    @property
+    def error(self) -> int:
+        """GRUB's error number, 0 when the kernel is accepted."""
+        return self.answer.error
+
+    @property
+    def reason(self) -> str:
+        """Why it is refused, in words."""
+        return self.answer.reason
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it is refused."""
+        return self.answer.cause
+
+    @property
+    def facts(self) -> KernelFacts | None:
+        """What is inside, of a refused kernel."""
+        return self.answer.facts
 
 
 def opinions(case: Case) -> list[Opinion]:
@@ -39,12 +65,12 @@ def _opinions(case: Case) -> Iterator[Opinion]:
     for ref in case.files("kernel"):
         one = case.tried(ref)
         if one is not None:
-            yield Opinion(ref, one.error, one.reason, one.kernel, True)
+            yield Opinion(ref, one, True)
         elif case.config is None and (kernel := whole(ref.place, ref.path)):
             given = judge(case, kernel)
             # Which build of PV-GRUB runs is not known before a kernel is.
             if given.error != WRONG_WIDTH:
-                yield Opinion(ref, given.error, given.reason, kernel, False)
+                yield Opinion(ref, given, False)
 
 
 def whole(place: Place | None, path: str) -> bytes | None:
@@ -76,9 +102,9 @@ def judge(case: Case, kernel: bytes) -> KernelTry:
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
     try:
-        parse_image(kernel, case.profile, lambda line: None)
+        parse_image(kernel, case.profile, lambda line: None, memory=case.boot.memory)
     except KernelRefused as refused:
-        return KernelTry(0, "", refused.number, refused.reason, kernel)
+        return refused_try(0, "", kernel, refused.refusal, case.boot.memory)
     return KernelTry(0, "")
 
 
@@ -90,11 +116,10 @@ class Inside(NamedTuple):
     pae: str = "no"
 
 
-def inside(kernel: bytes) -> Inside:
-    """Look into a kernel of any payload format."""
-    from pvgrub_sim.xen.inspect import examine
-
-    facts = examine(kernel, ())
+def inside(facts: KernelFacts | None) -> Inside:
+    """What a refused kernel has inside, whatever the format of its payload."""
+    if facts is None:
+        return Inside()
     return Inside(facts.elf.machine if facts.elf else 0, facts.notes, facts.pae)
 
 

@@ -1,6 +1,6 @@
 """Payload decoders as the Mini-OS build has them: gzip and bzip2 (the others have modules of their own).
 
-Each takes a Packed and returns an Unpacked, or raises Damaged. Except for gzip they follow the stream alone: the
+Each takes a Packed and returns an Unpacked, or raises PayloadDamaged. Except for gzip they follow the stream alone: the
 size word and whatever else stands behind the stream do not count. The libraries are imported when they are needed.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, drain, whole
+from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, drain, whole
 
 GZIP_SPARE = 16
 """Bytes by which libxc's buffer is larger than the size word says (xg_dom_core.c:xc_dom_check_gzip)."""
@@ -31,7 +31,7 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
     if packed.length < 6 or packed.size_word > GZIP_INSANE:
         return None
     if packed.payload[3] & GZIP_RESERVED:
-        raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-3)")
+        raise PayloadDamaged("xc_dom_do_gunzip: inflate failed (rc=-3)")
     out = packed.output()
     from isal import isal_zlib
 
@@ -44,14 +44,14 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
         try:
             out.append(stream.decompress(packed.payload, min(room, OUTPUT_LIMIT)))
         except zlib.error:
-            raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-3)") from None
+            raise PayloadDamaged("xc_dom_do_gunzip: inflate failed (rc=-3)") from None
         if not stream.eof:
-            raise Damaged("xc_dom_do_gunzip: inflate failed (rc=-5)")
+            raise PayloadDamaged("xc_dom_do_gunzip: inflate failed (rc=-5)")
     # QUIRK: the image is taken to be as large as the buffer: zeros behind the kernel, 16 of them or many more.
     return Unpacked(out, room)
 
 
-def _inflate(stream: Any, error: Any, payload: memoryview, out: Kept, room: int) -> bool:
+def _inflate(stream: Any, error: Any, payload: memoryview, out: Excerpt, room: int) -> bool:
     """Unpack one gzip member into out; False when it does not end within payload and room, or on that error."""
     most = min(room, OUTPUT_LIMIT)
     try:
@@ -84,13 +84,13 @@ def unpack_bzip2(packed: Packed) -> Unpacked:
     # QUIRK: blocks as only bzip2 0.9.0 made them are refused; any but the first is found by its CRC, at the latest.
     head = bytes(packed.payload[4:15])
     if head[:6] == BZIP2_BLOCK and head[10:] and head[10] & BZIP2_RANDOMISED:
-        raise Damaged
+        raise PayloadDamaged
     stream = bz2.BZ2Decompressor()
     out = packed.output()
     try:
         drain(stream, packed.payload, out)
     except OSError:
-        raise Damaged("Data integrity error when decompressing.") from None
+        raise PayloadDamaged("Data integrity error when decompressing.") from None
     if not stream.eof:
-        raise Damaged
+        raise PayloadDamaged
     return whole(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.ondisk import elf as layout
-from pvgrub_sim.xen.kept import Source
+from pvgrub_sim.xen.excerpt import Source
 
 MAX_STRING = 4096
 """libelf.h ELF_MAX_STRING_LENGTH: a longer string does not exist."""

@@ -1,24 +1,10 @@
-"""What the loader makes of a kernel: an image, or a refusal."""
+"""A kernel as the loader accepts it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
-
-
-class KernelRefused(Exception):
-    """The kernel does not boot.
-
-    number: GRUB's error number, 9 or 13. reason: why, in our words. detail: what is known of the kernel, as in
-    KernelImage.detail.
-    """
-
-    def __init__(self, number: int, reason: str = "", detail: Mapping[str, Any] | None = None) -> None:
-        super().__init__(number, reason)
-        self.number = number
-        self.reason = reason
-        self.detail = dict(detail or {})
 
 
 class KernelImage(NamedTuple):

@@ -10,13 +10,14 @@ from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import PROFILES, Profile
 from pvgrub_sim.xen.elf import ElfImage, memory_range, open_elf
+from pvgrub_sim.xen.excerpt import InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import find_table
-from pvgrub_sim.xen.kept import InMemory, NotKept, Source
-from pvgrub_sim.xen.loader import KernelRefused, parse_image
-from pvgrub_sim.xen.memory import recall
+from pvgrub_sim.xen.loader import parse_image
+from pvgrub_sim.xen.memory import LoaderMemory
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, read_xen_info
-from pvgrub_sim.xen.packed import Damaged, Packed
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged
 from pvgrub_sim.xen.payload import format_of, unpack
+from pvgrub_sim.xen.refusal import Cause, KernelRefused
 
 MACHINES = {0: "none", 3: "i386", 40: "arm", 50: "ia64", 62: "x86-64", 183: "aarch64", 243: "riscv"}
 BUILDS = ("x86_64", "i386")
@@ -53,12 +54,13 @@ class KernelElf(NamedTuple):
 
 
 class KernelOpinion(NamedTuple):
-    """What one build of one version does with the kernel: boots it, or ends in a GRUB error for a reason."""
+    """What one build of one version does with the kernel: boots it, or ends in a GRUB error for a cause."""
 
     profile: str
     arch: str
     error: int | None
     reason: str
+    cause: Cause | None = None
 
     @property
     def boots(self) -> bool:
@@ -124,42 +126,47 @@ class KernelFacts(NamedTuple):
         }
 
 
-def examine(kernel: bytes, profiles: Iterable[Profile] | None = None) -> KernelFacts:
+def examine(
+    kernel: bytes, profiles: Iterable[Profile] | None = None, memory: LoaderMemory | None = None
+) -> KernelFacts:
     """Look at a kernel as GRUB hands it over, and ask every profile, in both builds, what it makes of it.
 
-    profiles: which to ask; None asks all, () none. A file that is no kernel gives facts of the kind `unknown`.
+    profiles: which to ask; None asks all, () none. memory: where what was unpacked is remembered. A file that is no
+    kernel gives facts of the kind `unknown`.
     """
-    facts = _examine(kernel)
+    memory = memory or LoaderMemory()
+    facts = _examine(kernel, memory)
     asked = PROFILES.values() if profiles is None else profiles
-    opinions = [_opinion(kernel, profile._replace(arch=arch)) for profile in asked for arch in BUILDS]
+    opinions = [_opinion(kernel, profile._replace(arch=arch), memory) for profile in asked for arch in BUILDS]
     return facts._replace(opinions=tuple(opinions))
 
 
-def _opinion(kernel: bytes, profile: Profile) -> KernelOpinion:
+def _opinion(kernel: bytes, profile: Profile, memory: LoaderMemory) -> KernelOpinion:
     try:
-        parse_image(kernel, profile, lambda line: None)
-    except KernelRefused as refused:
-        return KernelOpinion(profile.name, profile.arch, refused.number, refused.reason)
+        parse_image(kernel, profile, lambda line: None, memory=memory)
+    except KernelRefused as error:
+        return KernelOpinion(profile.name, profile.arch, error.number, error.reason, error.cause)
     return KernelOpinion(profile.name, profile.arch, None, "")
 
 
-def _examine(kernel: bytes) -> KernelFacts:
-    source, size = unpacked_source(kernel)
+def _examine(kernel: bytes, memory: LoaderMemory) -> KernelFacts:
+    packed = packed_payload(kernel, memory)
+    source, size = unpacked_source(kernel, packed)
     facts = KernelFacts("unknown", len(kernel))
-    if bzimage.is_bzimage(kernel):
+    if packed is not None:
         header = bzimage.read_setup_header(kernel)
         facts = facts._replace(
             kind="bzImage",
             version=bzimage.kernel_version(kernel),
             protocol=header.protocol,
-            payload=_payload(kernel),
+            payload=_payload(kernel, packed),
         )
     elf = open_elf(source, size)
     if elf is not None:
         try:
             facts = _with_elf(facts, elf)
-        except NotKept:
-            source, size = unpacked_source(kernel, keep_all=True)
+        except NotInExcerpt:
+            source, size = unpacked_source(kernel, packed and packed._replace(keep_all=True))
             elf = open_elf(source, size)
             facts = _with_elf(facts, elf) if elf is not None else facts
     if find_table(kernel) is not None:
@@ -182,34 +189,30 @@ def _with_elf(facts: KernelFacts, elf: ElfImage) -> KernelFacts:
     )
 
 
-def packed_payload(kernel: bytes, *, keep_all: bool = False) -> Packed | None:
+def packed_payload(kernel: bytes, memory: LoaderMemory | None = None) -> Packed | None:
     """The payload of a bzImage, as far as the file goes; None for any other file."""
     if not bzimage.is_bzimage(kernel):
         return None
     header = bzimage.read_setup_header(kernel)
     image = memoryview(kernel)[header.payload_start :]
-    return Packed(image, min(header.payload_length, len(image)), keep_all=keep_all, memory=recall(kernel))
+    return Packed(image, min(header.payload_length, len(image)), memory=memory.of(kernel) if memory else None)
 
 
-def unpacked_source(kernel: bytes, *, keep_all: bool = False) -> tuple[Source, int]:
+def unpacked_source(kernel: bytes, packed: Packed | None) -> tuple[Source, int]:
     """What to read the ELF file from, and its size: a bzImage's payload, unpacked if that can be, or the file."""
-    packed = packed_payload(kernel, keep_all=keep_all)
     if packed is None:
         return InMemory(kernel), len(kernel)
     found = format_of(packed.payload)
     try:
         result = unpack(found, packed) if found else None
-    except Damaged:
+    except PayloadDamaged:
         result = None
     if result is None:
         return InMemory(packed.payload), packed.length
     return result.data, result.size
 
 
-def _payload(kernel: bytes) -> KernelPayload | None:
-    packed = packed_payload(kernel)
-    if packed is None:
-        return None
+def _payload(kernel: bytes, packed: Packed) -> KernelPayload:
     header = bzimage.read_setup_header(kernel)
     found = format_of(packed.payload)
     name = found.name if found else "none"
@@ -220,7 +223,7 @@ def _payload(kernel: bytes) -> KernelPayload | None:
         return facts._replace(unpacked=packed.length if packed.payload[:4] == layout.MAGIC else None)
     try:
         result = unpack(found, packed)
-    except Damaged as error:
+    except PayloadDamaged as error:
         text = str(error.args[0]) if error.args else "it is damaged or cut short"
         return facts._replace(damage=text.removeprefix("xc_dom_do_gunzip: "))
     return facts._replace(unpacked=len(result.data) if result else None)

@@ -12,21 +12,18 @@ from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.xen.elf import ElfImage, is_elf, open_elf
+from pvgrub_sim.xen.excerpt import InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
-from pvgrub_sim.xen.image import KernelImage, KernelRefused
-from pvgrub_sim.xen.kept import InMemory, NotKept, Source
-from pvgrub_sim.xen.memory import KernelMemory, recall
+from pvgrub_sim.xen.image import KernelImage
+from pvgrub_sim.xen.memory import KernelMemory, LoaderMemory
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
-from pvgrub_sim.xen.packed import Damaged, Packed
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged
 from pvgrub_sim.xen.payload import Format, format_of, unpack
+from pvgrub_sim.xen.refusal import BOOT_FAILURE, Cause, KernelRefused, Refusal, refused
 from pvgrub_sim.xen.wording import BOOT, BZIMAGE, CORE, ELF, FLAT, INTERNAL_ERROR, Log, Wording
 
 __all__ = ["KernelImage", "KernelRefused", "parse_image"]
 
-BOOT_FAILURE = 9
-"""GRUB's ERR_BOOT_FAILURE: everything that libxenguest refuses."""
-EXEC_FORMAT = 13
-"""GRUB's ERR_EXEC_FORMAT: a good kernel of the wrong width."""
 OLDEST_PROTOCOL = 0x208
 PROBES_NOTES_FROM = (4, 7)
 """Before this release the ELF loader took any ELF, and its checks complained aloud."""
@@ -59,7 +56,7 @@ class _Loader:
         self.file = _Blob(InMemory(kernel), len(kernel))
         self.blob = self.file
         self.payload = ""
-        self.reason = "no loader of libxenguest knows this kind of file"
+        self.refusal = Refusal(Cause.NO_LOADER)
 
     def parse(self) -> KernelImage:
         """The image, or KernelRefused(9)."""
@@ -75,13 +72,13 @@ class _Loader:
         if self.probe_elf():
             return self.elf("ELF" if self.blob is self.file else "bzImage")
         self.words.panic(CORE, 689, "xc_dom_find_loader: no loader found")
-        raise KernelRefused(BOOT_FAILURE, self.reason)
+        raise KernelRefused(self.refusal)
 
     # -- bzImage -------------------------------------------------------------------------------------------
 
-    def refuse_bzimage(self, line: int, text: str) -> bool:
+    def refuse_bzimage(self, line: int, text: str, cause: Cause, **values: str | int) -> bool:
         self.words.panic(BZIMAGE, line, f"xc_dom_probe_bzimage_kernel{text}")
-        self.reason = text.lstrip(": ").strip()
+        self.refusal = Refusal(cause, values)
         return False
 
     def probe_bzimage(self) -> bool:
@@ -94,23 +91,24 @@ class _Loader:
             return False
         header = bzimage.read_setup_header(self.kernel)
         if header.version < OLDEST_PROTOCOL:
-            return self.refuse_bzimage(832, f": boot protocol too old ({header.version:04x})")
+            text = f": boot protocol too old ({header.version:04x})"
+            return self.refuse_bzimage(832, text, Cause.PROTOCOL_TOO_OLD, version=header.version)
         start, length = header.payload_start, header.payload_length
         if start >= len(self.kernel):
-            return self.refuse_bzimage(846, ": payload offset overflow")
+            return self.refuse_bzimage(846, ": payload offset overflow", Cause.PAYLOAD_OFFSET)
         if start + length > len(self.kernel):
-            return self.refuse_bzimage(852, ": payload length overflow")
+            return self.refuse_bzimage(852, ": payload length overflow", Cause.PAYLOAD_LENGTH)
         image = memoryview(self.kernel)[start:]
         self.blob = _Blob(InMemory(image[:length]), length)
         self.payload = "none"
         found = format_of(image[:length], self.profile.payloads | self.profile.recognised)
         if found is None:
             known = format_of(image[:length])
-            done = self.refuse_bzimage(938, ": unknown compression format")
-            if known is not None:
-                self.payload = known.name
-                self.reason = f"this PV-GRUB does not unpack {known.name} payloads"
-            return done
+            text = ": unknown compression format"
+            if known is None:
+                return self.refuse_bzimage(938, text, Cause.PAYLOAD_UNKNOWN)
+            self.payload = known.name
+            return self.refuse_bzimage(938, text, Cause.PAYLOAD_UNSUPPORTED, payload=known.name)
         self.payload = found.name
         broken = self.profile.lz4_broken
         return self.unpacked(found, Packed(image, length, self.bits, broken, self.keep_all, self.memory))
@@ -119,25 +117,24 @@ class _Loader:
         """True when a payload was unpacked, or need not be."""
         try:
             if found.name not in self.profile.payloads:
-                raise Damaged
+                raise PayloadDamaged
             if not self.unpack:
                 self.blob = _Blob(InMemory(b""), -1)
                 return True
             result = unpack(found, packed)
-        except Damaged as error:
+        except PayloadDamaged as error:
             for text in error.args:
                 if found.name == "gzip":
                     self.words.panic(CORE, 374, text, INTERNAL_ERROR)
                 else:
                     self.words.panic("decompress_unsafe", 14, text)
-            done = self.refuse_bzimage(found.line, found.complaint)
             if found.name not in self.profile.payloads:
-                self.reason = f"this PV-GRUB knows {found.name} payloads by name, but cannot unpack them"
+                cause = Cause.PAYLOAD_NAME_ONLY
             elif found.name == "lz4" and packed.lz4_broken:
-                self.reason = "the lz4 decoder of this PV-GRUB is broken"
+                cause = Cause.LZ4_BROKEN
             else:
-                self.reason = f"the {found.name} payload does not unpack: it is damaged, cut short or unusual"
-            return done
+                cause = Cause.PAYLOAD_DAMAGED
+            return self.refuse_bzimage(found.line, found.complaint, cause, payload=found.name)
         if result is not None:
             self.blob = _Blob(result.data, result.size)
         return True
@@ -153,12 +150,12 @@ class _Loader:
             return True
         elf = open_elf(data, size, self.bits)
         if elf is None:
-            self.reason = "a damaged ELF: its header tables lie outside the file"
+            self.refusal = Refusal(Cause.ELF_DAMAGED)
             return False
         try:
             check_xen_info(elf, self.xen_info(elf))
         except NotAXenKernel as error:
-            self.reason = str(error).removeprefix("ERROR: ")
+            self.refusal = error.refusal
             return False
         return True
 
@@ -170,18 +167,17 @@ class _Loader:
         elf = open_elf(self.blob.data, self.blob.size, self.bits)
         if elf is None:
             self.words.panic(ELF, 155, "xc_dom_parse_elf_kernel: corrupted ELF image")
-            raise KernelRefused(BOOT_FAILURE, "a damaged ELF: its header tables lie outside the file")
+            raise refused(Cause.ELF_DAMAGED)
         try:
             info = self.xen_info(elf)
             check_xen_info(elf, info)
         except NotAXenKernel as error:
             if error.function:
-                self.words.complain(error.function, str(error))
-            raise KernelRefused(BOOT_FAILURE, str(error).removeprefix("ERROR: ")) from None
+                self.words.complain(error.function, error.message)
+            raise KernelRefused(error.refusal) from None
         if info.needs_dom0 and self.profile.xen >= STRICT_FEATURES_UNTIL:
-            text = "Kernel does not support unprivileged (DomU) operation"
-            self.words.panic(ELF, 178, f"xc_dom_parse_elf_kernel: {text}")
-            raise KernelRefused(BOOT_FAILURE, text)
+            self.words.panic(ELF, 178, f"xc_dom_parse_elf_kernel: {Cause.DOM0_ONLY.words}")
+            raise refused(Cause.DOM0_ONLY)
         image = KernelImage(
             loader=loader,
             payload=self.payload,
@@ -211,7 +207,7 @@ class _Loader:
         if machine == layout.EM_386:
             return "xen-3.0-x86_32" if info.pae == "no" else "xen-3.0-x86_32p"
         self.words.panic(ELF, 87, f"xc_dom_guest_type: unknown image type {machine}")
-        raise KernelRefused(BOOT_FAILURE, f"a kernel for machine {machine}, neither x86-64 nor i386")
+        raise refused(Cause.UNKNOWN_MACHINE, machine=machine)
 
     def flat(self, table: FlatTable) -> KernelImage:
         """The image of a flat kernel."""
@@ -219,7 +215,7 @@ class _Loader:
             guest_type, start, end = check_table(table, len(self.kernel), self.bits)
         except FlatRefused as error:
             self.words.panic(FLAT, error.line, f"xc_dom_parse_bin_kernel: {error.text}")
-            raise KernelRefused(BOOT_FAILURE, f"a Xen multiboot header with a fault: {error.text}") from None
+            raise refused(Cause.FLAT_TABLE, fault=error.text) from None
         return self.supported(
             KernelImage(
                 "multiboot-binary", "", guest_type, size=len(self.kernel), start=start, end=end, entry=table.entry_addr
@@ -231,7 +227,7 @@ class _Loader:
         if image.guest_type not in SUPPORTED_TYPES:
             text = f"guest type {image.guest_type} not supported"
             self.words.panic(BOOT, 87, f"xc_dom_compat_check: {text} by xen kernel, sorry")
-            raise KernelRefused(BOOT_FAILURE, f"{text} (a 32-bit kernel without PAE)")
+            raise refused(Cause.NO_PAE, guest_type=image.guest_type)
         return image
 
 
@@ -245,8 +241,8 @@ def _check_width(image: KernelImage, profile: Profile, log: Log) -> None:
     }[profile.arch]
     if image.guest_type != wanted:
         log(f"can only boot {words}, not {image.guest_type}")
-        reason = f"this PV-GRUB boots {words} only, and this is {image.guest_type}"
-        raise KernelRefused(EXEC_FORMAT, reason, image.detail)
+        values = {"wanted": words, "guest_type": image.guest_type}
+        raise KernelRefused(Refusal(Cause.WRONG_WIDTH, values), image.detail)
 
 
 class _Remembered(NamedTuple):
@@ -263,31 +259,40 @@ def _parse(kernel: bytes, profile: Profile, unpack: bool, memory: KernelMemory, 
     try:
         outcome = loader.parse()
         _check_width(outcome, profile, lines.append)
-    except NotKept:
+    except NotInExcerpt:
         return _parse(kernel, profile, unpack, memory, True)
-    except KernelRefused as refused:
-        if refused.number == BOOT_FAILURE:
+    except KernelRefused as error:
+        detail = error.detail
+        if error.number == BOOT_FAILURE:
             lines.append("xc_dom_parse_image returned -1")
             name = "bzImage" if loader.payload else ""
-            refused.detail = loader.described(KernelImage(name, loader.payload)).detail
-        outcome = KernelRefused(refused.number, refused.reason, refused.detail)
+            detail = loader.described(KernelImage(name, loader.payload)).detail
+        outcome = KernelRefused(error.refusal, detail)
     return _Remembered(tuple(lines), outcome)
 
 
-def parse_image(kernel: bytes, profile: Profile, log: Callable[[str], None], *, unpack: bool = True) -> KernelImage:
+def parse_image(
+    kernel: bytes,
+    profile: Profile,
+    log: Callable[[str], None],
+    *,
+    unpack: bool = True,
+    memory: LoaderMemory | None = None,
+) -> KernelImage:
     """Do with a kernel what PV-GRUB does at `boot`.
 
     kernel: the file as GRUB read it. profile: the PV-GRUB. log: takes each line that is printed. unpack: False
-    checks headers and formats only, and leaves guest type and notes of bzImages unknown. Raises KernelRefused.
-    What was found is remembered by content: a second entry with the same kernel does not unpack it again.
+    checks headers and formats only, and leaves guest type and notes of bzImages unknown. memory: of whoever asks, where
+    what is found is remembered by content: a second entry with the same kernel does not unpack it again. Raises
+    KernelRefused.
     """
-    memory = recall(kernel)
+    remembered = (memory or LoaderMemory()).of(kernel)
     key = (profile, unpack)
-    known: _Remembered | None = memory.images.get(key)
+    known: _Remembered | None = remembered.images.get(key)
     if known is None:
-        known = memory.images[key] = _parse(kernel, profile, unpack, memory)
+        known = remembered.images[key] = _parse(kernel, profile, unpack, remembered)
     for line in known.lines:
         log(line)
     if isinstance(known.outcome, KernelRefused):
-        raise KernelRefused(known.outcome.number, known.outcome.reason, known.outcome.detail)
+        raise KernelRefused(known.outcome.refusal, known.outcome.detail)
     return known.outcome

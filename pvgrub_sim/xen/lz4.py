@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, whole
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 
 MAGIC = 0x184C2102
 CHUNK = 8 << 20
@@ -23,7 +23,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
     left = packed.length - 4
     expected = packed.size_word
     if packed.length < 8 or int.from_bytes(image[:4], "little") != MAGIC:
-        raise Damaged("invalid header")
+        raise PayloadDamaged("invalid header")
     left -= 4
     # glibc keeps freed memory up to twice the largest block it gave back: the library's chunks are then not handed to
     # the kernel, and faulted in again, one after the other. Nothing of this block is ever touched.
@@ -36,7 +36,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
         left -= 4
         if length == MAGIC:
             if at >= len(image):
-                raise Damaged(FAILED)
+                raise PayloadDamaged(FAILED)
             continue
         if expected >= CHUNK:
             room = CHUNK
@@ -60,7 +60,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
         if left == 0:
             return whole(out)
         if left < 0:
-            raise Damaged("data corrupted")
+            raise PayloadDamaged("data corrupted")
 
 
 _SHORT_STEP = {
@@ -73,7 +73,7 @@ _SHORT_STEP = {
 def unpack_chunk(source: memoryview, room: int, bits: int, broken: bool = False) -> tuple[bytearray, int]:
     """Unpack one chunk that fills exactly room bytes; returns it and how many bytes of the source it took.
 
-    Slow, and right about chunks that the format forbids (lz4/decompress.c:lz4_uncompress). Raises Damaged, also
+    Slow, and right about chunks that the format forbids (lz4/decompress.c:lz4_uncompress). Raises PayloadDamaged, also
     where the decoder would run into the memory behind the file. broken: matches of 4 to 7 bytes are refused.
     """
     out = bytearray()
@@ -96,7 +96,7 @@ def unpack_chunk(source: memoryview, room: int, bits: int, broken: bool = False)
             length = extended(token >> 4)
             last = len(out) + length > room - 8
             if at + length > len(source) or (last and len(out) + length != room):
-                raise Damaged(FAILED)
+                raise PayloadDamaged(FAILED)
             out += source[at : at + length]
             at += length
             if last:
@@ -104,18 +104,18 @@ def unpack_chunk(source: memoryview, room: int, bits: int, broken: bool = False)
             back = source[at] | source[at + 1] << 8
             at += 2
             if back > len(out):
-                raise Damaged(FAILED)
+                raise PayloadDamaged(FAILED)
             length = extended(token & 15) + 4
             # QUIRK: a check against overflows that was wrong on x86-64 for some years (commit 9143a6c55e).
             if broken and length < 8 and len(out) + length <= room - 8:
-                raise Damaged(FAILED)
+                raise PayloadDamaged(FAILED)
             _repeat(out, back, length, room, bits)
     except IndexError:
-        raise Damaged(FAILED) from None
+        raise PayloadDamaged(FAILED) from None
 
 
 def _repeat(out: bytearray, back: int, length: int, room: int, bits: int) -> None:
-    """Append length bytes from back bytes ago, where the copying loop keeps inside its buffer; else Damaged."""
+    """Append length bytes from back bytes ago, where the copying loop keeps inside its buffer; else PayloadDamaged."""
     here = len(out)
     if here + length > room - 8:
         step = 8 if bits == 64 else 4
@@ -123,7 +123,7 @@ def _repeat(out: bytearray, back: int, length: int, room: int, bits: int) -> Non
         source = target - (_SHORT_STEP[bits][back] if back < step else back)
         # QUIRK: a match near the end is refused by where the loop stands, not by where it would end.
         if here + length >= room or source + 8 > room or (bits == 32 and target + 8 > room):
-            raise Damaged(FAILED)
+            raise PayloadDamaged(FAILED)
     if not back:
         out += bytes(length)  # QUIRK: distance 0 takes what the buffer held before
     elif back >= length:

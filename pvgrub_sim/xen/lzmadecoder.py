@@ -5,7 +5,7 @@ Slow: some 150 KiB of payload a second. liblzma has the first word, and all of a
 
 from __future__ import annotations
 
-from pvgrub_sim.xen.packed import Damaged
+from pvgrub_sim.xen.packed import PayloadDamaged
 
 CORRUPT = "LZMA data is corrupt"
 HEADER = 13
@@ -149,7 +149,7 @@ class _Decoder:
         self.new_distances = _Distances()
 
     def decode(self, limit: int) -> bytearray:
-        """All that comes out; raises Damaged, also beyond limit bytes."""
+        """All that comes out; raises PayloadDamaged, also beyond limit bytes."""
         out = self.out
         while len(out) < self.size:
             position_state = len(out) & self.position_mask
@@ -163,9 +163,9 @@ class _Decoder:
                 self._copy(length)
             # QUIRK: the symbol in which the input ends is still taken in.
             if self.coder.at > self.end:
-                raise Damaged("unexpected EOF")
+                raise PayloadDamaged("unexpected EOF")
             if len(out) > limit:
-                raise Damaged(CORRUPT)
+                raise PayloadDamaged(CORRUPT)
         return out
 
     def _literal(self) -> None:
@@ -200,7 +200,7 @@ class _Decoder:
             last.insert(0, self.new_distances.read(coder, length))
             last.pop()
             if last[0] > self.dictionary:
-                raise Damaged(CORRUPT)
+                raise PayloadDamaged(CORRUPT)
             return length + SHORTEST_MATCH
         if not coder.bit(self.is_older, state):
             if not coder.bit(self.is_longer, state * POSITION_STATES + position_state):
@@ -214,17 +214,17 @@ class _Decoder:
         return self.repeated_lengths.read(coder, position_state) + SHORTEST_MATCH
 
     def _from(self) -> int:
-        """Where the latest distance leads; raises Damaged before the beginning (what is there is not defined)."""
+        """Where the latest distance leads; raises PayloadDamaged before the beginning, where nothing is."""
         at = len(self.out) - self.distances[0]
         if at < 0:
-            raise Damaged(CORRUPT)
+            raise PayloadDamaged(CORRUPT)
         return at
 
     def _copy(self, length: int) -> None:
         out, start = self.out, self._from()
         # QUIRK: a match that runs over the announced size is damage, or completed where the window is not larger.
         if self.dictionary > self.size and len(out) + length > self.size:
-            raise Damaged(CORRUPT)
+            raise PayloadDamaged(CORRUPT)
         pattern = out[start : start + length]
         while len(pattern) < length:
             pattern += pattern[: length - len(pattern)]
@@ -234,8 +234,8 @@ class _Decoder:
 def decode(payload: bytes, limit: int) -> bytearray:
     """Unpack an lzma file of more than a header.
 
-    limit: bytes that may come out. Raises Damaged.
+    limit: bytes that may come out. Raises PayloadDamaged.
     """
     if payload[0] >= 9 * 5 * 5:
-        raise Damaged("bad header")
+        raise PayloadDamaged("bad header")
     return _Decoder(payload).decode(limit)

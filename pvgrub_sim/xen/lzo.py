@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, whole
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 
 MAGIC = b"\x89LZO\x00\r\n\x1a\n"
 SMALLEST_HEADER = 33
@@ -23,24 +23,24 @@ def unpack_lzo(packed: Packed) -> Unpacked:
     payload = packed.payload
     at = _header_size(payload)
     if at is None:
-        raise Damaged("invalid header")
+        raise PayloadDamaged("invalid header")
     decompress = _decompressor()
     out = packed.output()
     while True:
         if at + 4 > len(payload):
-            raise Damaged(CORRUPTED)
+            raise PayloadDamaged(CORRUPTED)
         size = int.from_bytes(payload[at : at + 4], "big")
         at += 4
         if not size:
             return whole(out)
         if size > BLOCK:
-            raise Damaged("dest len longer than block size")
+            raise PayloadDamaged("dest len longer than block size")
         if at + 8 > len(payload):
-            raise Damaged(CORRUPTED)
+            raise PayloadDamaged(CORRUPTED)
         length = int.from_bytes(payload[at : at + 4], "big")
         at += 8
         if not 0 < length <= min(size, len(payload) - at):
-            raise Damaged(CORRUPTED)
+            raise PayloadDamaged(CORRUPTED)
         block = payload[at : at + length]
         at += length
         if length == size:
@@ -48,7 +48,7 @@ def unpack_lzo(packed: Packed) -> Unpacked:
             continue
         chunk = decompress(block, size)
         if chunk is None or len(chunk) != size:
-            raise Damaged("Compressed data violation")
+            raise PayloadDamaged("Compressed data violation")
         out.append(chunk)
 
 

@@ -1,11 +1,13 @@
-"""What was found out about the last few kernels: two entries with one kernel unpack it once."""
+"""What was found out about the last few kernels, for as long as its owner keeps it: no kernel is unpacked twice."""
 
 from __future__ import annotations
 
 from typing import Any
 
 MOST = 3
-"""Kernels that are remembered, with their bytes."""
+"""Kernels that are remembered."""
+MOST_BYTES = 96 << 20
+"""Bytes of kernels that are remembered; the one in hand always is."""
 
 
 class KernelMemory:
@@ -19,20 +21,25 @@ class KernelMemory:
         self.unpacked: dict[tuple[object, ...], Any] = {}
 
 
-_kernels: list[KernelMemory] = []
+class LoaderMemory:
+    """The kernels of one question, or of several about one image: two entries with one kernel unpack it once.
 
+    Whoever asks makes one and lets it go with the answer.
+    """
 
-def recall(kernel: bytes) -> KernelMemory:
-    """The memory of a kernel with these bytes, empty for a new one; the one longest unused is forgotten for it."""
-    for index, known in enumerate(_kernels):
-        if known.kernel is kernel or known.kernel == kernel:
-            _kernels.append(_kernels.pop(index))
-            return known
-    _kernels.append(KernelMemory(kernel))
-    del _kernels[:-MOST]
-    return _kernels[-1]
+    __slots__ = ("_kernels",)
 
+    def __init__(self) -> None:
+        self._kernels: list[KernelMemory] = []
 
-def forget() -> None:
-    """Forget all kernels."""
-    _kernels.clear()
+    def of(self, kernel: bytes) -> KernelMemory:
+        """The memory of a kernel with these bytes, empty for a new one; those longest unused are forgotten for it."""
+        for index, known in enumerate(self._kernels):
+            if known.kernel is kernel or known.kernel == kernel:
+                self._kernels.append(self._kernels.pop(index))
+                return known
+        self._kernels.append(KernelMemory(kernel))
+        del self._kernels[:-MOST]
+        while len(self._kernels) > 1 and sum(len(known.kernel) for known in self._kernels) > MOST_BYTES:
+            del self._kernels[0]
+        return self._kernels[-1]

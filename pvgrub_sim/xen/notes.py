@@ -7,6 +7,7 @@ import re
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.ondisk.xen_notes import DOM0_BIT, FEATURES, NAMES, STRINGS, NoteType
 from pvgrub_sim.xen.elf import ElfImage, end_with_bsd_symbols, memory_range
+from pvgrub_sim.xen.refusal import Cause, Refusal
 
 UNSET = (1 << 64) - 1
 WRAP = (1 << 64) - 1
@@ -22,14 +23,20 @@ STRING_KEPT = 15
 
 
 class NotAXenKernel(Exception):
-    """libelf refuses the image; str() is its message, of which a silent probe shows nothing.
+    """libelf refuses the image; a silent probe shows nothing of its message.
 
     function: where libelf says so, or "" where it says nothing.
     """
 
-    def __init__(self, message: str, function: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, refusal: Refusal, function: str = "") -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
         self.function = function
+
+    @property
+    def message(self) -> str:
+        """What libelf says."""
+        return f"ERROR: {self.refusal.reason}"
 
 
 class XenInfo:
@@ -141,7 +148,7 @@ def _take_note(elf: ElfImage, note: int, info: XenInfo, strict: bool) -> None:
             info.paddr_offset = number
         case NoteType.FEATURES:
             if not parse_features(text, info, strict):
-                raise NotAXenKernel("an unknown feature is required")
+                raise NotAXenKernel(Refusal(Cause.UNKNOWN_FEATURE))
         case NoteType.SUPPORTED_FEATURES:
             if size and size % 4 == 0:
                 info.supported |= elf.unsigned(_descriptor(elf, note), 4)
@@ -274,25 +281,21 @@ def check_xen_info(elf: ElfImage, info: XenInfo) -> None:
     if not info.has_note_segment and info.source != "__xen_guest":
         # QUIRK: without a word to Xen only the two machines of PCs are refused here.
         if machine in {layout.EM_386, layout.EM_X86_64}:
-            raise NotAXenKernel("ERROR: Not a Xen-ELF image: No ELF notes or '__xen_guest' section found", NOTE_CHECK)
+            raise NotAXenKernel(Refusal(Cause.NO_NOTES), NOTE_CHECK)
     elif machine != layout.EM_ARM:
         if not info.loader.startswith(b"generic") and not info.guest_os.startswith(b"linux"):
-            raise NotAXenKernel(
-                "ERROR: Will only load images built for the generic loader or Linux images (Not "
-                f"'{info.loader.decode('latin-1')}' and '{info.guest_os.decode('latin-1')}')",
-                NOTE_CHECK,
-            )
+            names = {"loader": info.loader.decode("latin-1"), "guest_os": info.guest_os.decode("latin-1")}
+            raise NotAXenKernel(Refusal(Cause.NOT_LINUX, names), NOTE_CHECK)
         if not info.xen_version.startswith(b"xen-3.0"):
             raise NotAXenKernel(
-                f"ERROR: Xen will only load images built for Xen v3.0 (Not '{info.xen_version.decode('latin-1')}')",
-                NOTE_CHECK,
+                Refusal(Cause.NOT_XEN_3, {"xen_version": info.xen_version.decode("latin-1")}), NOTE_CHECK
             )
     _check_addresses(elf, info)
 
 
 def _check_addresses(elf: ElfImage, info: XenInfo) -> None:
     if info.paddr_offset != UNSET and info.virt_base == UNSET:
-        raise NotAXenKernel("ERROR: ELF_PADDR_OFFSET set, VIRT_BASE unset", ADDRESS_CHECK)
+        raise NotAXenKernel(Refusal(Cause.NO_VIRT_BASE), ADDRESS_CHECK)
     if info.virt_base == UNSET:
         info.virt_base = 0
     if info.paddr_offset == UNSET:
@@ -306,6 +309,6 @@ def _check_addresses(elf: ElfImage, info: XenInfo) -> None:
     if info.bsd_symtab and (end := end_with_bsd_symbols(elf, high)):
         info.end = (end + offset) & WRAP
     if not info.virt_base <= info.start <= info.virt_entry <= info.end:
-        raise NotAXenKernel("ERROR: ELF start or entries are out of bounds", ADDRESS_CHECK)
+        raise NotAXenKernel(Refusal(Cause.OUT_OF_BOUNDS), ADDRESS_CHECK)
     if info.p2m_base != UNSET and info.start <= info.p2m_base < info.end:
-        raise NotAXenKernel("ERROR: P->M table base is out of bounds", ADDRESS_CHECK)
+        raise NotAXenKernel(Refusal(Cause.P2M_OUT_OF_BOUNDS), ADDRESS_CHECK)

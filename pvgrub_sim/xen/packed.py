@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
-from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
+from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
 from pvgrub_sim.xen.memory import KernelMemory
 
 STEP = 1 << 15
@@ -13,7 +13,7 @@ FEED = 1 << 18
 """Bytes of input given at a time."""
 
 
-class Damaged(Exception):
+class PayloadDamaged(Exception):
     """A payload does not unpack; args are the decoder's own messages, one line each (often none)."""
 
 
@@ -42,9 +42,9 @@ class Packed(NamedTuple):
     keep_all: bool = False
     memory: KernelMemory | None = None
 
-    def output(self) -> Kept:
+    def output(self) -> Excerpt:
         """Where the output goes."""
-        return Kept(self.keep_all)
+        return Excerpt(self.keep_all)
 
     @property
     def payload(self) -> memoryview:
@@ -60,11 +60,11 @@ class Packed(NamedTuple):
 class Unpacked(NamedTuple):
     """What a decoder made, and the size in bytes that the loader takes it to have (zeros behind the data)."""
 
-    data: Kept
+    data: Excerpt
     size: int
 
 
-def whole(out: Kept) -> Unpacked:
+def whole(out: Excerpt) -> Unpacked:
     """Unpacked data without anything behind it."""
     return Unpacked(out, len(out))
 

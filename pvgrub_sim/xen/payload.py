@@ -6,8 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
-from pvgrub_sim.xen.kept import TooLarge
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked
+from pvgrub_sim.xen.excerpt import TooLarge
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked
 
 
 class Format(NamedTuple):
@@ -54,7 +54,7 @@ def format_of(payload: bytes | bytearray | memoryview, known: frozenset[str] | N
 
 
 def unpack(found: Format, packed: Packed) -> Unpacked | None:
-    """Unpack a payload; None when the decoder leaves it as it is. Raises Damaged.
+    """Unpack a payload; None when the decoder leaves it as it is. Raises PayloadDamaged.
 
     The result is remembered with the kernel: for another entry, the other build of PV-GRUB, the next version.
     """
@@ -65,10 +65,10 @@ def unpack(found: Format, packed: Packed) -> Unpacked | None:
         try:
             known[key] = found.decoder(packed)
         except TooLarge:
-            known[key] = Damaged()
-        except Damaged as error:
+            known[key] = PayloadDamaged()
+        except PayloadDamaged as error:
             known[key] = error.with_traceback(None)
-    result: Unpacked | Damaged | None = known[key]
-    if isinstance(result, Damaged):
-        raise Damaged(*result.args)
+    result: Unpacked | PayloadDamaged | None = known[key]
+    if isinstance(result, PayloadDamaged):
+        raise PayloadDamaged(*result.args)
     return result

@@ -13,9 +13,9 @@ from pvgrub_sim.errors import KernelFormatError
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.xen.elf import is_elf
+from pvgrub_sim.xen.excerpt import Excerpt, InMemory
 from pvgrub_sim.xen.inspect import packed_payload
-from pvgrub_sim.xen.kept import InMemory, Kept
-from pvgrub_sim.xen.packed import Damaged
+from pvgrub_sim.xen.packed import PayloadDamaged
 from pvgrub_sim.xen.payload import format_of, unpack
 
 FORMS = ("gzip", "xz", "none", "elf-gz")
@@ -45,7 +45,7 @@ def extract_elf(name: str, kernel: bytes) -> bytes | bytearray:
 
     name: of the file, for KernelFormatError, which says why there is none.
     """
-    packed = packed_payload(kernel, keep_all=True)
+    packed = packed_payload(kernel)
     if packed is None:
         if not is_elf(InMemory(kernel), len(kernel)):
             raise KernelFormatError(name, "is neither a bzImage nor an ELF file")
@@ -59,10 +59,10 @@ def extract_elf(name: str, kernel: bytes) -> bytes | bytearray:
             raise KernelFormatError(name, "has a payload of an unknown format", at)
         return bytes(packed.payload)
     try:
-        result = unpack(found, packed)
-    except Damaged:
+        result = unpack(found, packed._replace(keep_all=True))
+    except PayloadDamaged:
         raise KernelFormatError(name, f"has a {found.name} payload that does not unpack", at) from None
-    if result is None or not isinstance(result.data, Kept):
+    if result is None or not isinstance(result.data, Excerpt):
         raise KernelFormatError(name, f"has a {found.name} payload whose size word makes no sense", at)
     if result.data.head[:4] != layout.MAGIC:
         raise KernelFormatError(name, f"has a {found.name} payload that is no ELF file", at)

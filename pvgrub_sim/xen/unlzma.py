@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
+from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
 from pvgrub_sim.xen.lzmadecoder import CORRUPT, HEADER, decode
-from pvgrub_sim.xen.packed import Damaged, Packed, Unpacked, drain, whole
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, drain, whole
 
 SMALLEST_WINDOW = 4096
 """liblzma makes smaller windows this large; the small decoder does not."""
@@ -21,12 +21,12 @@ def unpack_lzma(packed: Packed) -> Unpacked:
     """Unpack an lzma file (unlzma.c): its header's size, or an end marker, ends it, whichever comes first."""
     payload = packed.payload
     if len(payload) < HEADER:
-        raise Damaged("unexpected EOF")
+        raise PayloadDamaged("unexpected EOF")
     dictionary = int.from_bytes(payload[1:5], "little")
     size = int.from_bytes(payload[5:HEADER], "little")
     # QUIRK: the window's size is a C int: from 2 GiB on there is no memory for it.
     if min(dictionary, size) >= 1 << 31:
-        raise Damaged
+        raise PayloadDamaged
     if dictionary >= SMALLEST_WINDOW and (out := _by_liblzma(packed, bytes(payload[5:HEADER]))) is not None:
         return whole(out)
     if len(payload) <= EXACT_LIMIT:
@@ -36,11 +36,11 @@ def unpack_lzma(packed: Packed) -> Unpacked:
     # Too much for the slow way. Without a size liblzma takes an end marker anywhere; the size is seen to here.
     out = _by_liblzma(packed, NO_SIZE, size)
     if out is None or (dictionary < SMALLEST_WINDOW and len(out) > max(dictionary, 1)):
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     return whole(out)
 
 
-def _by_liblzma(packed: Packed, size: bytes, most: int = OUTPUT_LIMIT + 1) -> Kept | None:
+def _by_liblzma(packed: Packed, size: bytes, most: int = OUTPUT_LIMIT + 1) -> Excerpt | None:
     """What liblzma unpacks, None when it finds fault with the stream, or no end before so many bytes.
 
     size: as in the header.

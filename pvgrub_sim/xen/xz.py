@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from pvgrub_sim.xen.kept import OUTPUT_LIMIT, Kept
-from pvgrub_sim.xen.packed import Damaged, Packed, Sink, Unpacked, drain, whole
+from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Sink, Unpacked, drain, whole
 
 CORRUPT = "XZ-compressed data is corrupt"
 UNSUPPORTED = "Input was encoded with settings that are not supported by this XZ decoder"
@@ -55,11 +55,11 @@ def unpack_xz(packed: Packed) -> Unpacked:
             return whole(_unpack_stream(mended, packed.output()))
         except (lzma.LZMAError, MemoryError):
             pass
-    raise Damaged(CORRUPT)
+    raise PayloadDamaged(CORRUPT)
 
 
-def _unpack_stream(payload: memoryview, out: Kept) -> Kept:
-    """Unpack a stream; raises Damaged, or what liblzma raises when it dislikes the contents of a block."""
+def _unpack_stream(payload: memoryview, out: Excerpt) -> Excerpt:
+    """Unpack a stream; raises PayloadDamaged, or what liblzma raises when it dislikes the contents of a block."""
     check = _stream_header(payload)
     at = HEADER
     records: list[tuple[int, int]] = []
@@ -71,12 +71,12 @@ def _unpack_stream(payload: memoryview, out: Kept) -> Kept:
         at = _unpack_block(block, payload, at, checked if check else out)
         size = len(out) - written
         if block.compressed not in (None, at - start) or block.uncompressed not in (None, size):
-            raise Damaged(CORRUPT)
+            raise PayloadDamaged(CORRUPT)
         records.append((block.header + at - start + 4 * check, size))
         at = _zeros(payload, at, start)
         if check:
             if payload[at : at + 4] != checked.crc.to_bytes(4, "little"):
-                raise Damaged(CORRUPT)
+                raise PayloadDamaged(CORRUPT)
             at += 4
     _index_and_footer(payload, at, records, check)
     return out
@@ -85,7 +85,7 @@ def _unpack_stream(payload: memoryview, out: Kept) -> Kept:
 class _Checked:
     """Output on its way, with its CRC-32."""
 
-    def __init__(self, out: Kept) -> None:
+    def __init__(self, out: Excerpt) -> None:
         # liblzma's own takes several times as long.
         from isal.isal_zlib import crc32
 
@@ -121,28 +121,28 @@ def _unpack_block(block: _Block, payload: memoryview, at: int, out: Sink) -> int
     with behind as sink:
         taken = drain(stream, payload[at:], sink)
     if not stream.eof:
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     return at + taken
 
 
 def _byte(payload: memoryview, at: int) -> int:
-    """The byte there; raises Damaged behind the end."""
+    """The byte there; raises PayloadDamaged behind the end."""
     if at >= len(payload):
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     return payload[at]
 
 
 def _zeros(payload: memoryview, at: int, start: int) -> int:
-    """Where the padding ends that makes what began at start a multiple of four bytes; raises Damaged."""
+    """Where the padding ends that makes what began at start a multiple of four bytes; raises PayloadDamaged."""
     while (at - start) % 4:
         if _byte(payload, at):
-            raise Damaged(CORRUPT)
+            raise PayloadDamaged(CORRUPT)
         at += 1
     return at
 
 
 def _vli(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """A variable-length integer, and where it ends (dec_vli()); raises Damaged."""
+    """A variable-length integer, and where it ends (dec_vli()); raises PayloadDamaged."""
     value = 0
     for index, byte in enumerate(data[at : at + MOST_VLI_BYTES]):
         value |= (byte & 0x7F) << 7 * index
@@ -150,7 +150,7 @@ def _vli(data: bytes | memoryview, at: int) -> tuple[int, int]:
             if index and not byte:
                 break
             return value, at + index + 1
-    raise Damaged(CORRUPT)
+    raise PayloadDamaged(CORRUPT)
 
 
 def _crc32(data: bytes | memoryview) -> bytes:
@@ -161,29 +161,29 @@ def _crc32(data: bytes | memoryview) -> bytes:
 
 
 def _stream_header(payload: memoryview) -> int:
-    """The stream's check, 0 or 1 (dec_stream_header()); raises Damaged."""
+    """The stream's check, 0 or 1 (dec_stream_header()); raises PayloadDamaged."""
     head = bytes(payload[:HEADER])
     if len(head) < HEADER:
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     if head[:6] != MAGIC:
-        raise Damaged(WRONG_MAGIC)
+        raise PayloadDamaged(WRONG_MAGIC)
     if head[8:] != _crc32(head[6:8]):
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     # QUIRK: CRC64, which xz itself uses by default, and SHA-256 are refused, not passed over.
     if head[6] or head[7] > CHECK_CRC32:
-        raise Damaged(UNSUPPORTED)
+        raise PayloadDamaged(UNSUPPORTED)
     return head[7]
 
 
 def _block_header(payload: memoryview, at: int) -> _Block:
-    """A block's header (dec_block_header()); raises Damaged."""
+    """A block's header (dec_block_header()); raises PayloadDamaged."""
     length = (payload[at] + 1) * 4
     head = bytes(payload[at : at + length])
     if len(head) < length or head[-4:] != _crc32(head[:-4]):
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     fields, flags, at = head[:-4], head[1], 2
     if flags & OTHER_FLAGS:
-        raise Damaged(UNSUPPORTED)
+        raise PayloadDamaged(UNSUPPORTED)
     compressed = uncompressed = None
     if flags & COMPRESSED_SIZE:
         compressed, at = _vli(fields, at)
@@ -192,29 +192,32 @@ def _block_header(payload: memoryview, at: int) -> _Block:
     if flags & TWO_FILTERS:
         # Another filter, or a start offset.
         if fields[at : at + 2] != bytes([BCJ_X86, 0]):
-            raise Damaged(UNSUPPORTED)
+            raise PayloadDamaged(UNSUPPORTED)
         at += 2
     if len(fields) - at < 2:
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     if fields[at : at + 2] != bytes([LZMA2, 1]):
-        raise Damaged(UNSUPPORTED)
+        raise PayloadDamaged(UNSUPPORTED)
     if len(fields) - at < 3:
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     if fields[at + 2] > LARGEST_DICTIONARY or any(fields[at + 3 :]):
-        raise Damaged(UNSUPPORTED)
+        raise PayloadDamaged(UNSUPPORTED)
     return _Block(length, compressed, uncompressed, bool(flags & TWO_FILTERS), fields[at + 2])
 
 
 def _index_and_footer(payload: memoryview, start: int, records: list[tuple[int, int]], check: int) -> None:
-    """Raise Damaged unless the index lists these blocks and the footer follows (dec_index(), dec_stream_footer())."""
+    """Raise PayloadDamaged unless the index lists these blocks and the footer follows.
+
+    Source: dec_index(), dec_stream_footer().
+    """
     count, at = _vli(payload, start + 1)
     if count != len(records):
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     for record in records:
         unpadded, at = _vli(payload, at)
         uncompressed, at = _vli(payload, at)
         if record != (unpadded, uncompressed):
-            raise Damaged(CORRUPT)
+            raise PayloadDamaged(CORRUPT)
     at = _zeros(payload, at, start)
     footer = payload[at + 4 : at + 4 + HEADER]
     flags = bytes([0, check])
@@ -225,7 +228,7 @@ def _index_and_footer(payload: memoryview, start: int, records: list[tuple[int, 
         or int.from_bytes(footer[4:8], "little") != (at - start) // 4
         or footer[8:10] != flags
     ):
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
 
 
 def _without_first_bytes(payload: memoryview) -> memoryview | None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.xen.kept import Kept
-from pvgrub_sim.xen.packed import Damaged, Packed
-from pvgrub_sim.xen.zstd import BLOCK, COMPRESSED, CORRUPT, WINDOW_LOG_MAX, Frame
+from pvgrub_sim.xen.excerpt import Excerpt
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged
+from pvgrub_sim.xen.zstdframe import BLOCK, COMPRESSED, CORRUPT, WINDOW_LOG_MAX, Frame
 
 SPARE = 16
 """Bytes by which the buffer is larger than window and block (WILDCOPY_OVERLENGTH * 2)."""
@@ -31,30 +31,30 @@ class _Room:
         self.used = 0
 
     def take(self, count: int) -> None:
-        """Put a block of so many bytes there; raises Damaged."""
+        """Put a block of so many bytes there; raises PayloadDamaged."""
         if count > self.size - self.used:
-            raise Damaged(CORRUPT)
+            raise PayloadDamaged(CORRUPT)
         self.used += count
         if self.keep and self.used + self.keep > self.size:
             self.used = 0
 
 
-def unpack_blocks(packed: Packed, frame: Frame) -> Kept:
-    """Unpack a frame that ends within the payload; raises Damaged."""
+def unpack_blocks(packed: Packed, frame: Frame) -> Excerpt:
+    """Unpack a frame that ends within the payload; raises PayloadDamaged."""
     if frame.at_once:
         return _unpack(packed, frame, BLOCK, _Room(BLOCK, 0))
     most = min(frame.window, BLOCK)
     size = frame.window + most + SPARE
     try:
         return _unpack(packed, frame, frame.window, _Room(size, most))
-    except Damaged:
+    except PayloadDamaged:
         if frame.window >= BLOCK:
             raise
     # The library wants a larger window for such blocks. What the ring would hold where it begins anew is not known.
     return _unpack(packed, frame, BLOCK, _Room(size, 0))
 
 
-def _unpack(packed: Packed, frame: Frame, window: int, room: _Room) -> Kept:
+def _unpack(packed: Packed, frame: Frame, window: int, room: _Room) -> Excerpt:
     import zstandard
 
     payload, at, out = packed.payload, frame.start, packed.output()
@@ -82,7 +82,7 @@ def _unpack(packed: Packed, frame: Frame, window: int, room: _Room) -> Kept:
         if frame.checksum:
             decoder.decompress(bytes(payload[at : at + 4]))
     except zstandard.ZstdError:
-        raise Damaged(CORRUPT) from None
+        raise PayloadDamaged(CORRUPT) from None
     return out
 
 
@@ -102,7 +102,7 @@ def _stored(body: memoryview, kind: int, size: int, last: int) -> Iterator[bytes
 def _compressed(body: memoryview, last: int) -> Iterator[bytes]:
     """A compressed block as the library takes it."""
     if body and not SMALLEST_COMPRESSED <= len(body) < BLOCK:
-        raise Damaged(CORRUPT)
+        raise PayloadDamaged(CORRUPT)
     mended = _mended(body) if body else body
     yield _block(COMPRESSED, len(mended), last, mended)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pvgrub_sim.errors import KernelFormatError
 from pvgrub_sim.profiles import PROFILES
+from pvgrub_sim.xen.excerpt import HEAD
 from pvgrub_sim.xen.inspect import examine
-from pvgrub_sim.xen.kept import HEAD
-from pvgrub_sim.xen.packed import Damaged, Packed
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged
 from pvgrub_sim.xen.payload import FORMATS, unpack
 from pvgrub_sim.xen.repack import extract_elf, repack
 from tests.kernel_images import PACKERS, Elf, bzimage, linux_notes, payload
@@ -94,7 +94,7 @@ def test_what_is_kept_does_not_change_the_answer(form: str, data: st.DataObject)
     for keep_all in (False, True):
         try:
             result = unpack(found, Packed(memoryview(stream), len(stream), keep_all=keep_all))
-        except Damaged:
+        except PayloadDamaged:
             sizes.append(-1)
         else:
             sizes.append(-2 if result is None else result.size)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvgrub_sim.profiles import find_profile
-from pvgrub_sim.xen.image import KernelImage, KernelRefused
+from pvgrub_sim.xen.image import KernelImage
 from pvgrub_sim.xen.loader import parse_image
+from pvgrub_sim.xen.memory import LoaderMemory
 from pvgrub_sim.xen.packed import Packed
 from pvgrub_sim.xen.payload import FORMATS, unpack
+from pvgrub_sim.xen.refusal import Cause, KernelRefused
 from tests.kernel_images import bzimage
 
 REFUSED = "xc_dom_parse_image returned -1"
@@ -23,6 +25,7 @@ class Loaded:
     image: KernelImage | None
     number: int | None = None
     reason: str = ""
+    cause: Cause | None = None
 
     @property
     def guest_type(self) -> str | None:
@@ -30,13 +33,13 @@ class Loaded:
         return self.image.guest_type if self.image else None
 
 
-def load(kernel: bytes, pvgrub: str = "xen-4.17", arch: str = "x86_64") -> Loaded:
+def load(kernel: bytes, pvgrub: str = "xen-4.17", arch: str = "x86_64", memory: LoaderMemory | None = None) -> Loaded:
     """Do with a kernel what that PV-GRUB does."""
     lines: list[str] = []
     try:
-        image = parse_image(kernel, find_profile(pvgrub, arch), lines.append)
+        image = parse_image(kernel, find_profile(pvgrub, arch), lines.append, memory=memory)
     except KernelRefused as refused:
-        return Loaded(tuple(lines), None, refused.number, refused.reason)
+        return Loaded(tuple(lines), None, refused.number, refused.reason, refused.cause)
     return Loaded(tuple(lines), image)
 
 

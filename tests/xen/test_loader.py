@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pvgrub_sim.profiles import find_profile
+from pvgrub_sim.xen import memory as memory_module
 from pvgrub_sim.xen import payload as payload_module
 from pvgrub_sim.xen.loader import parse_image
+from pvgrub_sim.xen.memory import MOST, LoaderMemory
 from pvgrub_sim.xen.payload import FORMATS
 from tests.kernel_images import PACKERS, Elf, bzimage, flat, linux_notes, pack_gzip, payload
 from tests.xen.loading import NO_LOADER, REFUSED, load, probe_line
@@ -162,10 +164,31 @@ def test_words_of_40_for_a_kernel_without_notes() -> None:
 
 def test_same_kernel_is_unpacked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = bzimage(payload("xz", Elf(seed=99).build()))
-    load(kernel)
+    memory = LoaderMemory()
+    load(kernel, memory=memory)
     monkeypatch.setattr(payload_module.Format, "decoder", property(lambda _: pytest.fail("unpacked again")))
-    assert load(kernel).guest_type
-    assert load(kernel, arch="i386").number == 13
+    assert load(bytes(bytearray(kernel)), memory=memory).guest_type
+    assert load(kernel, arch="i386", memory=memory).number == 13
+
+
+def test_memory_forgets_what_was_longest_unused() -> None:
+    memory = LoaderMemory()
+    kernels = [bytes([number]) * 100 for number in range(MOST + 1)]
+    first = memory.of(kernels[0])
+    assert memory.of(kernels[0]) is first
+    for kernel in kernels[1:]:
+        memory.of(kernel)
+    assert memory.of(kernels[0]) is not first
+
+
+def test_memory_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "MOST_BYTES", 100)
+    memory = LoaderMemory()
+    first, second = memory.of(b"a" * 60), memory.of(b"b" * 60)
+    assert memory.of(b"b" * 60) is second
+    assert memory.of(b"a" * 60) is not first
+    large = memory.of(b"c" * 200)
+    assert memory.of(b"c" * 200) is large
 
 
 def test_no_unpack_checks_headers_and_format_only() -> None:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pvgrub_sim.xen import unlzma
-from pvgrub_sim.xen.packed import Damaged
+from pvgrub_sim.xen.packed import PayloadDamaged
 from tests.kernel_images import Elf, pack_lzma, size_word
 from tests.xen.loading import boots, unpacked
 
@@ -61,7 +61,7 @@ def test_quirk_what_is_left_behind_the_end_marker_need_not_be_zero() -> None:
         data[-1 - bit // 8] ^= 1 << bit % 8
         try:
             taken += unpacked("lzma", bytes(data) + WORD) == ELF
-        except Damaged:
+        except PayloadDamaged:
             continue
     assert 0 < taken < 40
 
@@ -81,7 +81,7 @@ def test_the_slow_way_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = bytearray(pack_lzma(bytes(16 << 20)))
     bomb[-1] ^= 0xFF
     bomb[-2] ^= 0xFF
-    with pytest.raises(Damaged):
+    with pytest.raises(PayloadDamaged):
         unpacked("lzma", bytes(bomb))
 
 

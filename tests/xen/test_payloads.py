@@ -9,8 +9,8 @@ import zlib
 
 import pytest
 
-from pvgrub_sim.xen import kept
-from pvgrub_sim.xen.packed import Damaged, Packed
+from pvgrub_sim.xen import excerpt
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged
 from pvgrub_sim.xen.payload import FORMATS, unpack
 from tests.kernel_images import (
     Elf,
@@ -213,7 +213,7 @@ def test_lzo_blocks_above_256_kib_are_refused() -> None:
     data = bytearray(pack_lzo(ELF))
     at = 9 + 7 + 1 + 4 + 12 + 1 + 4
     data[at : at + 4] = ((256 << 10) + 1).to_bytes(4, "big")
-    with pytest.raises(Damaged, match="dest len longer than block size"):
+    with pytest.raises(PayloadDamaged, match="dest len longer than block size"):
         unpacked("lzo", bytes(data))
 
 
@@ -222,10 +222,10 @@ def test_lzo_blocks_above_256_kib_are_refused() -> None:
 
 @pytest.mark.parametrize("form", STREAM_DRIVEN)
 def test_bombs_end_at_the_limit(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "OUTPUT_LIMIT", 8 << 20)
+    monkeypatch.setattr(excerpt, "OUTPUT_LIMIT", 8 << 20)
     bomb = payload(form, bytes(16 << 20))
     found = next(item for item in FORMATS if item.name == form)
-    with pytest.raises(Damaged):
+    with pytest.raises(PayloadDamaged):
         unpack(found, Packed(memoryview(bomb), len(bomb)))
 
 

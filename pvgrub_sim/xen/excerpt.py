@@ -1,7 +1,7 @@
 """The unpacked kernel, of which only what the loader looks at is kept.
 
 A kernel unpacks to 60 MiB, of which the loader reads the headers and the notes. Keeping just these saves the memory,
-and the time to fill it; whoever reads something else gets NotKept, and unpacks again keeping everything.
+and the time to fill it; whoever reads something else gets NotInExcerpt, and unpacks again keeping everything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST = 4 << 20
 """Bytes kept of one note segment, or of the section headers."""
 
 
-class NotKept(Exception):
+class NotInExcerpt(Exception):
     """Something was read that had not been kept."""
 
 
@@ -34,7 +34,7 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, at: int, count: int) -> bytes:
-        """Count bytes at an offset, fewer at the end; raises NotKept."""
+        """Count bytes at an offset, fewer at the end; raises NotInExcerpt."""
 
 
 class InMemory:
@@ -51,7 +51,7 @@ class InMemory:
         return bytes(self.data[at : at + count])
 
 
-class Kept:
+class Excerpt:
     """What a decoder's output leaves behind. full: keep all of it, in `head`."""
 
     def __init__(self, full: bool = False) -> None:
@@ -96,7 +96,7 @@ class Kept:
         self._passing_until = min([*ahead, OUTPUT_LIMIT])
 
     def read(self, at: int, count: int) -> bytes:
-        """Count bytes at an offset, fewer at the end; raises NotKept."""
+        """Count bytes at an offset, fewer at the end; raises NotInExcerpt."""
         end = min(at + count, self.size)
         if at >= end:
             return b""
@@ -105,7 +105,7 @@ class Kept:
         for first, piece in self.pieces:
             if first <= at and end <= first + len(piece):
                 return bytes(piece[at - first : end - first])
-        raise NotKept
+        raise NotInExcerpt
 
 
 def _wanted(head: bytearray) -> list[tuple[int, int]]:
