@@ -15,7 +15,7 @@ demo: $(VENV)/installed build/demo.img
 	@cd build && ../$(BIN)/pvgrub-sim boot --allow-fallback demo.img
 
 test: $(VENV)/test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -37,7 +37,7 @@ docs: $(VENV)/docs
 
 build/demo.img: fixtures/images/demo.img.zst $(VENV)/installed
 	@mkdir -p build
-	@$(BIN)/python fixtures/unpack.py $< $@
+	@$(BIN)/python fixtures/scripts/unpack.py $< $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -132,7 +132,7 @@ def test_json_page_names_every_field_and_no_other() -> None:
 
 def _image(name: str, folder: Path) -> Path:
     path = folder / "disk.img"
-    run(sys.executable, ROOT / "fixtures" / "unpack.py", IMAGES / f"{name}.img.zst", path)
+    run(sys.executable, ROOT / "fixtures" / "scripts" / "unpack.py", IMAGES / f"{name}.img.zst", path)
     return path
 
 
