@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.profiles.profile import Profile
     from pvgrub_sim.profiles.versions import PROFILES, find_profile
     from pvgrub_sim.report import REPORT_FORMATS, render_report
+    from pvgrub_sim.safetext import one_line, printable
     from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
     from pvgrub_sim.verdict import boot
     from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
@@ -60,6 +61,7 @@ _NAMES = {
     "profiles.profile": "Profile",
     "profiles.versions": "PROFILES find_profile",
     "report": "REPORT_FORMATS render_report",
+    "safetext": "one_line printable",
     "survey.result": "BootFile Content ContentKind FileKind PartitionTable Survey Volume",
     "xen.inspect": "KernelElf KernelFacts KernelOpinion KernelPayload",
     "xen.memory": "LoaderMemory",
@@ -116,7 +118,9 @@ __all__ = [
     "inspect_image",
     "iter_file",
     "list_directory",
+    "one_line",
     "open_image",
+    "printable",
     "read_file",
     "render_report",
     "repack_kernel",

@@ -55,12 +55,29 @@ def pytest_runtest_makereport(
     report = yield
     if report.when == "call" and report.failed:
         from pvgrub_sim.report import render_report
+        from pvgrub_sim.safetext import one_line
 
-        for verdict in item.stash.get(_VERDICTS, []):
-            report.sections.append((f"pvgrub-sim: {verdict.image}", render_report([verdict])))
+        verdicts = item.stash.get(_VERDICTS, [])
+        if verdicts:
+            # `assert verdict.boots_default, verdict.console` quotes what the image says.
+            _make_printable(report.longrepr)
+        for verdict in verdicts:
+            report.sections.append((f"pvgrub-sim: {one_line(verdict.image)}", render_report([verdict])))
     if report.when == "teardown":
         item.config.stash[_VERDICTS] = []
     return report
+
+
+def _make_printable(failure: object) -> None:
+    """Make what a failure quotes printable, in place: pytest writes the text of an exception as it is."""
+    from pvgrub_sim.safetext import one_line, printable
+
+    chain = getattr(failure, "chain", None) or [(getattr(failure, "reprtraceback", None), None, None)]
+    for traceback, crash, _ in [*chain, (None, getattr(failure, "reprcrash", None), None)]:
+        if crash is not None:
+            crash.message = printable(crash.message)
+        for part in getattr(traceback, "reprentries", ()):
+            part.lines[:] = [one_line(line) for line in part.lines]
 
 
 def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
@@ -87,14 +104,15 @@ def _word(side: object) -> str:
 def _why(verdict: Verdict) -> list[str]:
     """The verdict in one sentence, the errors and the findings; the console comes with the whole report."""
     from pvgrub_sim.report import words
+    from pvgrub_sim.safetext import one_line
 
-    lines = [f"{words.one_line(verdict.image)}: {words.headline(verdict)}"]
+    lines = [f"{one_line(verdict.image)}: {words.headline(verdict)}"]
     for error in verdict.errors:
         where = "" if error.entry is None else f"entry {error.entry}: "
         what = ": ".join(filter(None, [words.error_words(error), error.command, error.detail]))
-        lines.append(words.one_line(f"  {where}{what}"))
+        lines.append(one_line(f"  {where}{what}"))
     for finding in words.by_severity(verdict.findings):
-        lines.append(words.one_line(f"  {finding.severity} {finding.rule}: {finding.message}"))
+        lines.append(one_line(f"  {finding.severity} {finding.rule}: {finding.message}"))
     return lines
 
 
@@ -117,9 +135,11 @@ _COMPARED: Sequence[str] = (
 
 
 def _differences(left: Verdict, right: Verdict) -> list[str]:
+    from pvgrub_sim.safetext import one_line
+
     lines = []
     for name in _COMPARED:
         one, other = getattr(left, name), getattr(right, name)
         if one != other:
-            lines += [f"{name}:", f"  {one!r}", f"  {other!r}"]
+            lines += [f"{name}:", one_line(f"  {one!r}"), one_line(f"  {other!r}")]
     return lines or ["only in their events or layout"]

@@ -12,7 +12,7 @@ import pvgrub_sim
 ROOT = Path(pvgrub_sim.__file__).parent
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("model", "errors", "cint"),
+    ("model", "errors", "cint", "safetext"),
     ("ondisk", "profiles", "media"),
     ("grub", "xen", "survey"),
     ("bootchain", "image"),
@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
-ONLY_MODEL = {"report": {"model"}}
+ONLY_MODEL = {"report": {"model", "safetext"}}
 """Parts that may import less than all that is below them."""
 
 

@@ -9,8 +9,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
-from pvgrub_sim import PvgrubSimError, __version__
+from pvgrub_sim import PvgrubSimError, __version__, one_line
 from pvgrub_sim.cli.output import complain
 
 UNREADABLE = 2
@@ -48,12 +49,20 @@ class Help(argparse.HelpFormatter):
         super().__init__(prog, width=max(columns, 40) - 2)
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse's parser; what it quotes of the arguments is shown escaped."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and what is wrong, and exit with status 2."""
+        super().error(one_line(message))
+
+
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     """The whole parser; or one of the command `only` alone, if that is one; or one whose commands have no arguments.
 
     The latter two start faster.
     """
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="pvgrub-sim",
         formatter_class=Help,
         description="Tells offline what PV-GRUB, the boot loader of Xen paravirtual guests, does with a disk image.",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pvgrub_sim import UsageError
+from pvgrub_sim import UsageError, one_line
 from pvgrub_sim.cli.images import configure_image, image_options
-from pvgrub_sim.cli.output import printable
+from pvgrub_sim.cli.output import print_json
 
 if TYPE_CHECKING:
     from pvgrub_sim import akis
@@ -63,12 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(lines: Iterable[str]) -> None:
-    sys.stdout.writelines(line + "\n" for line in lines)
-
-
-def _json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    sys.stdout.writelines(one_line(line) + "\n" for line in lines)
 
 
 # ---- list and show
@@ -79,7 +73,7 @@ def _list(args: argparse.Namespace) -> int:
 
     rows = akis.find_akis(region=args.region, arch=args.arch, version=args.version)
     if args.format == "json":
-        _json([row._asdict() for row in rows])
+        print_json([row._asdict() for row in rows])
     elif rows:
         _write(_table(rows))
     if not rows:
@@ -116,7 +110,7 @@ def _show(args: argparse.Namespace) -> int:
         "inferred": list(profile.inferred),
     }
     if args.format == "json":
-        _json({"akis": [one._asdict() for one in rows], **facts, "newer": newer._asdict() if newer else None})
+        print_json({"akis": [one._asdict() for one in rows], **facts, "newer": newer._asdict() if newer else None})
         return 0
     _write(
         [
@@ -149,9 +143,9 @@ def _recommend(args: argparse.Namespace) -> int:
         choices = [{"region": region, "aki": row._asdict() if row else None} for region, row in found.choices.items()]
         outcomes = {kind: str(outcome) for kind, outcome in found.outcomes.items()}
         told = {"image": args.image, "arch": found.arch, "boots": found.boots}
-        _json({**told, "outcomes": outcomes, "regions": choices})
+        print_json({**told, "outcomes": outcomes, "regions": choices})
     else:
-        _write(map(printable, _recommendation(found)))
+        _write(_recommendation(found))
     return 0 if found.boots else 1
 
 
@@ -181,7 +175,7 @@ def _upgrade(args: argparse.Namespace) -> int:
 
     steps = akis.upgrade_steps(args.aki, region=args.region, instance=args.instance)
     if args.format == "json":
-        _json({**steps._asdict(), "target": steps.target._asdict()})
+        print_json({**steps._asdict(), "target": steps.target._asdict()})
     else:
         _write(f"# {note}" for note in steps.notes)
         _write(steps.commands)
@@ -200,7 +194,7 @@ def _check(args: argparse.Namespace) -> int:
         described = akis.read_descriptions(args.file)
     reports = akis.check(described)
     if args.format == "json":
-        _json([_report_json(report) for report in reports])
+        print_json([_report_json(report) for report in reports])
     else:
         _write(line for report in reports for line in _report_text(report))
     return 0 if all(report.sound for report in reports) else 1
@@ -235,15 +229,15 @@ def _report_text(report: akis.AmiReport) -> Iterator[str]:
     else:
         kind, device = f"{ami.image_type} image", ""
     words = [word for word in (kind, ami.architecture, device) if word]
-    yield printable(f"{title}: {', '.join(words)}")
+    yield f"{title}: {', '.join(words)}"
     if report.aki is not None:
         yield f"  kernel: {report.aki.id} = {report.aki.name}, PV-GRUB {report.aki.version} in {report.aki.region}"
     elif report.aki_name is not None:
         kernel = ami.kernel_id or ami.image_id
-        yield printable(f"  kernel: {kernel} = {report.aki_name}, a PV-GRUB that is not catalogued")
+        yield f"  kernel: {kernel} = {report.aki_name}, a PV-GRUB that is not catalogued"
     elif ami.kernel_id:
-        yield printable(f"  kernel: {ami.kernel_id}")
+        yield f"  kernel: {ami.kernel_id}"
     if ami.image_type == "machine" and not ami.is_hvm:
-        yield printable(f"  ramdisk: {ami.ramdisk_id}" if ami.ramdisk_id else "  ramdisk: no ARI, as it should be")
+        yield f"  ramdisk: {ami.ramdisk_id}" if ami.ramdisk_id else "  ramdisk: no ARI, as it should be"
     for remark in report.remarks:
-        yield printable(f"  {remark.severity}: {remark.text} [{remark.rule}]")
+        yield f"  {remark.severity}: {remark.text} [{remark.rule}]"

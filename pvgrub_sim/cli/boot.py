@@ -6,9 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pvgrub_sim import REPORT_FORMATS, ImageError, UsageError
+from pvgrub_sim import REPORT_FORMATS, ImageError, UsageError, printable
 from pvgrub_sim.cli.images import configure_image, image_options
-from pvgrub_sim.cli.output import complain, write_file
+from pvgrub_sim.cli.output import complain, keep_inputs, write_file
 
 if TYPE_CHECKING:
     from pvgrub_sim import Verdict
@@ -62,7 +62,9 @@ def run(args: argparse.Namespace) -> int:
     """Simulate the boot of each image, print one report, return the worst exit status."""
     verdicts: list[Verdict] = []
     statuses: list[int] = []
-    for image in _expand(args.images):
+    images = _expand(args.images)
+    keep_inputs(args.output, [*images, *(_named_disk(text)[1] for text in args.disk), args.ami])
+    for image in images:
         try:
             verdict = _simulate(image, args)
         except ImageError as error:
@@ -135,7 +137,7 @@ def _named_disk(text: str) -> tuple[str, str]:
 
 def _render(verdicts: list[Verdict], args: argparse.Namespace) -> str:
     if args.console:
-        return "".join(verdict.console + "\n" for verdict in verdicts if verdict.console)
+        return "".join(printable(verdict.console) + "\n" for verdict in verdicts if verdict.console)
     from pvgrub_sim import render_report
 
     color = args.output is None and sys.stdout.isatty()

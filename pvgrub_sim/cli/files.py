@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pvgrub_sim import ImageFileError
+from pvgrub_sim import ImageFileError, one_line, printable
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import complain
 
@@ -29,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version (default: amazon-1.05)")
     parser.add_argument("--arch", choices=("x86_64", "i386"), help="which build of PV-GRUB (default: x86_64)")
     if listing:
-        parser.add_argument("-l", "--long", action="store_true", help="with type and size")
+        shape = parser.add_mutually_exclusive_group()
+        shape.add_argument("-l", "--long", action="store_true", help="with type and size")
+        shape.add_argument("-0", "--null", action="store_true", help="names as they are, each followed by a NUL")
     configure_image(parser)
     parser.set_defaults(list=listing)
 
@@ -44,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
         if args.list:
             entries = list_directory(args.image, path, **options, details=args.long)
             sys.stdout.buffer.writelines(_line(entry, args) for entry in entries)
+        elif sys.stdout.isatty():
+            _show(iter_file(args.image, path, **options))
         else:
             sys.stdout.buffer.writelines(iter_file(args.image, path, **options))
     except ImageFileError as error:
@@ -53,16 +58,32 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _show(pieces: Iterable[bytes]) -> None:
+    """Print a file for people: nothing in it steers the terminal."""
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    for piece in pieces:
+        sys.stdout.write(printable(decoder.decode(piece)))
+    sys.stdout.write(printable(decoder.decode(b"", True)))
+
+
 def _line(entry: DirectoryEntry, args: argparse.Namespace) -> bytes:
-    """A line of the listing; names as they are on the image, whatever their bytes."""
-    name = entry.name.encode("utf-8", "surrogateescape")
+    """A line of the listing, escaped; with -0 the name as it is on the image, whatever its bytes."""
+    if args.null:
+        return entry.name.encode("utf-8", "surrogateescape") + b"\0"
+    return one_line(_described(entry, args)).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _described(entry: DirectoryEntry, args: argparse.Namespace) -> str:
+    name = entry.name
     if not args.long:
-        return name + b"\n"
+        return name
     size = "?" if entry.kind == "unknown" else "-" if entry.kind == "directory" else str(entry.size)
     if args.survey:
-        target = b"" if entry.target is None else b" -> " + entry.target.encode("utf-8", "surrogateescape")
+        target = "" if entry.target is None else f" -> {entry.target}"
         name, size = name + target, f"{LETTERS[entry.kind]} {size:>12}"
     elif entry.kind == "directory":
-        name += b"/"
-    error = f"  ({entry.error})".encode() if entry.error else b""
-    return f"{size:>12}  ".encode() + name + error + b"\n"
+        name += "/"
+    error = f"  ({entry.error})" if entry.error else ""
+    return f"{size:>12}  {name}{error}"

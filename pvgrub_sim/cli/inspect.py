@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pvgrub_sim import one_line
 from pvgrub_sim.cli.images import configure_image, image_options
-from pvgrub_sim.cli.output import printable
+from pvgrub_sim.cli.output import print_json
 
 if TYPE_CHECKING:
     from pvgrub_sim import BootFile, Content, Layer, Survey, Volume
@@ -34,8 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     result = inspect_image(args.image, **image_options(args))
     if args.format == "json":
-        json.dump(result.to_json(), sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        print_json(result.to_json())
     else:
         lines = text(result, every_file=args.all, drawing=_drawing(sys.stdout.encoding))
         sys.stdout.writelines(line + "\n" for line in lines)
@@ -56,7 +55,7 @@ def text(survey: Survey, *, every_file: bool = False, drawing: tuple[str, str, s
     kind = TABLES[survey.table.kind]
     copies = f", {survey.table.usable} only" if survey.table.usable in ("primary", "backup") else ""
     name = f" {survey.table.id}" if survey.table.id else ""
-    yield printable(f"{survey.image}: {size_text(survey.size)}, {kind}{name}{copies}")
+    yield one_line(f"{survey.image}: {size_text(survey.size)}, {kind}{name}{copies}")
     tree: Tree = [(_layer(layer), []) for layer in survey.layers]
     tree += _problems((*survey.problems, *survey.table.problems))
     if survey.whole.contents or not survey.partitions:
@@ -69,7 +68,7 @@ def _draw(tree: Tree, indent: str, drawing: tuple[str, str, str]) -> Iterator[st
     branch, end, trunk = drawing
     for index, (line, below) in enumerate(tree):
         last = index == len(tree) - 1
-        yield printable(indent + (end if last else branch) + line)
+        yield one_line(indent + (end if last else branch) + line)
         yield from _draw(below, indent + ("   " if last else trunk), drawing)
 
 

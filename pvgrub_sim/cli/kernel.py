@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pvgrub_sim import one_line
 from pvgrub_sim.cli.images import configure_image, image_options
-from pvgrub_sim.cli.output import KERNEL_HELP, printable
+from pvgrub_sim.cli.output import KERNEL_HELP, print_json
 
 if TYPE_CHECKING:
     from pvgrub_sim import KernelFacts, KernelOpinion
@@ -46,10 +46,9 @@ def run(args: argparse.Namespace) -> int:
 
     facts = examine_kernel(args.kernel, pvgrub=args.pvgrub, **image_options(args))
     if args.format == "json":
-        json.dump({"kernel": args.kernel, **facts.to_json()}, sys.stdout, indent=2)
-        sys.stdout.write("\n")
+        print_json({"kernel": args.kernel, **facts.to_json()})
     else:
-        sys.stdout.writelines(f"{printable(line)}\n" for line in text(args.kernel, facts))
+        sys.stdout.writelines(f"{one_line(line)}\n" for line in text(args.kernel, facts))
     return 0 if any(opinion.boots for opinion in facts.opinions) else 1
 
 

@@ -3,28 +3,63 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from collections.abc import Iterable
+from typing import Any
 
-from pvgrub_sim import UsageError
+from pvgrub_sim import UsageError, one_line
 
 KERNEL_HELP = "a kernel file, or one on a disk image as PV-GRUB reads it: disk.img:'(hd0)/boot/vmlinuz'"
 """Of the argument that examine_kernel() and its like take."""
 
 
-def printable(line: str) -> str:
-    """A line without anything that a terminal would obey or could not encode."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
-
-
 def complain(error: object) -> None:
     """One line on standard error, whatever is in the message."""
-    print(f"pvgrub-sim: {printable(str(error))}", file=sys.stderr)
+    print(f"pvgrub-sim: {one_line(str(error))}", file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """A value as JSON on standard output."""
+    import json
+
+    # A CI runner obeys `##[` anywhere in a line; to a parser the escape is the same text.
+    sys.stdout.write(json.dumps(value, indent=2).replace("##", "#\\u0023") + "\n")
+
+
+def keep_inputs(path: str | None, inputs: Iterable[str | None]) -> None:
+    """Make sure that an output is none of the inputs, whatever its name, and no disk; raises UsageError.
+
+    path: where the output is to go; None and `-` are standard output. inputs: files, or kernels on images
+    (`disk.img:(hd0)/boot/vmlinuz`).
+    """
+    if path is None or path == "-":
+        return
+    try:
+        output = os.stat(path)  # noqa: PTH116  (pathlib would slow down every start)
+    except (OSError, ValueError):
+        return
+    for word in filter(None, inputs):
+        if any(_same(output, candidate) for candidate in (word, word.partition(":(")[0])):
+            raise UsageError(f"{path}: is an input ({word}), which is never written to")
+    if stat.S_ISBLK(output.st_mode):
+        raise UsageError(f"{path}: is a block device, not a place for a file")
+
+
+def _same(output: os.stat_result, name: str) -> bool:
+    """Whether a name leads to the same file, links followed, or to the same device."""
+    try:
+        other = os.stat(name)  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+    both_devices = stat.S_ISBLK(output.st_mode) and stat.S_ISBLK(other.st_mode)
+    return os.path.samestat(output, other) or (both_devices and output.st_rdev == other.st_rdev)
 
 
 def write_file(path: str, data: bytes | bytearray) -> None:
     """Write data to a file, or to standard output when it is called `-`; raises UsageError where that fails.
 
-    The file appears under its name when all of it is written, so one may write over what was read.
+    The file appears under its name when all of it is written. Whoever calls this has asked keep_inputs() before.
     """
     if path == "-":
         sys.stdout.buffer.write(data)

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from pvgrub_sim.cli.images import configure_image, image_options
-from pvgrub_sim.cli.output import KERNEL_HELP, write_file
+from pvgrub_sim.cli.output import KERNEL_HELP, complain, keep_inputs, write_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,26 +26,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out what only other boot loaders need: smaller, and started by PV-GRUB alone",
     )
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="where the kernel goes; - is standard output"
-    )
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("-o", "--output", metavar="FILE", help="where the kernel goes; - is standard output")
+    place.add_argument("--in-place", action="store_true", help="write it over the kernel file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the kernel, and say on standard error what boots it; 1 and no file when no PV-GRUB that counts would."""
-    from pvgrub_sim import PROFILES, examine_kernel, find_profile, repack_kernel
+    from pvgrub_sim import PROFILES, examine_kernel, find_profile, one_line, repack_kernel
 
     wanted = find_profile(args.pvgrub) if args.pvgrub is not None else None
+    if not args.in_place:
+        keep_inputs(args.output, [args.kernel])
     made = repack_kernel(args.kernel, args.payload, pv_only=args.pv_only, **image_options(args))
     facts = examine_kernel(made)
     boots = [name for name in PROFILES if any(o.boots for o in facts.opinions if o.profile == name)]
     if not boots or (wanted is not None and wanted.name not in boots):
         name = wanted.name if wanted else next(reversed(PROFILES))
         reason = next(o.reason for o in facts.opinions if o.profile == name and o.arch == facts.arch)
-        print(f"pvgrub-sim: {args.kernel}: not written, for {name} would not boot it: {reason}", file=sys.stderr)
+        complain(f"{args.kernel}: not written, for {name} would not boot it: {reason}")
         return 1
-    write_file(args.output, made)
+    output = args.kernel if args.in_place else args.output
+    write_file(output, made)
     which = "every version" if len(boots) == len(PROFILES) else ", ".join(boots)
     size = f"{args.payload}, {len(made)} bytes"
-    print(f"{args.output}: {size}; boots on {which} of PV-GRUB ({facts.arch})", file=sys.stderr)
+    print(one_line(f"{output}: {size}; boots on {which} of PV-GRUB ({facts.arch})"), file=sys.stderr)
     return 0

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pvgrub_sim.model import Severity, Verdict
 from pvgrub_sim.report import words
 from pvgrub_sim.report.words import Status
+from pvgrub_sim.safetext import printable
 
 MEDIA_TYPE = "text/plain"
 
@@ -54,7 +55,7 @@ def _command(name: str, image: str, title: str, message: str) -> str:
 
 def _console(verdict: Verdict) -> list[str]:
     """The console, fenced: a title in menu.lst could otherwise be a workflow command."""
-    console = words.printable(verdict.console).rstrip("\n")
+    console = printable(verdict.console).rstrip("\n")
     # The runner obeys nothing until it sees this word again, and no text contains its own digest.
     token = hashlib.sha256(console.encode()).hexdigest()
     return [
@@ -67,7 +68,7 @@ def _console(verdict: Verdict) -> list[str]:
 
 
 def _data(text: str) -> str:
-    return words.printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

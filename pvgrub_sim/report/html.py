@@ -9,6 +9,7 @@ from importlib.resources import files
 from pvgrub_sim.model import Event, EventKind, Finding, Verdict
 from pvgrub_sim.report import layout_svg, words
 from pvgrub_sim.report.words import Status
+from pvgrub_sim.safetext import printable
 
 MEDIA_TYPE = "text/html"
 MAX_STEPS = 400
@@ -51,7 +52,7 @@ def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: 
 
 def _text(text: str) -> str:
     """Text for the page: nothing that an image says becomes markup."""
-    return escape(words.printable(text), quote=True)
+    return escape(printable(text), quote=True)
 
 
 def _badge(verdict: Verdict) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pvgrub_sim.model import BootError, Event, Finding, LayoutPart, LoadedFile, Verdict
+from pvgrub_sim.safetext import disarmed_json
 
 MEDIA_TYPE = "application/json"
 FORMAT_VERSION = 1
@@ -17,7 +18,7 @@ def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: 
     images = [as_json(verdict) for verdict in verdicts]
     whole = images[0] if len(images) == 1 else {"format_version": FORMAT_VERSION, "images": images}
     # Plain ASCII, so that names which are no valid UTF-8 on the disk survive as escapes.
-    return json.dumps(whole, indent=2) + "\n"
+    return disarmed_json(json.dumps(whole, indent=2)) + "\n"
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:

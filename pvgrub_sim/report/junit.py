@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 from pvgrub_sim.model import Verdict
 from pvgrub_sim.report import text, words
+from pvgrub_sim.safetext import printable
 
 MEDIA_TYPE = "application/xml"
 
@@ -31,11 +32,11 @@ def _case(suite: ET.Element, verdict: Verdict, allow_fallback: bool) -> None:
     case = ET.SubElement(
         suite,
         "testcase",
-        classname=words.printable(f"pvgrub-sim.{profile.name.replace('.', '_')}.{profile.arch}"),
-        name=words.printable(verdict.image),
+        classname=printable(f"pvgrub-sim.{profile.name.replace('.', '_')}.{profile.arch}"),
+        name=printable(verdict.image),
     )
     if words.is_failure(verdict, allow_fallback=allow_fallback):
         failure = ET.SubElement(case, "failure", type=verdict.outcome, message=words.headline(verdict))
         failure.text = text.render_without_console(verdict)
     out = ET.SubElement(case, "system-out")
-    out.text = words.printable(verdict.console)
+    out.text = printable(verdict.console)

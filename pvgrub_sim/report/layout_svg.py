@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 from pvgrub_sim.model import LayoutPart, Verdict
-from pvgrub_sim.report import words
+from pvgrub_sim.safetext import printable
 
 WIDTH = 960
 LANE = 46
@@ -151,4 +151,4 @@ def size_words(size: int) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(words.printable(text), quote=True)
+    return escape(printable(text), quote=True)

@@ -13,6 +13,7 @@ from pvgrub_sim import __version__
 from pvgrub_sim.model import Finding, Severity, Verdict
 from pvgrub_sim.report import words
 from pvgrub_sim.report.words import Status
+from pvgrub_sim.safetext import disarmed_json, printable
 
 MEDIA_TYPE = "application/sarif+json"
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -39,7 +40,7 @@ def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: 
         "results": results,
         "properties": {"images": [_facts(verdict) for verdict in verdicts]},
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    return disarmed_json(json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)) + "\n"
 
 
 class _About:
@@ -61,13 +62,13 @@ class _About:
             }
         }
         if where:
-            place["logicalLocations"] = [{"fullyQualifiedName": words.printable(where)}]
+            place["logicalLocations"] = [{"fullyQualifiedName": printable(where)}]
         print_of = hashlib.sha256("\0".join([image, rule, where]).encode("utf-8", "replace")).hexdigest()
         return {
             "ruleId": rule,
             "ruleIndex": self.rule_index[rule],
             "level": level,
-            "message": {"text": words.printable(message)},
+            "message": {"text": printable(message)},
             "locations": [place],
             "partialFingerprints": {"imageRuleWhere/v1": print_of},
         }
@@ -86,7 +87,7 @@ def _finding(about: _About, finding: Finding) -> dict[str, Any]:
         message += f"\n\nRemedy:\n{finding.remedy}"
     result = about.result(finding.rule, _LEVEL[finding.severity], message, finding.where)
     if finding.evidence:
-        result["properties"] = {"evidence": words.printable(finding.evidence)}
+        result["properties"] = {"evidence": printable(finding.evidence)}
     return result
 
 
@@ -114,7 +115,7 @@ def _rules(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
 
 def _facts(verdict: Verdict) -> dict[str, Any]:
     return {
-        "image": words.printable(verdict.image),
+        "image": printable(verdict.image),
         "outcome": str(verdict.outcome),
         "entry": verdict.entry,
         "simulated": words.simulated(verdict),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pvgrub_sim.model import Finding, Severity, Verdict
 from pvgrub_sim.report import words
 from pvgrub_sim.report.words import Status
+from pvgrub_sim.safetext import disarmed, one_line, printable
 
 MEDIA_TYPE = "text/plain"
 WIDTH = 100
@@ -24,12 +25,13 @@ def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: 
     blocks = ["\n".join(_block(verdict, paint)) for verdict in verdicts]
     if len(verdicts) != 1:
         blocks.append(paint(words.summary(verdicts), BOLD))
-    return "\n\n".join(blocks) + "\n"
+    # Wrapped prose may begin a line with what stood in its middle.
+    return disarmed("\n\n".join(blocks)) + "\n"
 
 
 def render_without_console(verdict: Verdict) -> str:
     """The block of one image, for formats that keep the console elsewhere."""
-    return "\n".join(_block(verdict, _Paint(False), console=False)) + "\n"
+    return disarmed("\n".join(_block(verdict, _Paint(False), console=False))) + "\n"
 
 
 class _Paint:
@@ -45,24 +47,22 @@ class _Paint:
 def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str]:
     status = words.status(verdict)
     lines = [
-        f"{paint(words.one_line(verdict.image), BOLD)}: {paint(status, BOLD, _STATUS_COLOR[status])}",
+        f"{paint(one_line(verdict.image), BOLD)}: {paint(status, BOLD, _STATUS_COLOR[status])}",
         *_wrap(words.headline(verdict)),
         *(paint(line, DIM) for line in _wrap(f"Simulated: {words.simulated(verdict)}. {words.caveat(verdict)}")),
     ]
     if console and verdict.console:
         lines += ["", paint("Console", BOLD)]
-        lines += [
-            f"  {paint('|', DIM)} {line}".rstrip() for line in words.printable(verdict.console).rstrip().split("\n")
-        ]
+        lines += [f"  {paint('|', DIM)} {line}".rstrip() for line in printable(verdict.console).rstrip().split("\n")]
     if verdict.errors:
         lines += ["", paint("Errors that PV-GRUB prints", BOLD)]
         for error in verdict.errors:
             where = f"{words.entry_name(verdict, error.entry)}: " if error.entry is not None else ""
-            lines.append(f"  {words.one_line(where)}{paint(words.one_line(words.error_words(error)), RED)}")
+            lines.append(f"  {one_line(where)}{paint(one_line(words.error_words(error)), RED)}")
             if error.command:
-                lines.append(f"    {words.one_line(error.command)}")
+                lines.append(f"    {one_line(error.command)}")
             if error.detail:
-                lines += _wrap(f"because: {words.one_line(error.detail)}", "    ")
+                lines += _wrap(f"because: {one_line(error.detail)}", "    ")
     if verdict.findings:
         lines += ["", paint("Why, and what to do", BOLD)]
         for finding in words.by_severity(verdict.findings):
@@ -74,8 +74,8 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
 
 def _finding(finding: Finding, paint: _Paint) -> list[str]:
     severity = paint(finding.severity, BOLD, _SEVERITY_COLOR[finding.severity])
-    where = f" at {words.one_line(finding.where)}" if finding.where else ""
-    lines = [f"  {severity} {paint(finding.rule, BOLD)}{where}", *_wrap(words.printable(finding.message), "    ")]
+    where = f" at {one_line(finding.where)}" if finding.where else ""
+    lines = [f"  {severity} {paint(finding.rule, BOLD)}{where}", *_wrap(printable(finding.message), "    ")]
     if finding.evidence:
         lines += [f"    {paint('seen:', DIM)}", *_verbatim(finding.evidence)]
     if finding.remedy:
@@ -84,7 +84,7 @@ def _finding(finding: Finding, paint: _Paint) -> list[str]:
 
 
 def _verbatim(text: str) -> list[str]:
-    return [f"      {line}".rstrip() for line in words.printable(text).rstrip("\n").split("\n")]
+    return [f"      {line}".rstrip() for line in printable(text).rstrip("\n").split("\n")]
 
 
 def _wrap(text: str, indent: str = "  ") -> list[str]:

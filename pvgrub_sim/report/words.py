@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 
 from pvgrub_sim.model import BootError, EventKind, Finding, LoadedFile, Outcome, Severity, Verdict
+from pvgrub_sim.safetext import one_line
 
 HANDED_OVER_ONLY = (
     '"Handed over to the kernel" is all that is claimed: what the kernel does then with its initrd, its root device '
@@ -15,7 +15,6 @@ HANDED_OVER_ONLY = (
 
 _SHORT = 72
 """Characters of a title or a command that a sentence has room for."""
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 
 
@@ -37,23 +36,6 @@ def status(verdict: Verdict) -> Status:
 def is_failure(verdict: Verdict, *, allow_fallback: bool) -> bool:
     """True when a pipeline should stop; allow_fallback: any entry that boots will do."""
     return status(verdict) is Status.DOWN or (status(verdict) is Status.FALLBACK and not allow_fallback)
-
-
-def printable(text: str) -> str:
-    """The text with control characters shown as escapes, so that an image cannot steer a terminal or break XML.
-
-    Newlines and tabs stay; direction overrides and what cannot be encoded are escaped as well.
-    """
-    return _UNPRINTABLE.sub(lambda match: _escape(ord(match[0])), text)
-
-
-def one_line(text: str) -> str:
-    """printable() for a place that has one line only: newlines and tabs are escaped too."""
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def _escape(code: int) -> str:
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def headline(verdict: Verdict) -> str:

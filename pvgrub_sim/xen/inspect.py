@@ -118,7 +118,7 @@ class KernelFacts(NamedTuple):
                 "load_end": elf.high,
             },
             "notes_from": self.notes_from or None,
-            "notes": self.notes,
+            "notes": dict(self.notes),
             "pvgrub": [
                 {"name": o.profile, "arch": o.arch, "boots": o.boots, "error": o.error, "reason": o.reason or None}
                 for o in self.opinions

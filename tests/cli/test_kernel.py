@@ -104,7 +104,7 @@ def test_extract(zstd_kernel: Path, tmp_path: Path, capsysbinary: pytest.Capture
 
 def test_repack_over_the_original(zstd_kernel: Path, capsys: pytest.CaptureFixture[str]) -> None:
     zstd_kernel.chmod(0o640)
-    assert main(["repack", str(zstd_kernel), "--pv-only", "-o", str(zstd_kernel)]) == 0
+    assert main(["repack", str(zstd_kernel), "--pv-only", "--in-place"]) == 0
     assert "boots on every version of PV-GRUB (x86_64)" in capsys.readouterr().err
     assert zstd_kernel.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in zstd_kernel.parent.iterdir()] == ["vmlinuz"]

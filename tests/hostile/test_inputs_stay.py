@@ -1,0 +1,81 @@
+"""No command writes over what it reads, under whatever name; and JSON of a file that is no kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim.cli import main
+from tests.cli.test_kernel import zstd_kernel  # noqa: F401  (a fixture)
+from tests.hostile.conftest import Unpack
+
+
+def hard_link(path: Path) -> Path:
+    other = path.with_name("other")
+    os.link(path, other)
+    return other
+
+
+def symlink(path: Path) -> Path:
+    path.with_name("first").symlink_to(path.name)
+    path.with_name("second").symlink_to("first")
+    return path.with_name("second")
+
+
+def detour(path: Path) -> Path:
+    return path.parent / ".." / path.parent.name / "." / path.name
+
+
+ALIASES = (hard_link, symlink, detour, Path)
+
+
+@pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias.__name__)
+@pytest.mark.parametrize("words", [["extract", "{}"], ["repack", "{}"]], ids=lambda words: words[0])
+def test_kernels(
+    words: list[str],
+    alias: Callable[[Path], Path],
+    zstd_kernel: Path,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = zstd_kernel.read_bytes()
+    output = alias(zstd_kernel)
+    assert main([*(word.replace("{}", str(zstd_kernel)) for word in words), "-o", str(output)]) == 2
+    assert capsys.readouterr().err == f"pvgrub-sim: {output}: is an input ({zstd_kernel}), which is never written to\n"
+    assert zstd_kernel.read_bytes() == before and output.read_bytes() == before
+
+
+@pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias.__name__)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["boot", "{}"],
+        ["boot", "{other}", "{}"],
+        ["boot", "{other}", "--disk", "sdb={}"],
+        ["boot", "{other}", "--ami", "{}"],
+        ["boot", "{}", "--format", "html"],
+        ["extract", "{}:(hd0)/boot/v"],
+        ["repack", "{}:(hd0)/boot/v"],
+    ],
+    ids=" ".join,
+)
+def test_images(
+    words: list[str], alias: Callable[[Path], Path], hostile: Unpack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, other = hostile("inj-ow-self.img"), hostile("term.img")
+    before = image.read_bytes()
+    output = alias(image)
+    filled = [word.replace("{}", str(image)).replace("{other}", str(other)) for word in words]
+    assert main([*filled, "-o", str(output)]) == 2
+    assert "which is never written to" in capsys.readouterr().err
+    assert image.read_bytes() == before and output.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["random.bin", "term.img"])
+def test_any_file_gives_json(name: str, hostile: Unpack, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kernel", "--format", "json", str(hostile(name))]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["kind"], facts["notes"]) == ("unknown", {})
