@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import kernel_images
-from pvgrub_sim.grub.file.open import grub_read
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.media import open_disk
 from tests.grub.machine_factory import list_names, machine_on, open_file
 

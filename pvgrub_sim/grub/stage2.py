@@ -7,7 +7,8 @@ from typing import NoReturn
 from pvgrub_sim.grub.console.terminal import TermKind
 from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_close, grub_open, grub_read
+from pvgrub_sim.grub.file.open import grub_close, grub_open
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, MAX_FALLBACK_ENTRIES, Machine
 from pvgrub_sim.grub.menu.config import Menu, read_menu
 from pvgrub_sim.grub.menu.menu import run_menu, use_fallback

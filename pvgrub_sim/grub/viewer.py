@@ -10,7 +10,9 @@ from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.disk.device import set_device
 from pvgrub_sim.grub.disk.partitions import open_partition, walk
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import WHITE_SPACE, attempt_mount, grub_open, grub_read, setup_part
+from pvgrub_sim.grub.file.open import attempt_mount, grub_open, setup_part
+from pvgrub_sim.grub.fs.names import WHITE_SPACE
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import WHOLE_DISK, Handover, Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.media.disk import Disk

@@ -67,3 +67,14 @@ def read_into(disk: Disk, offset: int, buffer: memoryview) -> None:
         disk.readinto(offset, buffer)
     else:
         buffer[:] = disk.read(offset, len(buffer))
+
+
+@runtime_checkable
+class ReadsInto(Protocol):
+    """An optional power of a disk: it reads into memory that is there already, which saves a copy.
+
+    It is asked for with isinstance(), and read() is used where a disk does not have it.
+    """
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer from byte `offset` on; raises ImageError when the bytes cannot be had."""

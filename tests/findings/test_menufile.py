@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pvgrub_sim.findings import menufile
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_open, grub_read
+from pvgrub_sim.grub.file.open import grub_open
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.menu.config import NEW_HEAPSIZE, read_menu
 from pvgrub_sim.grub.viewer import Viewer
 from pvgrub_sim.media import open_disk

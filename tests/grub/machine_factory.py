@@ -8,7 +8,8 @@ from typing import NoReturn
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_open, grub_read, open_device, setup_part
+from pvgrub_sim.grub.file.open import grub_open, open_device, setup_part
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, Handover, Machine
 from pvgrub_sim.media import Disk, open_disk
 from pvgrub_sim.profiles import find_profile

@@ -50,7 +50,7 @@ def test_reads_an_extent_tree_of_depth_one(tmp_path: Path) -> None:
 def test_reads_in_pieces_of_any_size(tmp_path: Path) -> None:
     image = make_ext(tmp_path / "i.img", {"large": LARGE})
     m = machine_on(image)
-    from pvgrub_sim.grub.file.open import grub_read
+    from pvgrub_sim.grub.fs.read import grub_read
 
     open_file(m, b"(hd0)/large")
     for at, length in ((0, 1), (1, 1023), (12287, 2), (270_000, 300_000), (700_000, 5), (5, 0)):

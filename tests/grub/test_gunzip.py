@@ -11,7 +11,8 @@ import pytest
 
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.file.inflate import WSIZE
-from pvgrub_sim.grub.file.open import grub_open, grub_read
+from pvgrub_sim.grub.file.open import grub_open
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_read
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import minix

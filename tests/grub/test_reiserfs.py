@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_read
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.fs.reiserfs.journal import Journal
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop

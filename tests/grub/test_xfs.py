@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim.grub.errnum import GrubError
-from pvgrub_sim.grub.file.open import grub_read
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from tests.grub.machine_factory import error_of, list_names, machine_on, mount, open_file, read_file

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_read, setup_part
+from pvgrub_sim.grub.file.open import setup_part
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import STEP_BUDGET, Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.media import open_disk

@@ -35,7 +35,7 @@ RECORDED = _recorded()
 
 def unpack(packed: Path, folder: Path) -> Path:
     image = folder / packed.name.removesuffix(".zst")
-    subprocess.run([sys.executable, FIXTURES / "unpack.py", packed, image], check=True)
+    subprocess.run([sys.executable, FIXTURES / "scripts" / "unpack.py", packed, image], check=True)
     return image
 
 

@@ -8,7 +8,8 @@ from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, rawread, rawwrite
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.blocks import BlockReader
-from pvgrub_sim.grub.file.open import grub_close, grub_open, grub_read
+from pvgrub_sim.grub.file.open import grub_close, grub_open
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import MAX_FALLBACK_ENTRIES, Machine
 from pvgrub_sim.grub.words import first_word, skip_to
 

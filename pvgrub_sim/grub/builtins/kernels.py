@@ -6,7 +6,8 @@ from pvgrub_sim.grub.builtins.table import Flag, builtin
 from pvgrub_sim.grub.console.terminal import TermKind
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.load import load_image, load_initrd, load_module, pv_boot
-from pvgrub_sim.grub.file.open import grub_close, grub_open, grub_read
+from pvgrub_sim.grub.file.open import grub_close, grub_open
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import KernelType, Machine
 from pvgrub_sim.grub.words import is_substring, skip_to
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import DiskReadHook, Machine
+from pvgrub_sim.media.disk import ReadsInto
 from pvgrub_sim.model import EventKind
 
 SECTOR_BITS = 9
@@ -258,11 +259,10 @@ def devread_all(m: Machine, extents: Sequence[tuple[int | None, int]]) -> bytes 
     memory = BytesIO()
     memory.seek(total - 1)
     memory.write(b"\0")
-    fill: Callable[[int, memoryview], None] | None = getattr(disk, "readinto", None)
     with memory.getbuffer() as view:
         for at, offset, size in places:
-            if fill:
-                fill(offset, view[at : at + size])
+            if isinstance(disk, ReadsInto):
+                disk.readinto(offset, view[at : at + size])
             else:
                 view[at : at + size] = disk.read(offset, size)
     return memory.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_read
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 
 BLOCK = 1 << 20

@@ -12,6 +12,7 @@ from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.gunzip_stream import EXACT_LIMIT, GunzipMemory, Input, NotEqual, ZlibStream
 from pvgrub_sim.grub.file.inflate import WSIZE, Inflater
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 
 GZIP_HDR = b"\x1f\x8b"
@@ -160,8 +161,6 @@ def _bad_header(m: Machine) -> NoReturn:
 
 
 def _read(m: Machine, length: int) -> bytes:
-    from pvgrub_sim.grub.file.open import grub_read
-
     try:
         return grub_read(m, length)
     except GrubError:

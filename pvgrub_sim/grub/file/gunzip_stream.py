@@ -6,6 +6,7 @@ import zlib
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.inflate import WSIZE
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -92,8 +93,6 @@ class Input:
 
     def chunk(self) -> bytes:
         """Some buffers at once: the next bytes that byte() would give. Raises GrubError when a read fails."""
-        from pvgrub_sim.grub.file.open import grub_read
-
         m = self.m
         parts: list[bytes] = []
         for _ in range(READ_AHEAD):
@@ -122,8 +121,6 @@ class Input:
         return b"".join(parts)
 
     def _read(self, length: int) -> bytes:
-        from pvgrub_sim.grub.file.open import grub_read
-
         self.m.filepos = self.filepos
         try:
             return grub_read(self.m, length)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from typing import NoReturn
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_close, grub_open, grub_read
+from pvgrub_sim.grub.file.open import grub_close, grub_open
+from pvgrub_sim.grub.fs.base import ReadsWhole
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Handover, KernelType, Machine, ModuleArea
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.grub.words import first_word, skip_to
@@ -39,11 +40,11 @@ def _at_once(m: Machine) -> bytes | None:
     if m.compressed_file or m.block_list is not None or not FIRST_BUFFER < size < LAST_BUFFER:
         return None
     last_step = size - (1 << size.bit_length() - 1)
-    read_whole: Callable[[], bytes | None] | None = getattr(m.fsys, "read_whole", None)
+    driver: object = m.fsys
     # A driver may read the last block by itself in another way.
-    if read_whole is None or 0 < last_step <= LARGEST_BLOCK:
+    if 0 < last_step <= LARGEST_BLOCK or not isinstance(driver, ReadsWhole):
         return None
-    return read_whole()
+    return driver.read_whole()
 
 
 def _in_steps(m: Machine, name: bytes) -> bytes:

@@ -1,22 +1,20 @@
-"""Opening and reading files: device, filesystem, block list or gunzip (stage2/disk_io.c)."""
+"""Opening files: device, filesystem or block list, and gunzip (stage2/disk_io.c)."""
 
 from __future__ import annotations
 
 from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.disk.device import safe_parse_maxint, set_device
 from pvgrub_sim.grub.disk.partitions import open_partition, sane_partition
-from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread_contents
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
+from pvgrub_sim.grub.file.gunzip import gunzip_test_header
 from pvgrub_sim.grub.fs import fsys_table
+from pvgrub_sim.grub.fs.names import WHITE_SPACE
 from pvgrub_sim.grub.fs.planned import PlannedFileSystem
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, Machine
 
 BLOCK_LIST_MAX = (0x7FF9 - 12 + 7) // 8
 """Runs that fit into the filesystem buffer (stage2/filesys.h:BLK_MAX_ADDR)."""
-
-WHITE_SPACE = b" \t\n\v\f\r"
-"""What isspace() takes for one: the C library's, as stubdom/grub/Makefile has WITHOUT_LIBC_STUBS. (GRUB's own
-grub_isspace(), which cuts words in commands, knows neither \\v nor \\f.)"""
 
 
 def attempt_mount(m: Machine) -> None:
@@ -97,8 +95,6 @@ def grub_open(m: Machine, filename: bytes) -> None:
     filename: bytes up to the end of the command line; the name ends at white space. Raises GrubError.
     As grub_open() in stage2/disk_io.c.
     """
-    from pvgrub_sim.grub.file.gunzip import gunzip_test_header
-
     m.compressed_file = None
     m.filepos = 0
     filename = setup_part(m, filename)
@@ -158,50 +154,6 @@ def _parse_block_list(m: Machine, text: bytes) -> list[tuple[int, int]] | None:
 
 def _ends(text: bytes, at: int, others: bytes) -> bool:
     return at >= len(text) or text[at] in WHITE_SPACE or text[at] in others or text[at] == 0
-
-
-def grub_read(m: Machine, length: int) -> bytes:
-    """Up to `length` bytes at m.filepos of the open file, which is moved on; -1 reads to the end.
-
-    As grub_read() in stage2/disk_io.c. Raises GrubError when the driver fails.
-    """
-    if m.filepos < 0 or m.filepos > m.filemax:
-        m.filepos = m.filemax
-    if length < 0 or length > m.filemax - m.filepos:
-        length = m.filemax - m.filepos
-    if m.filepos + length > m.fsmax:
-        m.fail(ErrNum.FILELENGTH)
-    if m.compressed_file:
-        return m.compressed_file.read(length)
-    return read_stored(m, length)
-
-
-def read_stored(m: Machine, length: int) -> bytes:
-    """The bytes as stored, not gunzipped: from the block list or the filesystem."""
-    if m.block_list is not None:
-        return _read_block_list(m, length)
-    if m.fsys is None:
-        m.fail(ErrNum.FSYS_MOUNT)
-    return m.fsys.read(length)
-
-
-def _read_block_list(m: Machine, length: int) -> bytes:
-    assert m.block_list is not None
-    parts: list[bytes] = []
-    skip = m.filepos
-    for start, count in m.block_list:
-        size = count * SECTOR_SIZE
-        if skip >= size:
-            skip -= size
-            continue
-        take = min(size - skip, length)
-        if take <= 0:
-            break
-        parts.append(devread_contents(m, start + skip // SECTOR_SIZE, skip % SECTOR_SIZE, take, size))
-        m.filepos += take
-        length -= take
-        skip = 0
-    return b"".join(parts)
 
 
 def grub_close(m: Machine) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.machine import Machine
@@ -41,7 +41,7 @@ class FileSystem(MountedFileSystem, Protocol):
 
     A driver keeps its own superblock and its own open file; position and size of that file live in the
     machine (filepos, filemax, fsmax), as in GRUB. Disk reads go through disk.devread only. A driver of which several
-    reads surely come to the same as one may offer read_whole() besides (file/load.py, Ext2fs).
+    reads surely come to the same as one may be a ReadsWhole besides.
     """
 
     @classmethod
@@ -50,3 +50,11 @@ class FileSystem(MountedFileSystem, Protocol):
 
         Raises GrubError when a read fails (errnum then stays set, and the search goes on with it).
         """
+
+
+@runtime_checkable
+class ReadsWhole(Protocol):
+    """An optional power of a driver: a whole file in one read, which saves a copy (file/load.py)."""
+
+    def read_whole(self) -> bytes | None:
+        """All of the open file; None where it must be read as GRUB reads it. Raises GrubError."""

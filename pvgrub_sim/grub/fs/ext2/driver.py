@@ -8,10 +8,11 @@ from typing import ClassVar, NamedTuple, Self
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, devread, devread_all, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import WHITE_SPACE, grub_read
 from pvgrub_sim.grub.fs.ext2.directory import Directory
 from pvgrub_sim.grub.fs.ext2.map import BlockMap, ExtentMap, MapEnd
 from pvgrub_sim.grub.fs.fsys_buf import FSYS_BUFLEN, FsysBuffer, log2
+from pvgrub_sim.grub.fs.names import WHITE_SPACE
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome

@@ -9,10 +9,10 @@ from typing import ClassVar, Self
 from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import grub_read
 from pvgrub_sim.grub.fs.block_runs import BlockRuns
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer
 from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
+from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 from pvgrub_sim.cint import s32, s64, u32, u64
 from pvgrub_sim.grub.disk.raw import devread, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.open import WHITE_SPACE
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer
+from pvgrub_sim.grub.fs.names import WHITE_SPACE
 from pvgrub_sim.grub.fs.xfs.directory import Directory
 from pvgrub_sim.grub.fs.xfs.extents import DI_U, INODE, Extents, Geometry
 from pvgrub_sim.grub.machine import Machine
