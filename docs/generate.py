@@ -1,4 +1,5 @@
-"""Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules.
+"""Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules, and
+docs/commands.md from the table of PV-GRUB's commands.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 when one of them is not what would be written
@@ -14,10 +15,13 @@ from pathlib import Path
 
 from pvgrub_sim.cli import build_parser
 from pvgrub_sim.findings.pages import as_markdown as rules
+from pvgrub_sim.grub.builtins import BUILTINS, Builtin, Flag
+from pvgrub_sim.grub.builtins.screen import help_texts
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "cli.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 MAN_PAGE = ROOT / "man" / "pvgrub-sim.1"
 
 EXIT_STATUS = (
@@ -228,7 +232,49 @@ def _roff(text: str, *, keep_spaces: bool = False) -> str:
     return f"\\&{text}" if text.startswith(".") else text
 
 
-PAGES = ((CLI_PAGE, markdown), (MAN_PAGE, man), (RULES_PAGE, rules))
+# --- docs/commands.md
+
+BUILTINS_HEAD = """# Commands
+
+What PV-GRUB's own commands do in this simulation, one row each. Generated from the table in
+`pvgrub_sim/grub/builtins`; the sources are those of GRUB 0.97 with Xen's patches and of `stubdom/grub`.
+
+*Where*: in the **head** of menu.lst (above the first `title`), in an **entry**, at the `grubdom>` **prompt**.
+A command that may not stand in the head is ignored there; one that may not stand in an entry is Error 27.
+*Echo*: whether the line is printed before it runs.
+
+Every other word, `uuid`, `search`, `quiet`, `setup`, `device`, `serial` and `md5crypt` among them, is dropped while
+menu.lst is read, without an error.
+
+"""
+
+
+def _where(command: Builtin) -> str:
+    """Where a command may stand."""
+    if command.flags & Flag.TITLE:
+        return "begins an entry"
+    places = []
+    if command.flags & Flag.MENU:
+        places.append("head")
+    if command.flags & Flag.CMDLINE:
+        places += ["entry", "prompt"]
+    return ", ".join(places)
+
+
+def builtins() -> str:
+    """docs/commands.md: PV-GRUB's own commands."""
+    texts = help_texts()
+    rows = ["| command | where | echo | what it does here | source |", "|---|---|---|---|---|"]
+    for name in sorted(BUILTINS):
+        command = BUILTINS[name]
+        usage = texts.get(command.name, (command.name, ""))[0].replace("|", "\\|")
+        echo = "no" if command.flags & (Flag.NO_ECHO | Flag.TITLE) else "yes"
+        does = command.does.replace("|", "\\|")
+        rows.append(f"| `{usage}` | {_where(command)} | {echo} | {does} | `{command.source}` |")
+    return BUILTINS_HEAD + "\n".join(rows) + "\n"
+
+
+PAGES = ((CLI_PAGE, markdown), (MAN_PAGE, man), (RULES_PAGE, rules), (COMMANDS_PAGE, builtins))
 
 
 def main() -> int:

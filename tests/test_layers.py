@@ -1,4 +1,4 @@
-"""Imports point one way only: the layers of docs/architecture.md, read from the source with ast."""
+"""Imports point one way only, without circles: the layers and floors of docs/architecture.md, read with ast."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import pvgrub_sim
-
-ROOT = Path(pvgrub_sim.__file__).parent
+from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("model", "errors", "cint", "safetext"),
@@ -27,6 +26,30 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
 ONLY_MODEL = {"report": {"model", "safetext"}}
 """Parts that may import less than all that is below them."""
+
+
+FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "grub": (
+        ("errnum", "stop", "words"),
+        ("machine",),
+        ("disk", "console"),
+        ("fs",),
+        ("file",),
+        ("builtins",),
+        ("menu",),
+        ("stage2", "viewer"),
+    ),
+    "findings": (("facts",), ("remedies",), ("rules",)),
+}
+"""The same inside of a part, lowest first; members of one floor do not import each other."""
+WITHOUT_FLOORS = {"findings"}
+"""Parts of which not every module has a floor."""
+STILL_UP = {
+    ("grub.file", "grub.menu"),
+    ("grub.builtins", "grub.menu"),
+    ("grub.menu", "grub.menu"),
+}
+"""What may import what against the floors, as long as the console is being moved."""
 
 
 def part_of(path: Path) -> str:
@@ -68,3 +91,31 @@ def test_imports_point_down(path: Path) -> None:
         assert RANK[other] < RANK[own], f"{path}:{line}: {own} must not import {other}"
         if own in ONLY_MODEL:
             assert other in ONLY_MODEL[own], f"{path}:{line}: {own} may import {ONLY_MODEL[own]} only"
+
+
+def room_of(module: str, part: str) -> str:
+    """`disk` for pvgrub_sim.grub.disk.raw in the part grub; "" for the part itself and what lies outside."""
+    return module.removeprefix(f"pvgrub_sim.{part}.").split(".")[0] if module.startswith(f"pvgrub_sim.{part}.") else ""
+
+
+@pytest.mark.parametrize("part", FLOORS)
+def test_inside_a_part_imports_point_down(part: str) -> None:
+    floor = {room: number for number, rooms in enumerate(FLOORS[part]) for room in rooms}
+    for module in sources():
+        own = room_of(module, part)
+        if not own or (own not in floor and part in WITHOUT_FLOORS):
+            continue
+        assert own in floor, f"{module} has no floor"
+        for other, line in imports_of(module):
+            room = room_of(other, part)
+            if not room or room == own or (f"{part}.{own}", f"{part}.{room}") in STILL_UP:
+                continue
+            assert room in floor, f"{module}:{line}: {other} has no floor"
+            assert floor[room] < floor[own], f"{module}:{line}: {own} must not import {room}"
+
+
+def test_no_modules_import_each_other() -> None:
+    # The console's circles are being taken apart.
+    assert [
+        circle for circle in circles() if not any(name.startswith("pvgrub_sim.grub.menu.") for name in circle)
+    ] == []

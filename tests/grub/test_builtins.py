@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim.grub.builtins import BUILTINS, Flag
-from pvgrub_sim.grub.builtins.doc import as_markdown
 from pvgrub_sim.grub.builtins.screen import fold, help_texts
 from pvgrub_sim.grub.file.load import PAGE_SIZE
 from pvgrub_sim.model import Outcome
@@ -26,11 +25,6 @@ def entry(*lines: str) -> str:
 def output(boot: Runner) -> str:
     """What the entry printed behind its title."""
     return boot.console.removeprefix("  Booting 'T'\n\n")
-
-
-def test_page_of_commands_is_current() -> None:
-    page = (ROOT / "docs" / "commands.md").read_text("utf-8")
-    assert page == as_markdown(), "run: python -m pvgrub_sim.grub.builtins.doc docs/commands.md"
 
 
 def test_every_command_that_may_be_typed_has_a_help_text() -> None:
