@@ -12,7 +12,8 @@ from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("model", "errors", "cint", "safetext"),
-    ("ondisk", "profiles", "media"),
+    ("ondisk", "profiles"),
+    ("media",),
     ("grub", "xen", "survey"),
     ("bootchain", "image"),
     ("findings", "kernels"),

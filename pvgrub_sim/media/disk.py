@@ -27,11 +27,14 @@ class Disk(Protocol):
 
 
 @runtime_checkable
-class Fills(Protocol):
-    """A disk that can put what it reads where the caller wants it."""
+class ReadsInto(Protocol):
+    """An optional power of a disk: it reads into memory that is there already, which saves a copy.
+
+    It is asked for with isinstance(), and read() is used where a disk does not have it.
+    """
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill a buffer from byte `offset` on; raises ImageError as read() does."""
+        """Fill a buffer from byte `offset` on; raises ImageError when the bytes cannot be had."""
 
 
 class Layer(NamedTuple):
@@ -63,18 +66,7 @@ def layers_of(disk: Disk) -> tuple[Layer, ...]:
 
 def read_into(disk: Disk, offset: int, buffer: memoryview) -> None:
     """Fill a buffer from byte `offset` of a disk on, without a copy in between where the disk can do that."""
-    if isinstance(disk, Fills):
+    if isinstance(disk, ReadsInto):
         disk.readinto(offset, buffer)
     else:
         buffer[:] = disk.read(offset, len(buffer))
-
-
-@runtime_checkable
-class ReadsInto(Protocol):
-    """An optional power of a disk: it reads into memory that is there already, which saves a copy.
-
-    It is asked for with isinstance(), and read() is used where a disk does not have it.
-    """
-
-    def readinto(self, offset: int, buffer: memoryview) -> None:
-        """Fill a buffer from byte `offset` on; raises ImageError when the bytes cannot be had."""

@@ -24,11 +24,11 @@ _QEMU: Final = "`qemu-img convert -O raw IMAGE disk.raw` makes a raw image of it
 _UNPACK: Final = "`{} IMAGE` unpacks it"
 
 FORMATS: Final[dict[str, Format]] = {
-    "qcow2": Format("a qcow2 image", remedy=_QEMU),
-    "vmdk": Format("a VMDK image", remedy=_QEMU),
-    "vhd": Format("a VHD image", remedy=_QEMU),
-    "vhdx": Format("a VHDX image", remedy=_QEMU),
-    "vdi": Format("a VDI image", remedy=_QEMU),
+    "qcow2": Format("a qcow2 image", "qcow2:open_qcow2", remedy=_QEMU),
+    "vmdk": Format("a VMDK image", "vmdk:open_vmdk", remedy=_QEMU),
+    "vhd": Format("a VHD image", "vhd:open_vhd", remedy=_QEMU),
+    "vhdx": Format("a VHDX image", "vhdx:open_vhdx", remedy=_QEMU),
+    "vdi": Format("a VDI image", "vdi:open_vdi", remedy=_QEMU),
     # Streams.
     "gzip": Format("gzip-compressed", wraps=True, remedy=_UNPACK.format("gzip -dk")),
     "xz": Format("xz-compressed", wraps=True, remedy=_UNPACK.format("xz -dk")),

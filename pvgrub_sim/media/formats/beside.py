@@ -1,0 +1,75 @@
+"""Files that an image names: opened only where the user's own request covers them.
+
+An image's content may be anybody's. A backing file, parent, extent or data file is opened by a relative name inside the
+image's own folder, or inside a folder that was allowed; never a device, a URL, or qemu's `json:`; never one that is
+being read already, and never deeper than eight.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import Final
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media import formats
+from pvgrub_sim.media.access import DEEPEST, Context
+from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.sources.file import RawDisk
+
+_PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+def open_beside(owner: Disk, named: str, image_format: str, context: Context, what: str = "backing file") -> Disk:
+    """Open a file that an image names.
+
+    owner: the image. named: as the image has it. image_format: to read it in, `auto` where the image does not say,
+    `raw` for its bytes. what: for messages. Raises ImageError that says what was asked for and why it was refused.
+    """
+    shown = f"{what} {named!r}"
+    path = _resolved(owner, named, context, shown)
+    if len(context.chain) >= DEEPEST:
+        raise ImageError(owner.name, f"{shown}: the chain of files is more than {DEEPEST} deep")
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise ImageError(owner.name, f"{shown}: {reason}") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(owner.name, f"{shown} is no regular file: refused")
+    disk = RawDisk(path)
+    try:
+        if disk.identity in context.chain:
+            raise ImageError(owner.name, f"{shown} leads back to a file of the same chain")
+        inner = context._replace(folder=disk.folder, chain=(*context.chain, disk.identity))
+        return disk if image_format == "raw" else formats.unwrap(disk, image_format, inner)
+    except BaseException:
+        disk.close()
+        raise
+
+
+def _resolved(owner: Disk, named: str, context: Context, shown: str) -> str:
+    """The path with every link resolved, when it lies where the user lets it; raises ImageError otherwise."""
+    name = named.removeprefix("file:")
+    if not name or "\0" in name:
+        raise ImageError(owner.name, f"{shown}: no file's name")
+    if _PROTOCOL.match(name):
+        raise ImageError(owner.name, f"{shown} is an address, not a file: refused")
+    allowed = context.access.allow_backing
+    if context.folder is None and not allowed:
+        raise ImageError(owner.name, f"{shown}: nothing lies beside an image that is no file (--allow-backing DIR)")
+    folders = ([context.folder] if context.folder is not None else []) + list(allowed)
+    try:
+        within = [os.path.realpath(folder) for folder in folders]
+        for folder in folders:
+            path = os.path.realpath(os.path.join(folder, name))  # noqa: PTH118
+            if any(path.startswith(root.rstrip("/") + "/") for root in within) and (
+                os.path.exists(path) or folder is folders[-1]  # noqa: PTH110
+            ):
+                return path
+    except (OSError, ValueError) as error:
+        raise ImageError(owner.name, f"{shown}: {error}") from None
+    raise ImageError(
+        owner.name, f"{shown} lies outside of the image's folder: refused (--allow-backing DIR allows a folder)"
+    )

@@ -1,0 +1,225 @@
+"""Mapped: a disk whose bytes lie in pieces elsewhere, as all formats of virtual disks have it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
+from sys import byteorder
+from typing import Final, Literal
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import Disk, Layer, layers_of, read_into
+
+Piece = tuple[int, "Disk | bytes | None", int]
+"""Length in bytes, where these bytes lie (None: they are zeros), and from which byte on there."""
+
+LARGEST_DISK: Final = 1 << 60
+"""Bytes; a header that claims more is not believed."""
+PAGE: Final = 4096
+"""Entries of a table that are read at once."""
+PAGES_KEPT: Final = 512
+UNPACKED_KEPT: Final = 16 << 20
+"""Bytes of unpacked clusters that are kept."""
+
+
+class Mapped:
+    """The disk inside a format.
+
+    below: the file that everything is in. format: its name, for the layers. size: of the disk, in bytes.
+    """
+
+    def __init__(self, below: Disk, format_: str, size: int) -> None:
+        if not 0 <= size <= LARGEST_DISK:
+            raise ImageError(below.name, f"claims a disk of {size} bytes, which no disk has")
+        self.name = below.name
+        self.size = size
+        self.below = below
+        self.format = format_
+        self.detail = ""
+        self.others: list[Disk] = []
+        """Further files that were opened for this one: backing files, extents."""
+
+    def _pieces(self, offset: int, length: int) -> Iterator[Piece]:
+        """Where a stretch of the disk lies, in order; not more than it."""
+        raise NotImplementedError
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes at byte `offset`; raises ImageError when they are not there."""
+        self._check(offset, length)
+        pieces = self._pieces(offset, length)
+        size, source, at = next(pieces, (0, None, 0))
+        if size == length:
+            if source is None:
+                return bytes(length)
+            return source[at : at + size] if isinstance(source, bytes) else source.read(at, size)
+        # BytesIO hands its memory out as bytes without a copy.
+        memory = BytesIO()
+        memory.seek(length - 1)
+        memory.write(b"\0")
+        with memory.getbuffer() as view:
+            _fill(view[:size], source, at)
+            self._fill_all(pieces, view[size:])
+        return memory.getvalue()
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer from byte `offset` on; raises ImageError as read() does."""
+        self._check(offset, len(buffer))
+        self._fill_all(self._pieces(offset, len(buffer)), buffer)
+
+    def _fill_all(self, pieces: Iterator[Piece], view: memoryview) -> None:
+        done = 0
+        for size, source, at in pieces:
+            _fill(view[done : done + size], source, at)
+            done += size
+
+    def _check(self, offset: int, length: int) -> None:
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise ImageError(self.name, f"ends {offset + length - self.size} bytes short of a read", offset)
+
+    def damaged(self, reason: str, offset: int | None = None) -> ImageError:
+        """The error that says what is wrong with the container; offset: in the file, in bytes."""
+        return ImageError(self.name, f"damaged {self.format} image: {reason}", offset)
+
+    def refused(self, reason: str) -> ImageError:
+        """The error for what is recognised and not read."""
+        return ImageError(self.name, f"{self.format} image that {reason}, which is not read here")
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """This format, then what is below, then the other files."""
+        found = [Layer(self.format, self.name, self.size, self.detail), *(layers_of(self.below) or ())]
+        for other in self.others:
+            found += layers_of(other) or (Layer("raw", other.name, other.size),)
+        return tuple(found)
+
+    def close(self) -> None:
+        """Close the file and the others."""
+        for disk in (self.below, *self.others):
+            disk.close()
+
+
+def _fill(view: memoryview, source: Disk | bytes | None, at: int) -> None:
+    """Put a piece into place."""
+    if source is None:
+        view[:] = bytes(len(view))
+    elif isinstance(source, bytes):
+        view[:] = source[at : at + len(view)]
+    else:
+        read_into(source, at, view)
+
+
+class Padded:
+    """A disk with zeros behind its end: a file's last cluster may be cut short, a backing file may be smaller."""
+
+    def __init__(self, below: Disk) -> None:
+        self.below = below
+        self.name = below.name
+        self.size = LARGEST_DISK
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes."""
+        there = max(0, min(length, self.below.size - offset))
+        return (self.below.read(offset, there) if there else b"") + bytes(length - there)
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer."""
+        there = max(0, min(len(buffer), self.below.size - offset))
+        if there:
+            read_into(self.below, offset, buffer[:there])
+        if there < len(buffer):
+            buffer[there:] = bytes(len(buffer) - there)
+
+    def close(self) -> None:
+        """Leave that to the owner."""
+
+
+class Table:
+    """A table of numbers in a file, read a page at a time: what an image claims costs nothing before it is used.
+
+    disk: the file. offset: of the table, in bytes. entries: how many. code: `I` or `Q`, of 4 or 8 bytes. order: of the
+    bytes. A table must lie inside the file: `inside` tells.
+    """
+
+    def __init__(self, disk: Disk, offset: int, entries: int, code: Literal["I", "Q"], order: str) -> None:
+        self.disk = disk
+        self.offset = offset
+        self.entries = entries
+        self._code = code
+        self._width = array(code).itemsize
+        self._swap = order != byteorder
+        self._pages: OrderedDict[int, Sequence[int]] = OrderedDict()
+
+    @property
+    def inside(self) -> bool:
+        """True when the whole table lies inside the file."""
+        return self.offset >= 0 and self.offset + self.entries * self._width <= self.disk.size
+
+    def page(self, index: int) -> tuple[Sequence[int], int]:
+        """The page that an entry is in, and where in it; raises ImageError when it cannot be read."""
+        number, place = divmod(index, PAGE)
+        page = self._pages.get(number)
+        if page is None:
+            first = number * PAGE
+            count = min(PAGE, self.entries - first)
+            raw = self.disk.read(self.offset + first * self._width, count * self._width)
+            page = numbers(raw, self._code, self._swap)
+            self._pages[number] = page
+            if len(self._pages) > PAGES_KEPT:
+                self._pages.popitem(last=False)
+        return page, place
+
+    def __getitem__(self, index: int) -> int:
+        page, place = self.page(index)
+        return page[place]
+
+
+def numbers(raw: bytes, code: str, swap: bool) -> Sequence[int]:
+    """Bytes as numbers."""
+    found = array(code)
+    found.frombytes(raw)
+    if swap:
+        found.byteswap()
+    return found
+
+
+class Unpacked:
+    """Clusters that were unpacked, the last ones kept.
+
+    unpack: gives a cluster by where it lies packed: offset and length in bytes.
+    """
+
+    def __init__(self, unpack: Callable[[int, int], bytes]) -> None:
+        self._unpack = unpack
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, offset: int, length: int) -> bytes:
+        """A cluster."""
+        cluster = self._kept.get(offset)
+        if cluster is None:
+            cluster = self._unpack(offset, length)
+            self._kept[offset] = cluster
+            self._bytes += len(cluster)
+            while self._bytes > UNPACKED_KEPT and len(self._kept) > 1:
+                self._bytes -= len(self._kept.popitem(last=False)[1])
+        else:
+            self._kept.move_to_end(offset)
+        return cluster
+
+
+def merged(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The same pieces, those that lie behind each other in one disk taken together."""
+    size = 0
+    source: Disk | bytes | None = None
+    at = 0
+    for length, where, begin in pieces:
+        if size and where is source and (where is None or (begin == at + size and not isinstance(where, bytes))):
+            size += length
+            continue
+        if size:
+            yield size, source, at
+        size, source, at = length, where, begin
+    if size:
+        yield size, source, at

@@ -1,0 +1,159 @@
+"""The log of a VHDX: what a crash left to be done is done in memory ([MS-VHDX] 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.formats.mapped import LARGEST_DISK, Mapped, Padded, Piece
+from pvgrub_sim.ondisk import vhdx as layout
+
+LARGEST_LOG: Final = 8 << 20
+"""Bytes; what writes VHDX makes logs of 1 MiB."""
+MOST_CHECKED: Final = 4
+"""How often the log's length is looked at for entries that are none."""
+SECTOR: Final = layout.LOG_SECTOR
+
+
+class _Entry(NamedTuple):
+    """A valid entry: where it starts and how long it is, in the log, and what it says."""
+
+    at: int
+    length: int
+    sequence: int
+    tail: int
+    flushed: int
+    last: int
+    descriptors: tuple[bytes, ...]
+    sectors: bytes
+
+
+def replayed(below: Disk, header: layout.Header) -> Disk:
+    """The file as it is once its log is done; the file itself where there is nothing to do. Raises ImageError."""
+    if not any(header.log) or not header.log_length:
+        return below
+    if header.log_version:
+        raise ImageError(below.name, f"damaged vhdx image: a log of the unknown version {header.log_version}")
+    length, offset = header.log_length, header.log_offset
+    if length % (1 << 20) or offset % (1 << 20) or offset < 1 << 20 or offset + length > below.size:
+        raise ImageError(below.name, "damaged vhdx image: the log lies outside of the file", offset)
+    if length > LARGEST_LOG:
+        raise ImageError(below.name, f"vhdx image with a log of {length} bytes, which is not read here", offset)
+    entries = _active(below.name, below.read(offset, length), header.log)
+    if not entries:
+        return below
+    if entries[-1].flushed > below.size:
+        raise ImageError(below.name, f"damaged vhdx image: the file had {entries[-1].flushed} bytes and is cut short")
+    disk = Replayed(below, max(entries[-1].last, below.size))
+    for entry in entries:
+        disk.apply(entry)
+    return disk
+
+
+def _active(name: str, log: bytes, guid: bytes) -> list[_Entry]:
+    """The active sequence: of all runs of entries that follow each other, the one that ends with the highest number."""
+    valid: dict[int, _Entry] = {}
+    end = spent = 0
+    for at in range(0, len(log), SECTOR):
+        # No entry begins inside of another: what looks like one there is data.
+        length = _length(log, at, guid) if at >= end else 0
+        spent += length
+        if spent > MOST_CHECKED * len(log):
+            raise ImageError(name, "damaged vhdx image: its log has more entries than it has room for")
+        entry = _entry(log, at, length) if length else None
+        if entry is not None:
+            valid[at] = entry
+            end = at + entry.length
+    for head in sorted(valid.values(), key=lambda one: -one.sequence):
+        run = [valid[head.tail]] if head.tail in valid else []
+        while run and run[-1].at != head.at and len(run) <= len(valid):
+            following = valid.get((run[-1].at + run[-1].length) % len(log))
+            if following is None or following.sequence != run[-1].sequence + 1:
+                run = []
+            else:
+                run.append(following)
+        if run and run[-1] is head:
+            return run
+    return []
+
+
+def _length(log: bytes, at: int, guid: bytes) -> int:
+    """The length of the entry that seems to begin at a place of the log, 0 where none of this log does."""
+    signature, _, length, _, sequence, _, _, of, *_ = layout.LOG_ENTRY.unpack_from(log, at)
+    if signature != b"loge" or of != guid or not sequence or length % SECTOR or length > len(log):
+        return 0
+    return int(length)
+
+
+def _entry(log: bytes, at: int, length: int) -> _Entry | None:
+    """The entry at a place of the log, None where it is not whole."""
+    _, _, _, tail, sequence, count, _, _, flushed, last = layout.LOG_ENTRY.unpack_from(log, at)
+    raw = (log + log)[at : at + length] if at + length > len(log) else log[at : at + length]
+    places = range(
+        layout.LOG_ENTRY.size, layout.LOG_ENTRY.size + count * layout.DESCRIPTOR.size, layout.DESCRIPTOR.size
+    )
+    begin = -(-places.stop // SECTOR) * SECTOR
+    if begin > length or not layout.sound(raw):
+        return None
+    descriptors = tuple(raw[place : place + layout.DESCRIPTOR.size] for place in places)
+    return _Entry(at, length, sequence, tail, flushed, last, descriptors, raw[begin:])
+
+
+class Replayed(Mapped):
+    """The file with its log done: sectors of 4 KiB that lie over it.
+
+    below: the file. size: of the file as it then is, in bytes.
+    """
+
+    def __init__(self, below: Disk, size: int) -> None:
+        super().__init__(below, "vhdx", min(size, LARGEST_DISK))
+        self._file = Padded(below)
+        self._written: dict[int, bytes] = {}
+        self._zeros: list[tuple[int, int]] = []
+
+    def apply(self, entry: _Entry) -> None:
+        """Do what an entry says; raises ImageError where it contradicts itself."""
+        at = 0
+        for descriptor in entry.descriptors:
+            signature, trailing, leading, offset, sequence = layout.DESCRIPTOR.unpack(descriptor)
+            if sequence != entry.sequence or offset % SECTOR:
+                raise self.damaged("a log entry with a wrong descriptor", entry.at)
+            if signature == b"zero":
+                self._zero(offset, int.from_bytes(leading, "little"))
+            elif signature == b"desc" and entry.sectors[at : at + 4] == b"data":
+                sector = entry.sectors[at : at + SECTOR]
+                high, low = sector[4:8], sector[4092:4096]
+                if low + high != sequence.to_bytes(8, "little"):
+                    raise self.damaged("a log entry whose data is of another one", entry.at)
+                self._written[offset] = leading + sector[8:4092] + trailing
+                at += SECTOR
+            else:
+                raise self.damaged("a log entry with a wrong descriptor", entry.at)
+
+    def _zero(self, offset: int, length: int) -> None:
+        for written in [place for place in self._written if offset <= place < offset + length]:
+            del self._written[written]
+        self._zeros.append((offset, offset + length))
+
+    def _pieces(self, offset: int, length: int) -> Iterator[Piece]:
+        end = offset + length
+        while offset < end:
+            inside = offset % SECTOR
+            size = min(end - offset, SECTOR - inside)
+            written = self._written.get(offset - inside)
+            if written is not None:
+                yield size, written, inside
+            elif any(begin <= offset < stop for begin, stop in self._zeros):
+                yield size, None, 0
+            else:
+                size = self._untouched(offset, end) - offset
+                yield size, self._file, offset
+            offset += size
+
+    def _untouched(self, offset: int, end: int) -> int:
+        """How far the file is as it was from an offset on."""
+        places = [place for place in self._written if offset < place < end]
+        places += [begin for begin, _ in self._zeros if offset < begin < end]
+        return min(places, default=end)
