@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, AttachedDisk, Disk, attach, vbd_number
+from pvgrub_sim.media.disk import Machine
 from pvgrub_sim.profiles import Profile, choose_profile
 
 if TYPE_CHECKING:
@@ -52,7 +53,14 @@ def read_request(
     """
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
+    first = attach(image, stack, image_format, access)
     described = the_ami(ami) if ami is not None else None
+    further: dict[str, str | os.PathLike[str] | Disk] = {}
+    if isinstance(first, Machine):
+        further = dict(first.disks[1:])
+        device = device if device is not None else first.disks[0][0]
+        config = config if config is not None else first.booting.config
+        described = described or _described(first, first.name)
     version_named = aki is not None or pvgrub is not None
     if described is not None:
         device = device if device is not None else described.root_device_name
@@ -65,9 +73,18 @@ def read_request(
         arch = described.architecture
     if arch != "auto":
         profile = profile._replace(arch=arch)
-    sources = ((DEFAULT_DEVICE if device is None else device, image), *(disks or {}).items())
+    sources = ((DEFAULT_DEVICE if device is None else device, first), *further.items(), *(disks or {}).items())
     attached = _attached(sources, stack, image_format, access)
     return Request(attached, profile, arch == "auto", described, version_named)
+
+
+def _described(machine: Machine, name: str) -> AmiDescription | None:
+    """What AWS says of a machine that is an AMI."""
+    if machine.described is None:
+        return None
+    from pvgrub_sim.profiles.ami import describe
+
+    return describe(machine.described, name)._replace(region=machine.region)
 
 
 def _attached(

@@ -86,7 +86,7 @@ def _expand(words: list[str]) -> list[str]:
 
     images: list[str] = []
     for word in words:
-        if not any(char in word for char in "*?[") or Path(word).exists():
+        if not any(char in word for char in "*?[") or "://" in word or Path(word).exists():
             images.append(word)
             continue
         pattern = Path(word)

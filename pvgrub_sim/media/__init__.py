@@ -10,7 +10,7 @@ import re
 from contextlib import ExitStack
 
 from pvgrub_sim.media.access import Access, Context
-from pvgrub_sim.media.disk import SECTOR_SIZE, Disk, Layer, layers_of
+from pvgrub_sim.media.disk import SECTOR_SIZE, Disk, ForwardOnly, Layer, layers_of, read_upto
 from pvgrub_sim.media.sources import open_source
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.media.vbd import AttachedDisk, vbd_number
@@ -63,8 +63,10 @@ def open_disk(name: str, image_format: str = "auto", access: Access | None = Non
 
 def _may_be_wrapped(source: Disk) -> bool:
     """True when it is worth looking closer: see formats/detect.py, which decides."""
-    if _WRAPPED_HEAD.match(source.read(0, min(SECTOR_SIZE, source.size))):
+    if _WRAPPED_HEAD.match(read_upto(source, 0, SECTOR_SIZE)):
         return True
+    if isinstance(source, ForwardOnly):
+        return ".vhd" in source.name.lower()
     return source.size > SECTOR_SIZE and source.read(source.size - SECTOR_SIZE, 8).startswith(_WRAPPED_TAIL)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.machine import Booting
 
 SECTOR_SIZE = 512
 
@@ -37,6 +41,47 @@ class ReadsInto(Protocol):
         """Fill a buffer from byte `offset` on; raises ImageError when the bytes cannot be had."""
 
 
+@runtime_checkable
+class Expects(Protocol):
+    """A disk that fetches from far away, and is glad to know what comes."""
+
+    def expect(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Be told what will be read next, as offsets and lengths in bytes: the missing ones are fetched together."""
+
+
+@runtime_checkable
+class ForwardOnly(Protocol):
+    """A disk of which a byte costs all bytes before it, and its size perhaps all of it."""
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes from the start that it costs nothing to read."""
+
+    def read_upto(self, offset: int, length: int) -> bytes:
+        """As read(), but fewer bytes where the disk ends before: its size need not be known."""
+
+
+@runtime_checkable
+class Machine(Protocol):
+    """A disk that is the first of a machine's: see machine.py."""
+
+    @property
+    def disks(self) -> Sequence[tuple[str, Disk]]:
+        """Device names and disks, in the order of their device numbers; the first is this one."""
+
+    @property
+    def booting(self) -> Booting:
+        """How the machine is booted."""
+
+    @property
+    def described(self) -> Mapping[str, Any] | None:
+        """What `aws ec2 describe-images` says of it, where it is an AMI."""
+
+    @property
+    def region(self) -> str | None:
+        """Where it is one."""
+
+
 class Layer(NamedTuple):
     """One layer between a disk and the bytes where they lie.
 
@@ -62,6 +107,13 @@ class Layered(Protocol):
 def layers_of(disk: Disk) -> tuple[Layer, ...]:
     """The layers of a disk; none of one that is a file's bytes as they are, or a caller's own object."""
     return disk.layers if isinstance(disk, Layered) else ()
+
+
+def read_upto(disk: Disk, offset: int, length: int) -> bytes:
+    """Read at byte `offset`, fewer bytes than `length` where the disk ends before; raises ImageError as read() does."""
+    if isinstance(disk, ForwardOnly):
+        return disk.read_upto(offset, length)
+    return disk.read(offset, max(0, min(length, disk.size - offset)))
 
 
 def read_into(disk: Disk, offset: int, buffer: memoryview) -> None:

@@ -70,7 +70,7 @@ def parse_describe_images(raw: bytes, where: str) -> tuple[AmiDescription, ...]:
         raise UsageError(f"{where}: line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
     except (RecursionError, ValueError):
         raise UsageError(f"{where}: JSON that no describe-images answer is like") from None
-    return tuple(_image(item, where) for item in _items(answer, where))
+    return tuple(describe(item, where) for item in _items(answer, where))
 
 
 def _items(answer: Any, where: str) -> list[Any]:
@@ -85,7 +85,8 @@ def _items(answer: Any, where: str) -> list[Any]:
     return answer
 
 
-def _image(item: Any, where: str) -> AmiDescription:
+def describe(item: Any, where: str) -> AmiDescription:
+    """One image of an answer; where: for messages. Raises UsageError when it is something else."""
     name = item.get("ImageId") if isinstance(item, dict) else None
     if not isinstance(name, str) or not _IMAGE_ID.fullmatch(name):
         raise UsageError(f"{where}: an image without an ImageId: not an answer of `aws ec2 describe-images`")

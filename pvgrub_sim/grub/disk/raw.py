@@ -8,7 +8,7 @@ from io import BytesIO
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import DiskReadHook, Machine
-from pvgrub_sim.media.disk import ReadsInto
+from pvgrub_sim.media.disk import Expects, ReadsInto
 from pvgrub_sim.model import EventKind
 
 SECTOR_BITS = 9
@@ -255,6 +255,8 @@ def devread_all(m: Machine, extents: Sequence[tuple[int | None, int]]) -> bytes 
     disk = m.disks[m.current_drive - 0x80]
     if places[0][2] == total:
         return disk.read(places[0][1], total)
+    if isinstance(disk, Expects):
+        disk.expect([(offset, size) for _, offset, size in places])
     # BytesIO hands its memory out as bytes without a copy.
     memory = BytesIO()
     memory.seek(total - 1)

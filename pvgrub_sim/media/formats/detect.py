@@ -16,7 +16,7 @@ import re
 import struct
 from typing import Final
 
-from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
+from pvgrub_sim.media.disk import SECTOR_SIZE, Disk, ForwardOnly, read_upto
 
 HEAD: Final = 68 << 10
 """Bytes from the start that are looked at: as far as the superblocks of PV-GRUB's filesystems reach."""
@@ -70,10 +70,13 @@ _SUPERBLOCKS: Final = (
 
 def detect(disk: Disk) -> str:
     """The name of the format that wraps an image, `raw` where nothing does; raises ImageError on a failed read."""
-    head = disk.read(0, min(HEAD, disk.size))
+    head = read_upto(disk, 0, HEAD)
     name = next((name for name, pattern in _MAGIC if pattern.match(head)), "")
     if name:
         return "raw" if seen_by_grub(head) else name
+    if isinstance(disk, ForwardOnly) and ".vhd" not in disk.name.lower():
+        # What stands at the end would cost all that stands before it: only worth it where there is a reason to look.
+        return "raw"
     if disk.size > SECTOR_SIZE:
         tail = disk.read(disk.size - SECTOR_SIZE, SECTOR_SIZE)
         if tail.startswith(b"koly") and not seen_by_grub(head):

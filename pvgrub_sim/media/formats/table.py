@@ -30,11 +30,11 @@ FORMATS: Final[dict[str, Format]] = {
     "vhdx": Format("a VHDX image", "vhdx:open_vhdx", remedy=_QEMU),
     "vdi": Format("a VDI image", "vdi:open_vdi", remedy=_QEMU),
     # Streams.
-    "gzip": Format("gzip-compressed", wraps=True, remedy=_UNPACK.format("gzip -dk")),
-    "xz": Format("xz-compressed", wraps=True, remedy=_UNPACK.format("xz -dk")),
-    "zstd": Format("zstd-compressed", wraps=True, remedy=_UNPACK.format("zstd -d")),
-    "bzip2": Format("bzip2-compressed", wraps=True, remedy=_UNPACK.format("bzip2 -dk")),
-    "lz4": Format("lz4-compressed", wraps=True, remedy=_UNPACK.format("lz4 -d")),
+    "gzip": Format("gzip-compressed", opener="stream:open_gzip", wraps=True, remedy=_UNPACK.format("gzip -dk")),
+    "xz": Format("xz-compressed", opener="stream:open_xz", wraps=True, remedy=_UNPACK.format("xz -dk")),
+    "zstd": Format("zstd-compressed", opener="stream:open_zstd", wraps=True, remedy=_UNPACK.format("zstd -d")),
+    "bzip2": Format("bzip2-compressed", opener="stream:open_bzip2", wraps=True, remedy=_UNPACK.format("bzip2 -dk")),
+    "lz4": Format("lz4-compressed", opener="stream:open_lz4", wraps=True, remedy=_UNPACK.format("lz4 -d")),
     # Archives.
     "tar": Format("a tar archive", wraps=True, remedy=_UNPACK.format("tar -xf") + "; boot the image in it"),
     "zip": Format("a zip archive", wraps=True, remedy=_UNPACK.format("unzip") + "; boot the image in it"),

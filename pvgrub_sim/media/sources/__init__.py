@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
     from pvgrub_sim.media.disk import Disk
 
-SOURCES: Final[dict[str, tuple[str, str]]] = {}
+SOURCES: Final[dict[str, tuple[str, str]]] = {
+    "http": ("http", "open_http"),
+    "https": ("http", "open_http"),
+    "s3": ("s3", "open_s3"),
+    "gs": ("filesystems", "open_filesystem"),
+    "abfs": ("filesystems", "open_filesystem"),
+    "ebs": ("ebs", "open_ebs"),
+    "ami": ("ami", "open_ami"),
+}
 """Prefix: module of this package, and its function `open(name, context) -> Disk`. Imported when it is asked for."""
 
 

@@ -1,0 +1,214 @@
+"""The decoders of compressed files, each a stream that gives at most a few MiB at once, whatever it is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import Expects, read_upto
+from pvgrub_sim.media.formats.frames import ZstdWalk
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.disk import Disk
+
+CHUNK: Final = 256 << 10
+"""Bytes that are read of the compressed file at once."""
+FAR: Final = 4 << 20
+"""Bytes that are fetched at once of a compressed file that lies far away."""
+PIECE: Final = 1 << 20
+"""Bytes that a decoder gives at once."""
+XZ_MEMORY: Final = 256 << 20
+"""Bytes that an xz stream's dictionary may want; `xz -9` wants 65 MiB."""
+ZSTD_WINDOW: Final = 1 << 27
+"""Bytes; `zstd --ultra -22` wants as much, and `--long=27`."""
+
+
+class Input:
+    """The bytes of a disk from a place on, for decoders.
+
+    upto: where they end, None for the end of the disk, which need not be known if the disk can be read forward only.
+    """
+
+    def __init__(self, below: Disk, offset: int = 0, upto: int | None = None) -> None:
+        self.below = below
+        self.at = offset
+        self._upto = upto
+
+    def next(self, length: int = CHUNK) -> bytes:
+        """The next bytes, none at the end."""
+        if self._upto is not None:
+            length = min(length, self._upto - self.at)
+        if isinstance(self.below, Expects):
+            self.below.expect([(self.at, FAR)])
+        data = read_upto(self.below, self.at, length)
+        self.at += len(data)
+        return data
+
+    def fail(self, reason: str) -> ImageError:
+        """The error that names the compressed file and how far it was read."""
+        return ImageError(self.below.name, reason, self.at)
+
+
+class _Decompressor(Protocol):
+    """What gzip's, xz's, bzip2's and lz4's libraries have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class Members:
+    """A file of compressed members one after another (gzip, xz, bzip2 and lz4 allow that).
+
+    words: the format's name. make: a new decompressor. magic: what another member begins with; zeros between members do
+    not count. errors: what the library raises. strict: whether anything else behind the last member is an error, as it
+    is for the format's own program.
+    """
+
+    def __init__(
+        self,
+        source: Input,
+        words: str,
+        make: Callable[[], _Decompressor],
+        magic: bytes,
+        errors: tuple[type[Exception], ...],
+        *,
+        strict: bool,
+    ) -> None:
+        self._input = source
+        self._words = words
+        self._make = make
+        self._magic = magic
+        self._errors = errors
+        self._strict = strict
+        self._decoder: _Decompressor | None = make()
+        self._pending = b""
+
+    def read(self) -> bytes:
+        """The next bytes, none at the end; raises ImageError for what is damaged or ends too early."""
+        while self._decoder is not None:
+            data = self._step(self._decoder)
+            if self._decoder.eof:
+                self._next_member(self._decoder.unused_data or b"")
+            if data:
+                return data
+        return b""
+
+    def _step(self, decoder: _Decompressor) -> bytes:
+        # A decoder that has been given all may still have more to give.
+        given = self._pending or (self._input.next() if getattr(decoder, "needs_input", True) else b"")
+        wants = getattr(decoder, "needs_input", True)
+        if not given and wants:
+            data = self._decode(decoder, b"")
+            if not data and not decoder.eof:
+                raise self._input.fail(f"ends in the middle of its {self._words} stream")
+            return data
+        data = self._decode(decoder, given)
+        self._pending = getattr(decoder, "unconsumed_tail", b"")
+        return data
+
+    def _decode(self, decoder: _Decompressor, given: bytes) -> bytes:
+        try:
+            return decoder.decompress(given, PIECE)
+        except self._errors as error:
+            raise self._input.fail(f"is damaged ({self._words}: {error})") from None
+
+    def _next_member(self, rest: bytes) -> None:
+        """Begin with the next member, if there is one."""
+        self._decoder = None
+        self._pending = b""
+        while True:
+            rest = rest.lstrip(b"\0")
+            if len(rest) >= 4 or not (more := self._input.next()):
+                break
+            rest += more
+        if rest.startswith(self._magic):
+            self._decoder = self._make()
+            self._pending = rest
+        elif rest and self._strict:
+            raise self._input.fail(f"goes on behind its {self._words} stream with something else")
+
+    def close(self) -> None:
+        """Close the compressed file."""
+        self._input.below.close()
+
+
+def gzip_stream(source: Input) -> Members:
+    """gzip (RFC 1952), by isal."""
+    from isal import isal_zlib
+
+    errors: tuple[type[Exception], ...] = (cast("type[Exception]", isal_zlib.IsalError), EOFError)
+    return Members(source, "gzip", lambda: isal_zlib.decompressobj(31), b"\x1f\x8b", errors, strict=False)
+
+
+def xz_stream(source: Input) -> Members:
+    """xz, by liblzma."""
+    import lzma
+
+    def make() -> _Decompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+
+    return Members(source, "xz", make, b"\xfd7zXZ\0", (lzma.LZMAError, EOFError), strict=True)
+
+
+def bzip2_stream(source: Input) -> Members:
+    """bzip2, by libbz2."""
+    import bz2
+
+    return Members(source, "bzip2", bz2.BZ2Decompressor, b"BZh", (OSError, EOFError, ValueError), strict=False)
+
+
+class ZstdStream:
+    """zstd (RFC 8878), by libzstd; frames one after another."""
+
+    def __init__(self, source: Input) -> None:
+        import zstandard
+
+        self._input = source
+        self._error = zstandard.ZstdError
+        self._walk = ZstdWalk(source.below.name)
+        decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+        self._reader = decoder.stream_reader(cast("IO[bytes]", self), read_size=CHUNK, read_across_frames=True)
+        self._feeding = False
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, none at the end; raises ImageError for what is damaged or ends too early.
+
+        It is also what the library calls for more input.
+        """
+        if self._feeding:
+            return self._feed(size)
+        self._feeding = True
+        try:
+            data: bytes = self._reader.read(PIECE)
+        except self._error as error:
+            raise self._input.fail(f"is damaged (zstd: {error})") from None
+        finally:
+            self._feeding = False
+        if not data and (self._walk.inside or self._walk.at > self._input.at):
+            raise self._input.fail("ends in the middle of its zstd stream")
+        return data
+
+    def _feed(self, size: int) -> bytes:
+        """Compressed bytes, whose frames are followed, since the library does not tell where they end."""
+        at = self._input.at
+        data = self._input.next(size)
+        self._walk.follow(at, data)
+        return data
+
+    def close(self) -> None:
+        """Close the compressed file."""
+        self._input.below.close()
+
+
+def lz4_stream(source: Input) -> Members:
+    """lz4 frames, by liblz4."""
+    import lz4.frame
+
+    errors = (RuntimeError, EOFError)
+    return Members(source, "lz4", lz4.frame.LZ4FrameDecompressor, b"\x04\x22\x4d\x18", errors, strict=True)

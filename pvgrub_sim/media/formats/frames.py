@@ -1,0 +1,164 @@
+"""What the frames of compressed files tell of their sizes: zstd's (RFC 8878), lz4's, and the index of xz."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final
+from zlib import crc32
+
+from pvgrub_sim.errors import ImageError
+
+ZSTD_MAGIC: Final = 0xFD2FB528
+SKIPPABLE: Final = 0x184D2A50
+"""With the last four bits anything."""
+ZSTD_HEAD: Final = 18
+"""Bytes of the longest frame header."""
+_XZ_MAGIC: Final = b"\xfd7zXZ\0"
+_XZ_FOOTER: Final = struct.Struct("<II2s2s")
+MOST_STREAMS: Final = 100_000
+
+
+class ZstdWalk:
+    """Goes from header to header of a zstd file: of frames, and of the blocks in them.
+
+    name: for messages. inside: whether a frame has begun that has not ended. size: of the content of all frames so
+    far, None when one does not tell. at: where the next header lies.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.at = 0
+        self.inside = False
+        self.size: int | None = 0
+        self.frames = 0
+        self._checksum = 0
+        self._carried = b""
+
+    def wants(self) -> int:
+        """Bytes of the next header, at the most."""
+        return 3 if self.inside else ZSTD_HEAD
+
+    def follow(self, at: int, data: bytes) -> None:
+        """Let a part of the file pass by; the parts follow one another, and the last one is empty."""
+        seen = self._carried + data
+        base = at - len(self._carried)
+        self._carried = b""
+        while (offset := self.at - base) < len(seen):
+            head = seen[offset : offset + self.wants()]
+            if len(head) < self.wants() and data:
+                self._carried = head
+                return
+            self.step(head)
+
+    def step(self, head: bytes) -> None:
+        """Read the header at `at`, and go to the next one; raises ImageError when it is none."""
+        if self.inside:
+            word = int.from_bytes(head[:3], "little")
+            size, kind, last = word >> 3, word >> 1 & 3, word & 1
+            if len(head) < 3 or kind == 3:
+                raise ImageError(self.name, "is damaged (zstd: a block of no known kind)", self.at)
+            self.at += 3 + (1 if kind == 1 else size)
+            if last:
+                self.at += self._checksum
+                self.inside = False
+            return
+        magic = int.from_bytes(head[:4], "little")
+        if magic & ~0xF == SKIPPABLE and len(head) >= 8:
+            self.at += 8 + int.from_bytes(head[4:8], "little")
+            return
+        if magic != ZSTD_MAGIC or len(head) < 6:
+            raise ImageError(self.name, "is damaged (zstd: no frame where one should begin)", self.at)
+        flags = head[4]
+        single = flags >> 5 & 1
+        dictionary = (0, 1, 2, 4)[flags & 3]
+        width = (single, 2, 4, 8)[flags >> 6]
+        begin = 5 + (1 - single) + dictionary
+        content = int.from_bytes(head[begin : begin + width], "little") + (256 if width == 2 else 0)
+        self.size = None if not width or self.size is None else self.size + content
+        self._checksum = 4 if flags & 4 else 0
+        self.inside = True
+        self.frames += 1
+        self.at += begin + width
+
+
+def zstd_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int | None:
+    """The size of what a zstd file unpacks to, None when a frame does not tell; goes through all block headers.
+
+    read: bytes at an offset. Raises ImageError when the file ends in a frame, or is none.
+    """
+    walk = ZstdWalk(name)
+    window, base = b"", 0
+    while walk.at < size:
+        at = walk.at - base
+        if not (at >= 0 and at + ZSTD_HEAD <= len(window)):
+            base = walk.at
+            window, at = read(base, min(64 << 10, size - base)), 0
+        walk.step(window[at : at + walk.wants()])
+        if walk.size is None:
+            return None
+    if walk.inside or walk.at > size:
+        raise ImageError(name, "ends in the middle of its zstd stream", size)
+    return walk.size
+
+
+def lz4_size(head: bytes) -> int | None:
+    """The content size in an lz4 frame's header, None where it tells none."""
+    if len(head) < 15 or head[:4] != b"\x04\x22\x4d\x18" or not head[4] & 8:
+        return None
+    return int.from_bytes(head[6:14], "little")
+
+
+def xz_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int:
+    """The size of what an xz file unpacks to, by the indexes of its streams, from the last one on.
+
+    As the .xz file format says (https://tukaani.org/xz/xz-file-format.txt, sections 2.1.2 and 4). Raises ImageError
+    when there is no such thing.
+    """
+    total = 0
+    for _ in range(MOST_STREAMS):
+        if size < 32:
+            raise ImageError(name, "is damaged (xz: ends too early)", size)
+        footer = read(size - 12, 12)
+        if footer[8:] == b"\0\0\0\0":
+            size -= 4
+            continue
+        check, words, flags, magic = _XZ_FOOTER.unpack(footer)
+        length = (words + 1) * 4
+        if magic != b"YZ" or crc32(footer[4:10]) != check or length + 24 > size:
+            raise ImageError(name, "ends in the middle of its xz stream", size)
+        if length > 64 << 20:
+            raise ImageError(name, "is damaged (xz: an index of more than 64 MiB)", size)
+        unpacked, packed = _xz_index(name, read(size - 12 - length, length), size)
+        total += unpacked
+        size -= 12 + length + packed + 12
+        if size < 0 or read(size, 8) != _XZ_MAGIC + flags:
+            raise ImageError(name, "is damaged (xz: the index does not lead to the stream's beginning)", max(size, 0))
+        if size == 0:
+            return total
+    raise ImageError(name, f"is made of more than {MOST_STREAMS} xz streams")
+
+
+def _xz_index(name: str, index: bytes, offset: int) -> tuple[int, int]:
+    """Bytes of all blocks, unpacked and packed with their padding."""
+    at = 1
+    unpacked = packed = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while at < len(index) - 4 and shift < 63:
+            byte = index[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+        raise ImageError(name, "is damaged (xz: its index)", offset)
+
+    if index[0] != 0 or crc32(index[:-4]) != int.from_bytes(index[-4:], "little"):
+        raise ImageError(name, "is damaged (xz: its index)", offset)
+    for _ in range(number()):
+        packed += number() + 3 & ~3
+        unpacked += number()
+    return unpacked, packed

@@ -1,0 +1,185 @@
+"""Spool: what can only be read forward, kept in an unlinked sparse file so that it can be read anywhere."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import layers_of
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.access import Context
+    from pvgrub_sim.media.disk import Disk, Layer
+
+USUAL_LIMIT: Final = 64 << 30
+"""Bytes that are unpacked at most where the caller says nothing."""
+PROGRESS_EVERY: Final = 0.1
+"""Seconds between two calls of the caller's progress function."""
+_ZEROS: Final = bytes(1 << 20)
+
+
+class Forward(Protocol):
+    """Bytes one after another, which cannot be gone back to."""
+
+    def read(self) -> bytes:
+        """The next bytes, at most a few MiB; none at the end. Raises ImageError when they cannot be had."""
+
+    def close(self) -> None:
+        """Release what is below."""
+
+
+class Spool:
+    """A disk of what a stream brings, read only as far as is asked for.
+
+    name: for messages. stream: where the bytes come from; closed with the disk. layer: this one, whose size is not
+    yet known. below: the disk that the stream reads, if it reads one. context: the limit, and the progress function.
+    size: in bytes where that is known; else it is found out by reading all.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stream: Forward,
+        layer: Layer,
+        context: Context,
+        *,
+        below: Disk | None = None,
+        size: int | None = None,
+    ) -> None:
+        self.name = name
+        self._stream: Forward | None = stream
+        self._layer = layer
+        self._below = below
+        self._limit = USUAL_LIMIT if context.access.spool_limit is None else context.access.spool_limit
+        self._progress = context.access.progress
+        self._told = time.monotonic()
+        self._size = size
+        self._measure: Callable[[], int | None] | None = None
+        self._done = 0
+        self._fd = _unlinked(name)
+
+    def know(self, measure: Callable[[], int | None]) -> None:
+        """Be told how the size can be found out, None where it cannot, when it is asked for."""
+        self._measure = measure
+
+    @property
+    def size(self) -> int:
+        """Size in bytes; raises ImageError when all of the stream has to be read for it and that fails."""
+        if self._size is None and self._measure is not None:
+            measure, self._measure = self._measure, None
+            self._size = measure()
+            if self._size is not None and self._done > self._size:
+                raise self._too_long()
+        if self._size is None:
+            self._unpack(None)
+        assert self._size is not None
+        return self._size
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """This layer and those below, with its size as far as that is known by now."""
+        size = self._done if self._size is None else self._size
+        return (self._layer._replace(size=size), *(layers_of(self._below) if self._below is not None else ()))
+
+    @property
+    def unpacked(self) -> int:
+        """Bytes that have been read from the stream so far."""
+        return self._done
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes at byte `offset`; raises ImageError when they cannot be had."""
+        data = self.read_upto(offset, length)
+        if len(data) < length:
+            raise ImageError(self.name, f"ends {length - len(data)} bytes short of a read", offset + len(data))
+        return data
+
+    def read_upto(self, offset: int, length: int) -> bytes:
+        """As read(), but fewer bytes where the stream ends before; what its size is need not be known."""
+        if offset + length > self._done:
+            self._unpack(offset + length)
+        data = os.pread(self._fd, max(0, min(length, self._done - offset)), offset)
+        # Holes at the end of the file are not yet part of it.
+        return data + bytes(max(0, min(length, self._done - offset)) - len(data))
+
+    def close(self) -> None:
+        """Close the temporary file, which then is gone, and the stream; further reads fail."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _unpack(self, upto: int | None) -> None:
+        """Go on reading up to a byte, or to the end."""
+        told = False
+        while self._stream is not None and (upto is None or self._done < upto):
+            if self._done >= self._limit:
+                raise ImageError(
+                    self.name,
+                    f"unpacks to more than {self._limit} bytes, which is the limit (--spool-limit)",
+                    self._done,
+                )
+            data = self._stream.read()
+            if not data:
+                self._end()
+                break
+            self._store(data)
+            if self._size is not None and self._done > self._size:
+                raise self._too_long()
+            if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
+                self._told = now
+                told = True
+                self._progress(self._done, self._size)
+        if told and self._progress is not None:
+            # For now that is all.
+            self._progress(self._done, self._done)
+
+    def _too_long(self) -> ImageError:
+        return ImageError(self.name, f"unpacks to more than the {self._size} bytes that it is said to hold")
+
+    def _end(self) -> None:
+        if self._size is not None and self._done != self._size:
+            raise ImageError(
+                self.name, f"unpacks to {self._done} bytes instead of the {self._size} that it is said to hold"
+            )
+        self._size = self._done
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _store(self, data: bytes) -> None:
+        """Put bytes at the end; whole pieces of zeros become a hole."""
+        try:
+            for at in range(0, len(data), len(_ZEROS)):
+                piece = data[at : at + len(_ZEROS)]
+                if piece != (_ZEROS if len(piece) == len(_ZEROS) else _ZEROS[: len(piece)]):
+                    written = 0
+                    while written < len(piece):
+                        written += os.pwrite(self._fd, memoryview(piece)[written:], self._done + written)
+                self._done += len(piece)
+        except OSError as error:
+            folder = _folder()
+            raise ImageError(
+                self.name, f"cannot be unpacked into {folder}: {(error.strerror or str(error)).lower()}", self._done
+            ) from None
+
+
+def _folder() -> str:
+    """Where temporary files go: not into memory, as /tmp often is, unless TMPDIR says so."""
+    if not os.environ.get("TMPDIR") and os.access("/var/tmp", os.W_OK | os.X_OK):
+        return "/var/tmp"
+    return tempfile.gettempdir()
+
+
+def _unlinked(name: str) -> int:
+    """A file that no folder lists, open for reading and writing."""
+    try:
+        with tempfile.TemporaryFile(prefix="pvgrub-sim-", dir=_folder(), buffering=0) as file:
+            return os.dup(file.fileno())
+    except OSError as error:
+        raise ImageError(name, f"no temporary file can be made: {(error.strerror or str(error)).lower()}") from None

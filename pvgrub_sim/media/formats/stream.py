@@ -1,0 +1,102 @@
+"""Compressed images: read forward into a spool, only as far as is asked for."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, read_upto
+from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
+from pvgrub_sim.media.formats.frames import lz4_size, xz_size, zstd_size
+from pvgrub_sim.media.formats.spool import Forward, Spool
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.access import Context
+    from pvgrub_sim.media.disk import Disk
+
+_WRAP: Final = 1 << 32
+"""gzip tells the size of what is in it modulo this."""
+_SLACK: Final = 64 << 20
+"""Bytes that a disk may have behind its last partition or filesystem, for its size to be taken from there."""
+_MBR_ENTRY: Final = struct.Struct("<4xB3xII")
+
+
+def open_gzip(below: Disk, context: Context) -> Disk:
+    """What is in a gzip file. Raises ImageError."""
+    return _spooled(below, context, "gzip", gzip_stream, _gzip_size)
+
+
+def open_xz(below: Disk, context: Context) -> Disk:
+    """What is in an xz file. Raises ImageError."""
+    return _spooled(below, context, "xz", xz_stream, lambda disk, _: xz_size(disk.name, disk.size, disk.read))
+
+
+def open_bzip2(below: Disk, context: Context) -> Disk:
+    """What is in a bzip2 file, which does not tell its size. Raises ImageError."""
+    return _spooled(below, context, "bzip2", bzip2_stream, lambda disk, spool: None)
+
+
+def open_zstd(below: Disk, context: Context) -> Disk:
+    """What is in a zstd file. Raises ImageError."""
+    return _spooled(below, context, "zstd", ZstdStream, _zstd_size)
+
+
+def open_lz4(below: Disk, context: Context) -> Disk:
+    """What is in an lz4 file. Raises ImageError."""
+    return _spooled(below, context, "lz4", lz4_stream, lambda disk, _: lz4_size(read_upto(disk, 0, 15)))
+
+
+def _spooled(
+    below: Disk,
+    context: Context,
+    words: str,
+    make: Callable[[Input], Forward],
+    measure: Callable[[Disk, Spool], int | None],
+) -> Disk:
+    spool = Spool(below.name, make(Input(below)), Layer(words, below.name, 0), context, below=below)
+    if not isinstance(below, ForwardOnly):
+        spool.know(lambda: measure(below, spool))
+    return spool
+
+
+def _zstd_size(disk: Disk, spool: Spool) -> int | None:
+    """As all frames tell it; far away, where looking at all of them would fetch everything, as the only one does."""
+    if not isinstance(disk, Expects):
+        return zstd_size(disk.name, disk.size, disk.read)
+    return None
+
+
+def _gzip_size(disk: Disk, spool: Spool) -> int | None:
+    """The size that a gzip file tells at its end, where what is in it agrees.
+
+    The end tells it modulo 4 GiB, and of the last member only. So it is taken if the partitions, or the filesystem,
+    end there or a little before; else all has to be read.
+    """
+    if disk.size < 18:
+        raise ImageError(disk.name, "ends in the middle of its gzip stream", disk.size)
+    told = int.from_bytes(disk.read(disk.size - 4, 4), "little")
+    used = used_bytes(spool.read_upto(0, 4096))
+    if used == 0:
+        return None
+    size = told + (max(used - told, 0) + _WRAP - 1) // _WRAP * _WRAP
+    near = used <= size <= used + _SLACK and size % 512 == 0
+    return size if near and disk.size <= size + (size >> 10) + 4096 else None
+
+
+def used_bytes(head: bytes) -> int:
+    """How far a disk is used by the partitions, or the filesystem, that begin in its first 4 KiB; 0 where none does."""
+    if len(head) < 4096:
+        return 0
+    if head[1080:1082] == b"\x53\xef":
+        blocks, log = struct.unpack_from("<I", head, 1028)[0], head[1048]
+        return blocks << 10 + log if log <= 6 else 0
+    if head[:4] == b"XFSB":
+        return int.from_bytes(head[4:8], "big") * int.from_bytes(head[8:16], "big")
+    if head[510:512] != b"\x55\xaa":
+        return 0
+    entries = list(_MBR_ENTRY.iter_unpack(head[446:510]))
+    if any(kind == 0xEE for kind, _, _ in entries) and head[512:520] == b"EFI PART":
+        return (int.from_bytes(head[544:552], "little") + 1) * 512
+    return max((first + count) * 512 for kind, first, count in entries if kind) if any(e[0] for e in entries) else 0

@@ -1,0 +1,77 @@
+"""Machines: what stands for several disks at once, with what its hypervisor was told of how to boot them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pvgrub_sim.media.disk import Disk, Layer, layers_of, read_into
+
+
+class Booting(NamedTuple):
+    """What a machine's description says of booting; None where it says nothing.
+
+    bootloader: what runs in dom0 (`pygrub`), in the place of a kernel. kernel, ramdisk, arguments: what Xen starts.
+    hvm: a fully virtualised machine, which boots without any of that.
+    """
+
+    bootloader: str | None = None
+    kernel: str | None = None
+    ramdisk: str | None = None
+    arguments: str | None = None
+    hvm: bool = False
+
+    @property
+    def config(self) -> str | None:
+        """The config file that PV-GRUB is given as its argument, where the kernel is PV-GRUB."""
+        if self.kernel and "pv-grub" in self.kernel.rpartition("/")[2].replace("pvgrub", "pv-grub"):
+            return self.arguments or None
+        return None
+
+
+class MachineDisk:
+    """The first disk of a machine, which knows the others.
+
+    disks: device name and disk, in the order of their device numbers. booting: how it is booted. described: what
+    `aws ec2 describe-images` says of it, where it is an AMI.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        disks: Sequence[tuple[str, Disk]],
+        booting: Booting,
+        described: Mapping[str, Any] | None = None,
+        region: str | None = None,
+    ) -> None:
+        self.name = name
+        self.disks = tuple(disks)
+        self.booting = booting
+        self.described = described
+        self.region = region
+        self._first = disks[0][1]
+        self.size = self._first.size
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Those of the first disk."""
+        return layers_of(self._first)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes of the first disk; raises ImageError when they cannot be had."""
+        return self._first.read(offset, length)
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer from the first disk; raises ImageError as read() does."""
+        read_into(self._first, offset, buffer)
+
+    def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Tell the first disk what will be read, if that makes a difference to it."""
+        tell = getattr(self._first, "expect", None)
+        if tell is not None:
+            tell(ranges)
+
+    def close(self) -> None:
+        """Close all disks."""
+        for _, disk in self.disks:
+            disk.close()

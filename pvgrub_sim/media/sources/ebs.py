@@ -1,0 +1,187 @@
+"""ebs:snap-…: EBS snapshots by the EBS direct APIs (ListSnapshotBlocks, GetSnapshotBlock).
+
+https://docs.aws.amazon.com/ebs/latest/APIReference/Welcome.html
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from bisect import bisect_right
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.media.disk import Layer
+from pvgrub_sim.media.sources.aws import Again, call, client, code_of
+from pvgrub_sim.media.sources.blocks import BlockDisk
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.access import Context
+    from pvgrub_sim.media.disk import Disk
+
+PAGE: Final = 1000
+"""Blocks that are listed at once."""
+MOST_PAGES: Final = 400
+"""Pages of the list that are kept; the oldest go first, and are listed anew when they are wanted."""
+AT_ONCE: Final = 16
+"""Blocks that are fetched at the same time."""
+MARGIN: Final = 60.0
+"""Seconds before a token's end in which it is not used any more."""
+_ID: Final = re.compile(r"ebs:(?://)?(snap-[0-9a-f]{8,17})")
+_LARGEST_VOLUME: Final = 64 << 10
+"""GiB, which is the largest volume of EBS."""
+
+
+class _Page(NamedTuple):
+    """A stretch of the list: what is not in `tokens` is all zeros.
+
+    begin, end: the blocks that it tells of. tokens: by block. expires: until when they are good (time.time()).
+    """
+
+    begin: int
+    end: int
+    tokens: dict[int, str]
+    expires: float
+
+
+def open_ebs(name: str, context: Context) -> Disk:
+    """The bytes of a snapshot; blocks that it does not have are zeros.
+
+    Raises UsageError for what is no `ebs:snap-…`, ImageError in one line when it cannot be read.
+    """
+    match = _ID.fullmatch(name)
+    if match is None:
+        raise UsageError(f"{name}: not of the form ebs:snap-0123456789abcdef0")
+    source = _Snapshot(name, client(name, "ebs", context), match[1])
+    kept = None
+    if context.access.cache is not None:
+        from pvgrub_sim.media.sources.kept import KeptBlocks
+
+        kept = KeptBlocks(context.access.cache, ("ebs", source.region, match[1], source.size, source.block))
+    layer = Layer("ebs", name, source.size, f"blocks of {source.block}")
+    return BlockDisk(name, source.size, source.block, source.fetch, layer, kept=kept, closing=source.close)
+
+
+class _Snapshot:
+    """The blocks of a snapshot, with their tokens as far as they were listed."""
+
+    def __init__(self, name: str, ebs: Any, snapshot: str) -> None:
+        self.name = name
+        self.region = ebs.meta.region_name
+        self._ebs = ebs
+        self._snapshot = snapshot
+        self._pages: list[_Page] = []
+        self._pool: ThreadPoolExecutor | None = None
+        self._renewing = Lock()
+        self.block = self.size = 0
+        self._list(0)
+        self._zeros = bytes(self.block)
+
+    def fetch(self, first: int, count: int) -> Sequence[bytes]:
+        """Blocks, those that are there at the same time."""
+        wanted = [(number, token) for number in range(first, first + count) if (token := self._token(number))]
+        if len(wanted) > 1:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(AT_ONCE, "ebs")
+            found = list(self._pool.map(self._get, wanted))
+        else:
+            found = [self._get(one) for one in wanted]
+        blocks = dict(zip((number for number, _ in wanted), found, strict=True))
+        return [blocks.get(number, self._zeros) for number in range(first, first + count)]
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+        self._ebs.close()
+
+    def _get(self, wanted: tuple[int, str]) -> bytes:
+        number, token = wanted
+
+        def ask() -> bytes:
+            nonlocal token
+            try:
+                answer = self._ebs.get_snapshot_block(SnapshotId=self._snapshot, BlockIndex=number, BlockToken=token)
+            except Exception as error:
+                if code_of(error) != "ValidationException" or (renewed := self._renewed(number, token)) == token:
+                    raise
+                # Tokens expire before the time that is told, when keys change.
+                token = renewed
+                raise Again("AWS answers ValidationException") from None
+            with answer["BlockData"] as body:
+                data: bytes = body.read()
+            if len(data) != self.block or answer.get("DataLength", self.block) != self.block:
+                raise Again(f"a block of {len(data)} bytes instead of {self.block}")
+            if answer.get("ChecksumAlgorithm") != "SHA256":
+                raise ImageError(self.name, "a block whose checksum is not SHA256", number * self.block)
+            if base64.b64encode(sha256(data).digest()).decode() != answer.get("Checksum"):
+                raise Again("a block that does not have its checksum")
+            return data
+
+        return call(self.name, ask, number * self.block)
+
+    def _token(self, number: int) -> str | None:
+        """A block's token, None when the snapshot has no such block."""
+        index = bisect_right(self._pages, number, key=lambda page: page.begin) - 1
+        if index >= 0:
+            page = self._pages[index]
+            if number < page.end and time.time() < page.expires - MARGIN:
+                return page.tokens.get(number)
+        return self._list(number).tokens.get(number)
+
+    def _renewed(self, number: int, old: str) -> str:
+        """A new token in the place of one that is refused; the old one when the list has no other."""
+        with self._renewing:
+            index = bisect_right(self._pages, number, key=lambda page: page.begin) - 1
+            known = self._pages[index].tokens.get(number, old) if index >= 0 else old
+            return known if known != old else self._list(number).tokens.get(number, old)
+
+    def _list(self, first: int) -> _Page:
+        """List blocks from one on, and remember what was told."""
+        more: dict[str, Any] = {"StartingBlockIndex": first} if first else {}
+        tokens: dict[int, str] = {}
+        # A page may be empty and yet not the last one.
+        while True:
+            answer = call(
+                self.name,
+                lambda: self._ebs.list_snapshot_blocks(SnapshotId=self._snapshot, MaxResults=PAGE, **more),
+            )
+            self._measure(answer)
+            last = first - 1
+            for entry in answer.get("Blocks") or ():
+                number = int(entry["BlockIndex"])
+                if number <= last or number * self.block >= self.size:
+                    raise ImageError(self.name, "AWS lists its blocks out of order", number * self.block)
+                tokens[number] = str(entry["BlockToken"])
+                last = number
+            following = answer.get("NextToken")
+            if tokens or not following:
+                break
+            if following == more.get("NextToken"):
+                raise ImageError(self.name, "AWS lists the same page of its blocks again and again")
+            more["NextToken"] = following
+        end = last + 1 if following else (self.size + self.block - 1) // self.block
+        expiry = answer.get("ExpiryTime")
+        expires = expiry.timestamp() if hasattr(expiry, "timestamp") else time.time() + 3600
+        page = _Page(first, max(end, first + 1), tokens, max(expires, time.time() + MARGIN + 1))
+        self._remember(page)
+        return page
+
+    def _remember(self, page: _Page) -> None:
+        kept = [old for old in self._pages if old.end <= page.begin or old.begin >= page.end]
+        cut = [old._replace(end=page.begin) for old in self._pages if old.begin < page.begin < old.end]
+        self._pages = sorted([*kept[-MOST_PAGES:], *cut, page], key=lambda one: one.begin)
+
+    def _measure(self, answer: dict[str, Any]) -> None:
+        """Take the sizes from an answer; they must stay what they are."""
+        block, size = int(answer.get("BlockSize") or 0), int(answer.get("VolumeSize") or 0)
+        if not self.size and 512 <= block <= 16 << 20 and block % 512 == 0 and 0 < size <= _LARGEST_VOLUME:
+            self.block, self.size = block, size << 30
+        if (block, size << 30) != (self.block, self.size):
+            raise ImageError(self.name, f"AWS tells sizes that make no sense ({size} GiB in blocks of {block} bytes)")

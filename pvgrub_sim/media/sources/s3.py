@@ -1,0 +1,78 @@
+"""s3://bucket/key: objects, read in ranges (GetObject with Range and If-Match)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.media.disk import Layer
+from pvgrub_sim.media.sources.aws import Again, call, client, code_of
+from pvgrub_sim.media.sources.blocks import BlockDisk
+from pvgrub_sim.media.sources.http import BLOCK
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.access import Context
+    from pvgrub_sim.media.disk import Disk
+
+
+def open_s3(name: str, context: Context) -> Disk:
+    """The bytes of an object as it is now; a later version of it is an error.
+
+    Raises UsageError for what is no `s3://bucket/key`, ImageError in one line when it cannot be read.
+    """
+    bucket, _, key = name.removeprefix("s3:").removeprefix("//").partition("/")
+    if not name.startswith("s3://") or not bucket or not key:
+        raise UsageError(f"{name}: not of the form s3://bucket/key")
+    source = _Object(name, client(name, "s3", context), bucket, key)
+    kept = None
+    if context.access.cache is not None:
+        from pvgrub_sim.media.sources.kept import KeptBlocks
+
+        kept = KeptBlocks(context.access.cache, ("s3", name, source.etag, source.size, BLOCK))
+    layer = Layer("s3", name, source.size, "in ranges")
+    return BlockDisk(name, source.size, BLOCK, source.fetch, layer, kept=kept, closing=source.close)
+
+
+class _Object:
+    """One version of an object."""
+
+    def __init__(self, name: str, s3: Any, bucket: str, key: str) -> None:
+        self.name = name
+        self._s3 = s3
+        self._which = {"Bucket": bucket, "Key": key}
+        head = call(name, lambda: s3.head_object(**self._which))
+        self.etag = str(head["ETag"])
+        self.size = int(head["ContentLength"])
+        if self.size == 0:
+            raise ImageError(name, "is empty, not a disk image", 0)
+
+    def fetch(self, first: int, count: int) -> Sequence[bytes]:
+        """Blocks, in one request."""
+        offset = first * BLOCK
+        length = min(count * BLOCK, self.size - offset)
+
+        def ask() -> bytes:
+            try:
+                answer = self._s3.get_object(
+                    **self._which, Range=f"bytes={offset}-{offset + length - 1}", IfMatch=self.etag
+                )
+            except Exception as error:
+                if code_of(error) in ("PreconditionFailed", "412", "InvalidRange", "416"):
+                    raise ImageError(self.name, "changed while it was read", offset) from None
+                raise
+            with answer["Body"] as body:
+                data: bytes = body.read()
+            if answer.get("ETag") != self.etag:
+                raise ImageError(self.name, "changed while it was read", offset)
+            whole = answer.get("ContentRange")
+            if len(data) != length or whole != f"bytes {offset}-{offset + length - 1}/{self.size}":
+                raise Again(f"{len(data)} bytes ({whole}) instead of {length}")
+            return data
+
+        data = call(self.name, ask, offset)
+        return [data[at : at + BLOCK] for at in range(0, length, BLOCK)]
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._s3.close()
