@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.bootchain import run
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.aws import NEWEST_VERSION, aki_of, akis_like
 from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.profiles import find_profile
@@ -72,23 +72,27 @@ def newest_boots(case: Case) -> bool:
     return result.outcome is Outcome.BOOTS and machine.booted_entry == machine.first_default_entry
 
 
-def _steps(case: Case) -> str:
+def _steps(case: Case) -> Remedy:
     from pvgrub_sim.profiles.advice import newer_than
 
     row = aki_of(case)
     newer = newer_than(row) if row else None
     if row is None or newer is None:
-        return mend.advice(f"take {akis_like(case, case.profile.arch)}")
-    place = f"--region {newer.region}"
-    return "\n".join(
-        (
-            mend.advice("with the instance's id for i-INSTANCE (its volumes must be EBS):"),
-            f"aws ec2 stop-instances {place} --instance-ids i-INSTANCE",
-            f"aws ec2 wait instance-stopped {place} --instance-ids i-INSTANCE",
-            f"aws ec2 modify-instance-attribute {place} --instance-id i-INSTANCE --kernel Value={newer.id}",
-            f"aws ec2 start-instances {place} --instance-ids i-INSTANCE",
-        )
-    )
+        return advice(f"take {akis_like(case, case.profile.arch)}")
+    place = ("--region", newer.region)
+    instance = ("--instance-ids", "i-INSTANCE")
+    return (
+        *advice("with the instance's id for i-INSTANCE (its volumes must be EBS):"),
+        Run(
+            (
+                ("aws", "ec2", "stop-instances", *place, *instance),
+                ("aws", "ec2", "wait", "instance-stopped", *place, *instance),
+                ("aws", "ec2", "modify-instance-attribute", *place, "--instance-id", "i-INSTANCE", "--kernel",
+                 f"Value={newer.id}"),
+                ("aws", "ec2", "start-instances", *place, *instance),
+            )
+        ),
+    )  # fmt: skip
 
 
 @rule(
@@ -116,7 +120,7 @@ def not_pvgrub(case: Case) -> Iterator[Draft]:
             if remark.rule == "aki-not-pvgrub":
                 yield Draft(
                     f"{case.ami.image_id}: {remark.text}.",
-                    mend.advice(f"a PV-GRUB of its own: {akis_like(case, case.ami.architecture or case.profile.arch)}"),
+                    advice(f"a PV-GRUB of its own: {akis_like(case, case.ami.architecture or case.profile.arch)}"),
                     case.ami.image_id,
                     "",
                     remark.severity,

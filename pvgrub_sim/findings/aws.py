@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places
+from pvgrub_sim.findings.remedies.steps import Operand, Run, advice
+from pvgrub_sim.findings.remedies.volumes import image_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
@@ -66,11 +67,13 @@ def arch_mismatch(case: Case) -> Iterator[Draft]:
         tried = case.tried(ref)
         if tried is None or tried.error != WRONG_WIDTH:
             continue
-        advice = [f"register with an AKI for {other}:", akis_like(case, other), "and to see it boot:"]
-        command = f"pvgrub-sim boot --pvgrub {case.profile.name} --arch {other} {mend.word(case.disks[0].disk.name)}"
+        words = ("pvgrub-sim", "boot", "--pvgrub", case.profile.name, "--arch", other, Operand.IMAGE)
         yield Draft(
             f"The kernel {ref.path} is for {other}, and {case.pvgrub} for {mine} boots {mine} kernels only.",
-            f"{mend.advice(*advice)}\n{command}",
+            (
+                *advice(f"register with an AKI for {other}:", akis_like(case, other), "and to see it boot:"),
+                Run((words,), image_of(case.disks[0], 0)),
+            ),
             case.at(ref.line),
             tried.reason,
         )
@@ -83,7 +86,7 @@ def arch_mismatch(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{case.ami.image_id} is registered for {case.ami.architecture}, and its PV-GRUB boots {mine} "
             "kernels only.",
-            mend.advice(f"register the AMI with {akis_like(case, case.ami.architecture)}"),
+            advice(f"register the AMI with {akis_like(case, case.ami.architecture)}"),
             case.ami.image_id,
         )
 
@@ -111,7 +114,7 @@ def ari(case: Case) -> Iterator[Draft]:
         f"{what} comes with the ramdisk image {given}, which does not go with PV-GRUB: its initrd is the one "
         "that menu.lst "
         "names.",
-        mend.advice(
+        advice(
             "register without a ramdisk image:",
             f"aws ec2 register-image --kernel-id {_kernel(case)} --virtualization-type paravirtual "
             f"--architecture {case.profile.arch} --root-device-name /dev/sda1 --name NAME --block-device-mappings ...",
@@ -146,7 +149,7 @@ def hvm(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{case.ami.image_id} is an HVM image: its instances boot without PV-GRUB, and this verdict does "
             "not apply.",
-            "",
+            (),
             case.ami.image_id,
         )
 
@@ -171,8 +174,6 @@ def filesystem_untested(case: Case) -> Iterator[Draft]:
             yield Draft(
                 f"{place.device} is {place.type or driver}, which AWS does not name among the filesystems tested with "
                 "PV-GRUB (ext2, ext3, ext4, JFS, XFS, ReiserFS).",
-                mend.advice(
-                    "put /boot on ext2, on a partition or disk of its own: mke2fs -t ext2 -L boot boot.img 256M"
-                ),
+                advice("put /boot on ext2, on a partition or disk of its own: mke2fs -t ext2 -L boot boot.img 256M"),
                 place.where,
             )

@@ -174,14 +174,19 @@ class Case:
         return None
 
     @cached_property
+    def menu_raw(self) -> bytes | None:
+        """The menu's bytes as PV-GRUB reads them, or as they are where it did not; None without one."""
+        if self.config:
+            return self.eyes.read(*split_device(self.config), menufile.MOST_BYTES + 1)
+        if self.menu_home:
+            place, path = self.menu_home
+            return place.head(path, menufile.MOST_BYTES + 1)
+        return None
+
+    @cached_property
     def menu(self) -> MenuFile | None:
         """The menu with its line numbers, None when there is none."""
-        raw: bytes | None = None
-        if self.config:
-            raw = self.eyes.read(*split_device(self.config), menufile.MOST_BYTES + 1)
-        elif self.menu_home:
-            place, path = self.menu_home
-            raw = place.head(path, menufile.MOST_BYTES + 1)
+        raw = self.menu_raw
         return menufile.parse(raw) if raw is not None and len(raw) <= menufile.MOST_BYTES else None
 
     @property

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.lookup import ROOT_UNKNOWN, root_argument_of
 from pvgrub_sim.findings.menufile import Entry, Line, may_stand_in_entry
 from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, overwrite, substitute
+from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
@@ -44,7 +46,7 @@ def unknown_command(case: Case) -> Iterator[Draft]:
             if line.known:
                 message = f"'{line.command}' may not stand in an entry: {entry.name} ends there with Error 27."
                 severity = None if _failed_at(case, entry, line) else Severity.WARNING
-                script = mend.delete(line)
+                edit = delete(line)
             else:
                 rootless = line.command == "uuid" and entry.first("root", "rootnoverify") is None
                 then = ", which leaves it without a root device" if rootless else ""
@@ -54,8 +56,8 @@ def unknown_command(case: Case) -> Iterator[Draft]:
                 if rootless and not case.healthy:
                     severity = None
                 home = _root_for(case, entry) if rootless else None
-                script = mend.overwrite(line, f"root {home}") if home else mend.delete(line)
-            yield Draft(message, mend.edit_menu(case, script), case.at(line), line.text, severity)
+                edit = overwrite(line, f"root {home}") if home else delete(line)
+            yield Draft(message, edit_menu(case, edit), case.at(line), line.text, severity)
 
 
 def _failed_at(case: Case, entry: Entry, line: Line) -> bool:
@@ -104,7 +106,7 @@ def no_console(case: Case) -> Iterator[Draft]:
             told = "names no console: mainline Linux takes hvc0 by itself, others may not"
         yield Draft(
             f"The kernel line of {entry.name} {told}.",
-            mend.edit_menu(case, f"{line.number + line.span - 1}s|[ \\t\\r]*$| console=hvc0|"),
+            edit_menu(case, append(line, " console=hvc0")),
             case.at(line),
             line.text,
             None if given else Severity.NOTE,
@@ -138,16 +140,14 @@ def root_argument(case: Case) -> Iterator[Draft]:
             place.has(ContentKind.LVM) for place in case.places
         ):
             continue
-        home = _root_filesystem(case)
-        content = home.filesystem if home else None
-        script = ""
-        if content and (content.label or content.uuid):
-            right = f"LABEL={content.label}" if content.label and " " not in content.label else f"UUID={content.uuid}"
-            script = mend.edit_menu(case, mend.substitute(line, wanted[0].strip(), f"root={right}"))
+        right = root_argument_of(case)
+        remedy: Remedy = advice(ROOT_UNKNOWN)
+        if right:
+            remedy = edit_menu(case, substitute(line, wanted[0].strip(), right))
         there = ", ".join(f"{place.device} {kind}={text}" for place, text in _labels(case, kind)) or f"no {kind} at all"
         yield Draft(
             f"{entry.name} tells the kernel root={kind}={value}, which no filesystem of the disks given has.",
-            script,
+            remedy,
             case.at(line),
             f"found: {there}",
         )
@@ -169,15 +169,6 @@ def _partuuid(case: Case, place: Place) -> str:
         return place.volume.guid
     signature = case.surveys[place.index].table.id.removeprefix("0x")
     return f"{signature}-{place.volume.number:02x}"
-
-
-def _root_filesystem(case: Case) -> Place | None:
-    """The filesystem that looks like the root: it has /etc and /sbin or /usr; else the one with the menu."""
-    for place in case.places:
-        names = set(place.names("/")) if place.filesystem else set()
-        if "etc" in names and names & {"sbin", "usr", "lib"}:
-            return place
-    return case.menu_home[0] if case.menu_home else None
 
 
 MEANINGS: Final = {
@@ -231,7 +222,7 @@ def entry_fails(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"Entry {error.entry} ends at '{error.command}' in Error {error.number}: {error.message}"
             + (f" ({meaning})." if meaning else "."),
-            "",
+            (),
             case.at(line) if line else "",
         )
 
@@ -259,7 +250,7 @@ def starts_nothing(case: Case) -> Iterator[Draft]:
     entry = case.menu.entry(tried[-1].entry) if case.menu and not case.several_menus else None
     line = entry.first("pause", "password", "halt", "reboot") if entry else None
     why = f" ('{line.text}')" if line else ""
-    remedy = mend.edit_menu(case, mend.delete(line)) if line and line.command in ("pause", "password") else ""
+    remedy = edit_menu(case, delete(line)) if line and line.command in ("pause", "password") else ()
     yield Draft(
         f"Entry {tried[-1].entry} '{tried[-1].text}' starts no kernel: {ending}{why}.",
         remedy,

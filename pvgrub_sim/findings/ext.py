@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
 from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.files import boot_disk, rewrite
+from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run
+from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.viewer import Gap
@@ -77,20 +79,20 @@ out first, because resize2fs cuts an image file at the end of the filesystem.
 def ext4_64bit(case: Case) -> Iterator[Draft]:
     for place in boot_places(case):
         content = place.filesystem
-        if content is None or content.type not in mend.EXT or "64bit" not in content.features:
+        if content is None or content.type not in EXT or "64bit" not in content.features:
             continue
         failed = read_error(case, place)
         if failed is None or failed[1] != FILESYSTEM_ERROR:
             continue
         path, number = failed
-        if place.whole:
-            device = mend.ext_device(place)
-            remedy = f"e2fsck -f -y {device}\nresize2fs -s {device}"
-            if content.size is not None and content.size < place.volume.size:
-                # resize2fs cuts an image file at the end of the filesystem.
-                remedy += f"\ntruncate -s {place.volume.size} {device}"
-        else:
-            remedy = mend.extract_partition(place, "e2fsck -f -y part.img", "resize2fs -s part.img")
+        commands: list[tuple[str | Operand, ...]] = [
+            ("e2fsck", "-f", "-y", Operand.VOLUME),
+            ("resize2fs", "-s", Operand.VOLUME),
+        ]
+        if place.whole and content.size is not None and content.size < place.volume.size:
+            # resize2fs cuts an image file at the end of the filesystem.
+            commands.append(("truncate", "-s", str(place.volume.size), Operand.IMAGE))
+        remedy = (Run(tuple(commands), target_of(place), apart=not place.whole),)
         yield Draft(
             f"The {content.type} filesystem on {place.device} has the feature 64bit, with which PV-GRUB can "
             "open no file: "
@@ -124,16 +126,9 @@ def differing(case: Case, ref: FileRef) -> int | None:
     return None
 
 
-def rewrite(case: Case, ref: FileRef) -> str:
-    """Commands that write a file anew, without holes or unwritten blocks as PV-GRUB sees them."""
-    assert ref.place is not None
-    name = ref.path.rpartition("/")[2]
-    return mend.replace_file(ref.place, ref.path, name=name)
-
-
 def _first(case: Case, ref: FileRef, unwritten: bool) -> Gap | None:
     """The first gap of a kind in a file, when PV-GRUB reads something else there than zeros or fails."""
-    if ref.place is None or ref.place.type not in mend.EXT or ref.seen.error not in (0, CORRUPT):
+    if ref.place is None or ref.place.type not in EXT or ref.seen.error not in (0, CORRUPT):
         # Any other error has another cause.
         return None
     gaps = [gap for gap in ref.place.gaps(ref.path) if gap.unwritten is unwritten]
@@ -177,7 +172,7 @@ def ext4_holes(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{ref.path} on {ref.device} has a hole of {gap.length} bytes at byte {gap.offset} and is mapped by "
             f"{mapped}: {_consequence(case, ref, at)}.",
-            rewrite(case, ref),
+            rewrite(ref.place, ref.path),
             f"{ref.name} at byte {gap.offset}",
             f"holes: {_list(ref.place.gaps(ref.path), False)}",
         )
@@ -212,7 +207,7 @@ def ext4_unwritten(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{ref.path} on {ref.device} has {gap.length} unwritten bytes at byte {gap.offset}, which are zeros for "
             f"Linux: {_consequence(case, ref, at)}.",
-            rewrite(case, ref),
+            rewrite(ref.place, ref.path),
             f"{ref.name} at byte {gap.offset}",
             f"unwritten: {_list(ref.place.gaps(ref.path), True)}",
         )
@@ -240,7 +235,7 @@ looked at.
 def ext4_feature_unknown(case: Case) -> Iterator[Draft]:
     for place in boot_places(case):
         content = place.filesystem
-        if content is None or content.type not in mend.EXT:
+        if content is None or content.type not in EXT:
             continue
         strange = [name for name in content.features if name in HARMFUL or name.startswith("incompat_")]
         if not strange:
@@ -258,7 +253,7 @@ def ext4_feature_unknown(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"The {content.type} filesystem on {place.device} has {_words(strange)}, of which PV-GRUB's driver knows "
             f"nothing: {result}.",
-            mend.boot_disk(case, place) if failed else "",
+            boot_disk(case, place) if failed else (),
             place.where,
             told,
             Severity.ERROR if failed else Severity.WARNING,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places, differing, read_error
 from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.files import boot_disk
+from pvgrub_sim.findings.remedies.names import shown_word
+from pvgrub_sim.findings.remedies.steps import EXT, Operand, Remedy, Run, advice
+from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
-CHECK: Final = "e2fsck -f -y"
-"""What replays an ext filesystem's journal without mounting it, and repairs it."""
+
+def check(place: Place) -> Remedy:
+    """What replays an ext filesystem's journal without mounting it, and repairs it."""
+    return (Run((("e2fsck", "-f", "-y", Operand.VOLUME),), target_of(place)),)
 
 
 def xfs_places(case: Case) -> Iterator[Place]:
@@ -46,7 +50,7 @@ def xfs_v5(case: Case) -> Iterator[Draft]:
             continue
         yield Draft(
             f"The filesystem on {place.device} is XFS version 5, and PV-GRUB mounts version 4 only.",
-            mend.boot_disk(case, place),
+            boot_disk(case, place),
             place.where,
             "features: " + " ".join(content.features),
         )
@@ -79,7 +83,7 @@ def xfs_ftype(case: Case) -> Iterator[Draft]:
             f"The XFS on {place.device} keeps file types in its directories (ftype=1), which PV-GRUB misreads: "
             f"{path} is "
             f"there, but opening it ends in Error {number}.",
-            mend.boot_disk(case, place),
+            boot_disk(case, place),
             place.where,
             "features: " + " ".join(content.features),
         )
@@ -109,10 +113,10 @@ def xfs_holes(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{ref.path} on {ref.device} has a hole of {gaps[0].length} bytes at byte {gaps[0].offset}, behind which "
             f"PV-GRUB's XFS driver goes wrong: what it reads departs from the file at byte {at}.",
-            mend.advice(
+            advice(
                 "on the running system:",
-                f"cp --sparse=never {mend.word(ref.path)} {mend.word(ref.path + '.new')}",
-                f"mv {mend.word(ref.path + '.new')} {mend.word(ref.path)}",
+                f"cp --sparse=never {shown_word(ref.path)} {shown_word(ref.path + '.new')}",
+                f"mv {shown_word(ref.path + '.new')} {shown_word(ref.path)}",
             ),
             f"{ref.name} at byte {gaps[0].offset}",
             "holes: " + ", ".join(f"{gap.offset}+{gap.length}" for gap in gaps[:8]),
@@ -147,10 +151,10 @@ def journal_needs_recovery(case: Case) -> Iterator[Draft]:
             done = "which PV-GRUB does in memory, but not for a filesystem's first mount or a journal of odd size"
         else:
             done = "which PV-GRUB does not do"
-        if content.type in mend.EXT:
-            remedy = f"{CHECK} {mend.ext_device(place)}"
+        if content.type in EXT:
+            remedy = check(place)
         else:
-            remedy = mend.advice(
+            remedy = advice(
                 f"mount {place.device} of the image once and unmount it: that replays the journal",
                 *(["(JFS: after jfs_fsck, on a copy)"] if content.type == "jfs" else []),
             )
@@ -186,7 +190,7 @@ def damaged(case: Case) -> Iterator[Draft]:
         if content is None or not (content.problems or content.state == "errors"):
             continue
         problems = content.problems or (f"its state is: {content.state}",)
-        remedy = f"{CHECK} {mend.ext_device(place)}" if content.type in mend.EXT else ""
+        remedy = check(place) if content.type in EXT else ()
         yield Draft(
             f"The {content.type} filesystem on {place.device} is damaged: {problems[0]}.",
             remedy,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings import mend
-from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.opinion import GZIP, Inside, Opinion, gunzip, inside, opinions, use_other_kernel
+from pvgrub_sim.findings.remedies.files import repack
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
@@ -61,29 +61,11 @@ def payload_unsupported(case: Case) -> Iterator[Draft]:
             f"The payload of the kernel {ref.path}{f' (Linux {version})' if version else ''} is {found.name}, "
             "and this is "
             f"{case.pvgrub}, {why}.",
-            repack(ref),
+            repack(ref.place, ref.path),
             f"{ref.name} at byte {header.payload_start}",
             f"payload magic {raw[header.payload_start : header.payload_start + 6].hex(' ')}, "
             f"{header.payload_length} bytes",
         )
-
-
-def repack(ref: FileRef) -> str:
-    """Commands that put a repacked kernel in the place of one."""
-    if ref.place is None or ref.place.reader is None:
-        return mend.advice(
-            "on the running system, or with the image mounted:",
-            f"pvgrub-sim repack --payload gzip {mend.word(ref.path)} -o {mend.word(ref.path + '.gzip')}",
-            f"mv {mend.word(ref.path + '.gzip')} {mend.word(ref.path)}",
-        )
-    _, real = ref.place.links(ref.path)
-    name = real.rpartition("/")[2]
-    new = f"{name}.gzip"
-    command = f"pvgrub-sim repack --payload gzip {mend.word(name)} -o {mend.word(new)}"
-    back = mend.put(ref.place, new, real)
-    if back is None:
-        return mend.replace_file(ref.place, ref.path, command, f"mv {mend.word(new)} {mend.word(name)}", name=name)
-    return "\n".join((mend.copy_out(ref.place, real, name), command, back))
 
 
 @rule(
@@ -263,7 +245,7 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
         if line is not None:
             yield Draft(
                 f"{entry.name} chain-loads {line.argument}, and there is no BIOS in a paravirtual guest to run it.",
-                "",
+                (),
                 case.at(line),
             )
 

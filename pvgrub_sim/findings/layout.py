@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places
 from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.files import btrfs_boot_disk
+from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
+from pvgrub_sim.findings.remedies.volumes import image_of, target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.grub.viewer import Slot
 from pvgrub_sim.model import Severity
@@ -18,6 +20,9 @@ RIGHT_TYPES: Final = {"ext2": "83", "ext3": "83", "ext4": "83", "vfat": "c", "mi
 """MBR types of the filesystems that PV-GRUB looks for in certain types only, as sfdisk takes them."""
 OWN_RULES: Final = ("ext2", "ext3", "ext4", "xfs", "vfat", "minix")
 """Filesystems that PV-GRUB has a driver for, and whose traps have rules of their own."""
+MBR_ENTRIES: Final = 4
+MBR_REACH: Final = 1 << 41
+"""Bytes: where the 32-bit sector numbers of an MBR end."""
 CONTAINERS: Final = {
     ContentKind.RAID: "a member of a software RAID",
     ContentKind.CRYPT: "an encrypted volume",
@@ -51,7 +56,12 @@ def partition_type(case: Case) -> Iterator[Draft]:
             f"{place.device} holds {place.type}, but its type is {volume.type} ({volume.type_name}), where "
             "PV-GRUB does not "
             "look for that: it sees an unknown filesystem.",
-            f"sfdisk -q --part-type {mend.word(mend.image(place))} {volume.number} {right}",
+            (
+                Run(
+                    (("sfdisk", "-q", "--part-type", Operand.IMAGE, str(volume.number), right),),
+                    target_of(place),
+                ),
+            ),
             place.where,
             f"partition {volume.number}: type {volume.type}, content {place.type}",
         )
@@ -82,16 +92,37 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
         if not hidden:
             continue
         numbers = [place.volume.number or 0 for place in hidden][:4]
-        path = mend.word(view.image)
-        newer = [mend.advice("an AKI of 1.04 or later reads GPT; or, to keep this one:")] if case.amazon else []
         yield Draft(
             f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see partition "
             f"{', '.join(map(str, numbers))}.",
-            "\n".join([*newer, f"sgdisk --gpttombr={':'.join(map(str, numbers))} {path}"]),
+            _as_mbr(case, index),
             f"(hd{index}) sector 1 of {view.image}",
             f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}",
             None if case.config is None else Severity.WARNING,
         )
+
+
+def _as_mbr(case: Case, index: int) -> Remedy:
+    """Turn a GPT into an MBR table, where every partition keeps its place and PV-GRUB does not see /boot already."""
+    view = case.surveys[index]
+    partitions = view.partitions
+    kept = (
+        view.table.kind == "gpt"
+        and not view.table.problems
+        and len(partitions) <= MBR_ENTRIES
+        and all(part.table == "gpt" and part.offset + part.size <= MBR_REACH for part in partitions)
+    )
+    seen = any(place.index == index and place.seen and not place.whole for place in boot_places(case))
+    newer = "an AKI of 1.04 or later reads GPT" if case.amazon else "Amazon's PV-GRUB 1.04 and 1.05 read GPT"
+    if not kept or seen:
+        why = "PV-GRUB sees its boot partition already" if seen else "not all of its partitions fit into one"
+        return advice(f"{newer}; an MBR table in its place is no way here: {why}")
+    numbers = ":".join(str(part.number) for part in partitions)
+    command = ("sgdisk", f"--gpttombr={numbers}", Operand.IMAGE)
+    return (
+        *(advice(f"{newer}; or, to keep this one:") if case.amazon else ()),
+        Run((command,), image_of(case.disks[index], index)),
+    )
 
 
 def _mbr_types(case: Case, index: int) -> str:
@@ -131,7 +162,7 @@ def lvm(case: Case) -> Iterator[Draft]:
         then = f"and {files[0].path} is to come from it" if files else "and no menu is outside it"
         yield Draft(
             f"{place.device} is a physical volume of LVM ({group}), in which PV-GRUB sees no files, {then}.",
-            mend.advice(
+            advice(
                 "on the running system, with a new disk or partition for /boot that is outside LVM (here /dev/xvdb1):",
                 "mke2fs -t ext2 -L boot /dev/xvdb1 && mount /dev/xvdb1 /mnt && cp -a /boot/. /mnt/",
                 "ln -s . /mnt/boot        # so that /boot/grub/menu.lst is found there as well",
@@ -166,7 +197,7 @@ def raid_or_encrypted(case: Case) -> Iterator[Draft]:
             f"{place.device} is {CONTAINERS[content.kind]} ({content.type} {content.version}), in which "
             "PV-GRUB sees no "
             "files, and no menu is outside it.",
-            mend.advice("give /boot a partition or disk of its own that is neither RAID nor encrypted (ext2, say)"),
+            advice("give /boot a partition or disk of its own that is neither RAID nor encrypted (ext2, say)"),
             place.where,
             f"{content.type} {content.version} {content.uuid}".strip(),
         )
@@ -196,26 +227,14 @@ def filesystem_unreadable(case: Case) -> Iterator[Draft]:
             continue
         yield Draft(
             f"{place.device} is {place.type}, which no driver of PV-GRUB mounts.",
-            _copy_of_boot(place),
+            _copy_of_boot(case, place),
             place.where,
             f"{place.type} {content.version} {content.uuid}".strip(),
         )
 
 
-def _copy_of_boot(place: Place) -> str:
-    """Commands that make boot.img, an ext2 disk with /boot of a btrfs filesystem."""
-    if place.type != "btrfs":
-        return mend.advice(
-            "copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M"
-        )
-    lines = ["mkdir -p tree"]
-    source = mend.word(mend.image(place))
-    if not place.whole:
-        lines.append(mend.extract_partition(place).split("\n")[0])
-        source = "part.img"
-    lines.append(f"btrfs restore --symlinks --path-regex '^/(|boot(|/.*))$' {source} tree")
-    if not place.whole:
-        lines.append(r"sed -i 's/^\([ \t]*root[ \t]*\)([^)]*)/\1(hd0)/' tree/boot/grub/menu.lst")
-    size = '"$(( $(du -sk tree | cut -f1) * 5 / 4 + 2048 ))k"'
-    lines.append(f"mke2fs -q -F -t ext2 -L boot -d tree boot.img {size}")
-    return "\n".join(lines)
+def _copy_of_boot(case: Case, place: Place) -> Remedy:
+    """A disk of its own with /boot of a filesystem that PV-GRUB does not read."""
+    if place.type == "btrfs":
+        return btrfs_boot_disk(case, place)
+    return advice("copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M")

@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef, split_device
 from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, substitute
+from pvgrub_sim.findings.remedies.files import install, link, replace
+from pvgrub_sim.findings.remedies.names import shown_word
+from pvgrub_sim.findings.remedies.steps import FAT, Edit, Remedy, advice
+from pvgrub_sim.findings.remedies.volumes import source_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import BootFile, FileKind
@@ -18,6 +22,9 @@ NEWEST: Final = "pv-grub-hd0_1.05"
 _LINUX: Final = r"(?m)^\s*(?:linux(?:16|efi)?)\s+(\S+)[ \t]*(.*)$"
 _OPTIONS: Final = r"(?m)^\s*options\s+(.*)$"
 _MOST_CONFIG: Final = 1 << 20
+ROOT_UNKNOWN: Final = (
+    "which filesystem is the root? No volume of these disks holds an operating system and has a label or UUID."
+)
 
 
 def menus(case: Case) -> list[tuple[Place, BootFile]]:
@@ -85,7 +92,7 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
         place, path = case.menu_home
         error = case.eyes.look(place.device, path).error
         yield Draft(
-            f"{place.device}{path} is there, but PV-GRUB cannot open it (Error {error}).", "", f"{place.device}{path}"
+            f"{place.device}{path} is there, but PV-GRUB cannot open it (Error {error}).", (), f"{place.device}{path}"
         )
         return
     if not found:
@@ -115,53 +122,30 @@ def _targets(case: Case, place: Place) -> list[str]:
     return found
 
 
-def _bring_menu(case: Case, place: Place, path: str) -> str:
+def _bring_menu(case: Case, place: Place, path: str) -> Remedy:
     """Commands that make a menu found where it is looked for, or advice to take another PV-GRUB."""
     targets = _targets(case, place)
     if not targets or not case.eyes.driver(place.device):
         lines = [f"{case.pvgrub} looks at {looked_at(case)}"]
         if place.index:
-            lines.append(
-                f"disks are hd0, hd1, ... in the order of their device names: {mend.image(place)} must come first"
-            )
-            return mend.advice(*lines)
+            order = "disks are hd0, hd1, ... in the order of their device names"
+            lines.append(f"{order}: {place.attached.disk.name} must come first")
+            return advice(*lines)
         if case.amazon:
             lines.append(f"AKIs from 1.04 on look at the first four partitions too: {NEWEST}-{case.profile.arch}, or")
             lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
-            lines.append(f"pvgrub-sim boot --pvgrub amazon-1.05 {mend.word(mend.image(place))}")
+            lines.append(f"pvgrub-sim boot --pvgrub amazon-1.05 {shown_word(place.attached.disk.name)}")
         else:
             lines.append(f'start the domain with extra = "{place.device}{path}"')
-        return mend.advice(*lines)
+        return advice(*lines)
     folder, _, name = path.rpartition("/")
     for target in targets:
         if target.rpartition("/")[0] == folder:
-            return _link(place, target, name)
+            return link(place, target, name)
     target = targets[0]
     if target == "/boot" + path and not place.node("/boot"):
-        return _link(place, "/boot", ".")
-    return "\n".join((mend.copy_out(place, path, "menu.lst"), install_menu(place, target)))
-
-
-def _link(place: Place, path: str, to: str) -> str:
-    if place.type in mend.EXT:
-        return mend.debugfs(place, f"symlink {mend.in_debugfs(path)} {mend.in_debugfs(to)}")
-    return mend.advice(f"with {place.device} mounted at /mnt:", f"ln -s {mend.word(to)} {mend.word('/mnt' + path)}")
-
-
-def install_menu(place: Place, target: str) -> str:
-    """Commands that put menu.lst of the host at a path of a filesystem, whose folders may be missing."""
-    folders = []
-    parts = target.split("/")[1:-1]
-    for count in range(1, len(parts) + 1):
-        folder = "/" + "/".join(parts[:count])
-        if not place.node(folder):
-            folders.append(folder)
-    if place.type in mend.EXT:
-        return mend.debugfs(place, *(f"mkdir {folder}" for folder in folders), f"write menu.lst {target}")
-    if place.type == "vfat":
-        made = [f"mmd -i {mend.fat_device(place)} {mend.word('::' + folder)}" for folder in folders]
-        return "\n".join([*made, f"mcopy -o -i {mend.fat_device(place)} menu.lst {mend.word('::' + target)}"])
-    return mend.advice(f"with {place.device} mounted at /mnt:", f"cp menu.lst /mnt{target}")
+        return link(place, "/boot", ".")
+    return install(place, target, source_of(place, path))
 
 
 def kernel_files(place: Place) -> list[BootFile]:
@@ -182,48 +166,74 @@ def initrd_for(place: Place, kernel: str) -> str | None:
     return None
 
 
-def kernel_arguments(place: Place, kernel: str) -> str:
-    """What GRUB 2's configuration passes to a kernel; else the root by its label or UUID, and the console."""
+def kernel_arguments(case: Case, place: Place, kernel: str) -> str | None:
+    """What GRUB 2's configuration passes to a kernel, with the root filesystem; None when that is not known."""
     files = place.filesystem.files if place.filesystem else ()
     name = kernel.rpartition("/")[2]
+    kept: list[str] = []
     for file in files:
-        text = (place.head(file.path, _MOST_CONFIG) or b"") if file.kind is FileKind.GRUB2 else b""
+        # A grub.cfg may stand under the name of a menu.
+        looked = file.kind in (FileKind.GRUB2, FileKind.MENU)
+        text = (place.head(file.path, _MOST_CONFIG) or b"") if looked else b""
         for path, words in re.findall(_LINUX, text.decode("utf-8", "replace")):
             options = re.search(_OPTIONS, text.decode("utf-8", "replace"))
             given = words or (options[1] if options else "")
-            if path.rpartition("/")[2] == name:
+            if path.rpartition("/")[2] == name and not kept:
                 kept = [word for word in given.split() if "$" not in word and not word.startswith("console=")]
-                return " ".join([*kept, "console=hvc0"])
-    content = place.filesystem
-    root = "root=/dev/xvda1"
-    if content and (content.label or content.uuid):
-        root = f"root=LABEL={content.label}" if content.label else f"root=UUID={content.uuid}"
-    return f"{root} ro console=hvc0"
+    if not any(word.startswith("root=") for word in kept):
+        root = root_argument_of(case)
+        if root is None:
+            return None
+        kept = [root, *(kept or ["ro"])]
+    return " ".join([*kept, "console=hvc0"])
 
 
-def new_menu(case: Case, place: Place) -> str:
-    """Commands that write a menu for the kernels of a volume."""
+def root_argument_of(case: Case) -> str | None:
+    """`root=LABEL=…` or `root=UUID=…` of the volume that holds an operating system; None when there is none."""
+    labels = [content.label for place in case.places for content in place.volume.contents]
+    for place in case.places:
+        content = place.filesystem
+        names = set(place.names("/")) if content else set()
+        if content is None or content.type == FAT or not ("etc" in names and names & {"sbin", "usr", "lib"}):
+            continue
+        if content.label and " " not in content.label and labels.count(content.label) == 1:
+            return f"root=LABEL={content.label}"
+        if content.uuid:
+            return f"root=UUID={content.uuid}"
+    return None
+
+
+def new_menu(case: Case, place: Place, path: str | None = None) -> Remedy:
+    """Write a menu for the kernels of a volume. path: of a menu whose place it takes."""
     targets = _targets(case, place)
     kernels = kernel_files(place)
     if not kernels:
-        return mend.advice("install a kernel with CONFIG_XEN_PV, then write a menu.lst for it")
+        return advice("install a kernel with CONFIG_XEN_PV, then write a menu.lst for it")
+    if not targets and path is None:
+        return advice(f"{case.pvgrub} does not look at {place.device} for a menu: take an AKI of 1.04 or later")
     kernel = kernels[-1].path
+    arguments = kernel_arguments(case, place, kernel)
     entry = [f"title Linux {kernel.rpartition('/')[2]}", f"root {place.device}"]
-    entry.append(f"kernel {kernel} {kernel_arguments(place, kernel)}")
+    entry.append(f"kernel {kernel} {arguments or 'root=ROOT ro console=hvc0'}")
     if initrd := initrd_for(place, kernel):
         entry.append(f"initrd {initrd}")
-    lines = ["cat > menu.lst <<'END'", "default 0", "timeout 3", "", *entry, "END"]
-    if not targets:
-        return mend.advice(f"{case.pvgrub} does not look at {place.device} for a menu: take an AKI of 1.04 or later")
-    target = next((path for path in targets if place.node(path.rpartition("/")[0])), targets[0])
-    return "\n".join([*lines, install_menu(place, target)])
+    lines = ["default 0", "timeout 3", "", *entry]
+    target = path or next((path for path in targets if place.node(path.rpartition("/")[0])), targets[0])
+    if arguments is None:
+        return advice(
+            ROOT_UNKNOWN,
+            f"With its name in the place of ROOT, write {place.device}{target}:",
+            *lines,
+        )
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    return replace(place, path, text) if path is not None else install(place, target, text)
 
 
-def _new_menu_somewhere(case: Case) -> str:
+def _new_menu_somewhere(case: Case) -> Remedy:
     for place in case.places:
         if kernel_files(place) and _targets(case, place):
             return new_menu(case, place)
-    return ""
+    return ()
 
 
 @rule(
@@ -248,7 +258,7 @@ def menu_without_entries(case: Case) -> Iterator[Draft]:
         if case.boot.outcome is Outcome.PROMPT and line is not None:
             yield Draft(
                 f"'{line.text}' above the first title makes PV-GRUB read the rest of {case.config} from another disk.",
-                mend.edit_menu(case, mend.delete(line)),
+                edit_menu(case, delete(line)),
                 case.at(line),
             )
         return
@@ -259,18 +269,10 @@ def menu_without_entries(case: Case) -> Iterator[Draft]:
     why = f"it is {form}" if form else f"it has {titles} titles, none with a command that PV-GRUB knows"
     yield Draft(
         f"{case.config} opens, but has no entry for PV-GRUB: {why}.",
-        new_menu_over(case, place, path),
+        new_menu(case, place, path),
         case.config,
         f"first bytes: {raw.hex(' ')}" if raw else "",
     )
-
-
-def new_menu_over(case: Case, place: Place, path: str) -> str:
-    """As new_menu(), in the place of a menu that is there."""
-    text = new_menu(case, place)
-    if text.startswith("#"):
-        return text
-    return "\n".join((text[: text.index("\nEND\n") + 4], mend.put(place, "menu.lst", place.links(path)[1]) or ""))
 
 
 @rule(
@@ -301,17 +303,17 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
             f"{ref.entry.name} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; "
             "the file is "
             f"on {home.device}.",
-            mend.edit_menu(case, _new_root(ref, home.device)),
+            edit_menu(case, _new_root(ref, home.device)),
             case.at(ref.line),
             f"{home.where}: {home.type} with {ref.path}",
         )
 
 
-def _new_root(ref: FileRef, device: str) -> str:
+def _new_root(ref: FileRef, device: str) -> Edit:
     if ref.line.file.startswith("("):
-        return mend.substitute(ref.line, ref.device, device)
+        return substitute(ref.line, ref.device, device)
     before = [line for line in ref.entry.lines if line.known and line.number < ref.line.number]
     root = next((line for line in reversed(before) if line.command in ("root", "rootnoverify")), None)
     if root is None:
-        return f"{ref.line.number}i root {device}"
-    return mend.substitute(root, root.device, device)
+        return insert_before(ref.line, f"root {device}")
+    return substitute(root, root.device, device)

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, parse_number
+from pvgrub_sim.findings.remedies.edits import delete, edit_menu, set_header
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import BootError, EventKind, Outcome, Severity
-
-
-def set_header(case: Case, command: str, value: str) -> str:
-    """A sed script that sets a command of the header, or adds it above the first title."""
-    assert case.menu is not None
-    line = case.menu.setting(command)
-    if line is None:
-        return f"{case.menu.first_title or 1}i {command} {value}"
-    return mend.overwrite(line, f"{command} {value}")
 
 
 @rule(
@@ -53,7 +44,7 @@ def no_timeout(case: Case) -> Iterator[Draft]:
     message = "PV-GRUB waits in the menu for ever" if case.config else "In this menu PV-GRUB would wait for ever"
     yield Draft(
         f"{message}: {why}.",
-        mend.edit_menu(case, *[mend.delete(found) for found in late], set_header(case, "timeout", "3")),
+        edit_menu(case, *[delete(found) for found in late], set_header(case, "timeout", "3")),
         case.at(late[0] if late else line),
     )
 
@@ -85,7 +76,7 @@ def default_out_of_range(case: Case) -> Iterator[Draft]:
     yield Draft(
         f"default {number} is beyond the last of PV-GRUB's {menu.count} entries{more}: it takes entry "
         f"{case.default} instead.",
-        mend.edit_menu(case, set_header(case, "default", str(case.default or 0))),
+        edit_menu(case, set_header(case, "default", str(case.default or 0))),
         case.at(line),
     )
 
@@ -116,7 +107,7 @@ def fallback_missing(case: Case) -> Iterator[Draft]:
     why = f"'{line.text}' names no entry" if line else "there is no fallback line"
     yield Draft(
         f"{why[0].upper()}{why[1:]}: when entry {case.default} fails, PV-GRUB waits for a key for ever{helps}.",
-        mend.edit_menu(case, set_header(case, "fallback", str(works if works is not None else others[0]))),
+        edit_menu(case, set_header(case, "fallback", str(works if works is not None else others[0]))),
         case.at(line),
         "",
         None if works is not None else Severity.NOTE,
@@ -156,7 +147,7 @@ def fallback_broken(case: Case) -> Iterator[Draft]:
             continue
         errors = result.machine.boot_errors
         good = next((other for other in range(min(case.menu.count, 8)) if _better(case, other)), None)
-        remedy = mend.edit_menu(case, set_header(case, "fallback", str(good))) if good is not None else ""
+        remedy = edit_menu(case, set_header(case, "fallback", str(good))) if good is not None else ()
         yield Draft(
             f"The fallback, {entry.name}, does not boot: {_why(errors) if errors else f'it ends in {result.outcome}'}.",
             remedy,

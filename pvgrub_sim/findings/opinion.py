@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pvgrub_sim.bootchain import KernelTry, refused_try
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
 from pvgrub_sim.findings.lookup import initrd_for, kernel_files
 from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.edits import edit_menu, substitute
+from pvgrub_sim.findings.remedies.steps import Remedy, advice
 
 if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelFacts
@@ -123,7 +124,7 @@ def inside(facts: KernelFacts | None) -> Inside:
     return Inside(facts.elf.machine if facts.elf else 0, facts.notes, facts.pae)
 
 
-def use_other_kernel(case: Case, ref: FileRef) -> str:
+def use_other_kernel(case: Case, ref: FileRef) -> Remedy:
     """Commands that make the entry boot another kernel of its device that the loader takes, or advice."""
     place = ref.place
     for file in reversed(kernel_files(place) if place else []):
@@ -132,13 +133,13 @@ def use_other_kernel(case: Case, ref: FileRef) -> str:
         kernel = whole(place, file.path)
         if kernel is None or judge(case, kernel).error:
             continue
-        scripts = [mend.substitute(ref.line, ref.path, file.path)]
+        edits = [substitute(ref.line, ref.path, file.path)]
         initrd = ref.entry.first("initrd")
         right = initrd_for(place, file.path)
         if initrd is not None and right and right != initrd.file:
-            scripts.append(mend.substitute(initrd, initrd.file, right))
-        return mend.edit_menu(case, *scripts)
-    return mend.advice(
+            edits.append(substitute(initrd, initrd.file, right))
+        return edit_menu(case, *edits)
+    return advice(
         "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's "
         "linux-image-amd64,",
         "say), repack it if its payload asks for it, and name it in the menu",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings import mend
 from pvgrub_sim.findings.case import Case, FileRef
 from pvgrub_sim.findings.lookup import initrd_for, kernel_files
 from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
+from pvgrub_sim.findings.remedies.names import shown_word
+from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice
+from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
@@ -75,7 +78,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
         if bare is not None:
             yield Draft(
                 f"{ref.entry.name} names {ref.path} in quotes, which PV-GRUB takes for a part of the name.",
-                mend.edit_menu(case, mend.substitute(ref.line, ref.path, bare)),
+                edit_menu(case, substitute(ref.line, ref.path, bare)),
                 case.at(ref.line),
                 ref.line.text,
             )
@@ -83,7 +86,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
         if right := other_case(ref.place, ref.path):
             yield Draft(
                 f"{ref.entry.name} names {ref.path}, and the file on {ref.device} is {right}.",
-                mend.edit_menu(case, mend.substitute(ref.line, ref.path, right)),
+                edit_menu(case, substitute(ref.line, ref.path, right)),
                 case.at(ref.line),
                 ref.line.text,
             )
@@ -99,18 +102,18 @@ def case_or_space(case: Case) -> Iterator[Draft]:
             )
 
 
-def _rename(case: Case, ref: FileRef, full: str) -> str:
+def _rename(case: Case, ref: FileRef, full: str) -> Remedy:
     assert ref.place is not None
     new = full.replace(" ", "-")
-    edit = mend.edit_menu(case, mend.substitute(ref.line, full, new))
-    if ref.place.type not in mend.EXT:
-        move = mend.advice(
-            f"with {ref.device} mounted at /mnt:", f"mv {mend.word('/mnt' + full)} {mend.word('/mnt' + new)}"
-        )
+    edit = edit_menu(case, substitute(ref.line, full, new))
+    if ref.place.node(new) is not None:
+        return advice(f"{new} is taken: give {full} a name without a blank, and name that in the menu")
+    if ref.place.type not in EXT:
+        old = shown_word("/mnt" + full)
+        move = advice(f"with {ref.device} mounted at /mnt:", f"mv {old} {shown_word('/mnt' + new)}")
     else:
-        old = mend.in_debugfs(full)
-        move = mend.debugfs(ref.place, f"ln {old} {new}", f"unlink {old}")
-    return f"{move}\n{edit}"
+        move = (MoveFile(target_of(ref.place), full, new),)
+    return (*move, *edit)
 
 
 @rule(
@@ -134,10 +137,10 @@ def symlink_depth(case: Case) -> Iterator[Draft]:
         passed, real = ref.place.links(ref.path)
         if ref.seen.error != SYMLINK_LOOP and len(passed) <= LINKS_FOLLOWED:
             continue
-        remedy = ""
+        remedy: Remedy = ()
         if ref.place.is_file(ref.path):
             end = f", to {real}"
-            remedy = mend.edit_menu(case, mend.substitute(ref.line, ref.path, real))
+            remedy = edit_menu(case, substitute(ref.line, ref.path, real))
         else:
             end = ", and leads nowhere in the end" if ref.place.reader else ""
         yield Draft(
@@ -170,9 +173,7 @@ def file_too_large(case: Case) -> Iterator[Draft]:
         seen = "" if ref.seen.error else f": it takes the file for {ref.seen.size} bytes"
         yield Draft(
             f"{ref.path} on {ref.device} has {node.size} bytes, more than the {LARGEST} that PV-GRUB can count{seen}.",
-            mend.advice(
-                f"make {ref.path} smaller: for an initrd MODULES=dep (initramfs-tools) or hostonly=yes (dracut)"
-            ),
+            advice(f"make {ref.path} smaller: for an initrd MODULES=dep (initramfs-tools) or hostonly=yes (dracut)"),
             ref.name,
         )
 
@@ -230,11 +231,11 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
             continue
         other = near(ref)
         files = [file.path for file in kernel_files(ref.place)] if ref.place else []
-        remedy = ""
+        remedy: Remedy = ()
         if other:
-            remedy = mend.edit_menu(case, *_without_boot(ref, other))
+            remedy = edit_menu(case, *_without_boot(ref, other))
         elif files and ref.place:
-            remedy = mend.edit_menu(case, *_other_kernel(ref, ref.place, files[-1]))
+            remedy = edit_menu(case, *_other_kernel(ref, ref.place, files[-1]))
         is_it = f"; it is {other}" if other else ""
         yield Draft(
             f"{ref.entry.name} names the kernel {ref.path}, which {_absent(ref)}{is_it} (Error {ref.seen.error}).",
@@ -244,24 +245,24 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
         )
 
 
-def _without_boot(ref: FileRef, other: str) -> list[str]:
-    """Scripts that put the kernel's and the initrd's path right alike."""
-    scripts = [mend.substitute(ref.line, ref.path, other)]
+def _without_boot(ref: FileRef, other: str) -> list[Edit]:
+    """Edits that put the kernel's and the initrd's path right alike."""
+    edits = [substitute(ref.line, ref.path, other)]
     initrd = ref.entry.first("initrd")
     if initrd is not None and initrd.file:
         path = initrd.file.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{initrd.file}"
-        scripts.append(mend.substitute(initrd, initrd.file, path))
-    return scripts
+        edits.append(substitute(initrd, initrd.file, path))
+    return edits
 
 
-def _other_kernel(ref: FileRef, place: Place, kernel: str) -> list[str]:
-    """Scripts that make an entry boot another kernel, with its initrd or without one."""
-    scripts = [mend.substitute(ref.line, ref.path, kernel)]
+def _other_kernel(ref: FileRef, place: Place, kernel: str) -> list[Edit]:
+    """Edits that make an entry boot another kernel, with its initrd or without one."""
+    edits = [substitute(ref.line, ref.path, kernel)]
     initrd = ref.entry.first("initrd")
     if initrd is not None and not place.is_file(initrd.file):
         right = initrd_for(place, kernel)
-        scripts.append(mend.substitute(initrd, initrd.file, right) if right else f"{initrd.number}d")
-    return scripts
+        edits.append(substitute(initrd, initrd.file, right) if right else delete(initrd))
+    return edits
 
 
 @rule(
@@ -285,11 +286,11 @@ def initrd_missing(case: Case) -> Iterator[Draft]:
             continue
         kernel = ref.entry.first("kernel")
         right = near(ref) or (initrd_for(ref.place, kernel.file) if ref.place and kernel else None)
-        script = mend.substitute(ref.line, ref.path, right) if right else f"{ref.line.number}d"
+        edit = substitute(ref.line, ref.path, right) if right else delete(ref.line)
         yield Draft(
             f"{ref.entry.name} names the {ref.role} {ref.path}, which {_absent(ref)} "
             f"(Error {ref.seen.error})" + (f"; there is {right}." if right else "."),
-            mend.edit_menu(case, script),
+            edit_menu(case, edit),
             case.at(ref.line),
         )
     for ref in case.files("kernel"):
@@ -299,7 +300,7 @@ def initrd_missing(case: Case) -> Iterator[Draft]:
         if right:
             yield Draft(
                 f"{ref.entry.name} has no initrd line, and {right} is there for its kernel.",
-                mend.edit_menu(case, f"{ref.line.number + ref.line.span - 1}a initrd {right}"),
+                edit_menu(case, insert_after(ref.line, f"initrd {right}")),
                 case.at(ref.line),
                 "",
                 Severity.NOTE,

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pvgrub_sim.findings.remedies.commands import as_text
+from pvgrub_sim.findings.remedies.edits import bring_together
+from pvgrub_sim.findings.remedies.steps import Remedy
 from pvgrub_sim.model import Finding, Severity
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ class Draft(NamedTuple):
     """A finding before it knows its rule; severity None stands for the rule's own."""
 
     message: str
-    remedy: str = ""
+    remedy: Remedy = ()
     where: str = ""
     evidence: str = ""
     severity: Severity | None = None
@@ -90,17 +93,22 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
     from pvgrub_sim.findings.case import Case
 
     case = Case(boot, disks, **circumstances)
-    findings: list[Finding] = []
+    findings: list[tuple[Finding, Remedy]] = []
     rules = all_rules()
     for entry in rules.values():
-        if any(one.severity is Severity.ERROR and rules[one.rule].family in entry.unless for one in findings):
+        if any(one.severity is Severity.ERROR and rules[one.rule].family in entry.unless for one, _ in findings):
             continue
         for draft in entry.check(case):
             finding = _finding(entry, draft, case.healthy)
-            if finding not in findings:
-                findings.append(finding)
+            if (finding, draft.remedy) not in findings:
+                findings.append((finding, draft.remedy))
                 case.told.append(finding)
-    return tuple(findings)
+    images = [attached.disk.name for attached in disks]
+    remedies = bring_together([remedy for _, remedy in findings])
+    return tuple(
+        finding._replace(remedy=as_text(remedy, images))
+        for (finding, _), remedy in zip(findings, remedies, strict=True)
+    )
 
 
 def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
@@ -109,7 +117,8 @@ def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
         # The machine has the last word: what boots is not in error.
         severity = Severity.WARNING
     message = draft.message[:1].upper() + draft.message[1:] if draft.message.startswith("entry ") else draft.message
-    return Finding(entry.id, severity, *map(_shown, (message, draft.remedy, draft.where, draft.evidence)))
+    message, where, evidence = map(_shown, (message, draft.where, draft.evidence))
+    return Finding(entry.id, severity, message, "", where, evidence)
 
 
 def _shown(text: str) -> str:

@@ -11,6 +11,7 @@ MAGIC = 0xEF53
 ROOT_INO = 2
 
 # struct ext2_super_block: offsets in bytes
+S_FREE_BLOCKS_COUNT = 12
 S_FIRST_DATA_BLOCK = 20
 S_LOG_BLOCK_SIZE = 24
 S_INODES_PER_GROUP = 40
@@ -18,6 +19,7 @@ S_MAGIC = 56
 S_INODE_SIZE = 88
 S_FEATURE_INCOMPAT = 96
 S_DESC_SIZE = 254
+S_FREE_BLOCKS_COUNT_HI = 344
 
 FEATURE_INCOMPAT_EXTENTS = 0x0040
 FEATURE_INCOMPAT_64BIT = 0x0080
@@ -64,3 +66,14 @@ EXT_INDEX = Struct("<IIHH")
 
 assert DIR_ENTRY.size == 8
 assert EXT_HEADER.size == EXT_EXTENT.size == EXT_INDEX.size == 12
+
+
+def free_bytes(superblock: bytes) -> int:
+    """Bytes that are free in a filesystem by its superblock of 1024 bytes, reserved blocks included."""
+
+    def field(at: int) -> int:
+        return int.from_bytes(superblock[at : at + 4], "little")
+
+    wide = field(S_FEATURE_INCOMPAT) & FEATURE_INCOMPAT_64BIT
+    blocks = field(S_FREE_BLOCKS_COUNT) | (field(S_FREE_BLOCKS_COUNT_HI) << 32 if wide else 0)
+    return blocks << (10 + min(field(S_LOG_BLOCK_SIZE), 6))

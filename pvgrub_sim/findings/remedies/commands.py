@@ -1,0 +1,359 @@
+"""Where a remedy becomes text: commands for a shell, or words where commands would not be safe.
+
+Every name of an image goes through the gate (names.py) on its way into a command: what does not pass makes words of the
+whole step. Files are copied out under fixed names into a folder of their own, a new file is whole before an old one
+goes, and each command waits for the one before it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, shown, word
+from pvgrub_sim.findings.remedies.steps import (
+    EXT,
+    Advice,
+    BootDisk,
+    BtrfsBootDisk,
+    Change,
+    Edit,
+    EditMenu,
+    MakeLink,
+    MoveFile,
+    Operand,
+    PutFile,
+    Remedy,
+    Repack,
+    Run,
+    Source,
+    Step,
+    Target,
+    targets_of,
+)
+from pvgrub_sim.findings.remedies.words import in_words
+
+FOLDER: Final = "pvgrub-sim.work"
+NEW: Final = "/pvgrub-sim.new"
+"""Where a file is written before it takes its place."""
+NEW_ON_FAT: Final = "/PVGRUB.NEW"
+LARGEST_COPY: Final = 4 << 20
+"""Block size of dd, in bytes."""
+NEXT: Final = " &&"
+
+
+class NoRoom(Exception):
+    """A filesystem has no room for a file beside the one that it is to replace."""
+
+
+class Truncated(Exception):
+    """An image is shorter than its filesystem, so that no tool may touch it."""
+
+
+def as_text(remedy: Remedy, images: Sequence[str] = ()) -> str:
+    """A remedy for a report. images: paths of all images of the case, whose names no file made here may take."""
+    folder = FOLDER
+    while any(folder in image.split("/") for image in images):
+        folder += "-2"
+    return "\n".join(_text(step, folder) for step in remedy)
+
+
+def _text(step: Step, folder: str) -> str:
+    try:
+        for target in targets_of(step):
+            if target.short:
+                raise Truncated
+        return "\n".join(Commands(folder).of(step))
+    except Truncated:
+        short = next(target for target in targets_of(step) if target.short)
+        told = f"{short.image} ends {short.short} bytes before its filesystem does: it is truncated. Copy it anew from"
+        return comment((f"{told} where it came from; no tool may repair it as it is.",))
+    except NoRoom:
+        return comment(
+            ("there is no room on the filesystem to write the new file beside the old one:", *in_words(step))
+        )
+    except NotPlain as found:
+        told = f"no commands, for this does not belong into a shell: {found.text}"
+        return comment((told, "by hand, then:", *in_words(step)))
+
+
+def comment(lines: Iterable[str]) -> str:
+    """Words for people, as a shell's comments."""
+    return "\n".join(f"# {shown(line)}" for line in lines)
+
+
+class Commands:
+    """Writes the commands of one step. folder: for the files that are copied out."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def of(self, step: Step) -> list[str]:
+        """The lines; raises NotPlain, NoRoom."""
+        match step:
+            case Advice(lines=lines):
+                return [comment(lines)]
+            case EditMenu():
+                return self._edit_menu(step)
+            case PutFile():
+                return self._put_file(step)
+            case Repack():
+                return self._repack(step)
+            case MakeLink():
+                return debugfs(step.target, [f"symlink {_quoted(step.path)} {_quoted(step.to)}"])
+            case MoveFile():
+                # debugfs has no rename; neither of these two counts links.
+                old = _quoted(step.path)
+                image = host_word(step.target.image)
+                return [
+                    *debugfs(step.target, [f"ln {old} {_quoted(step.new)}"], NEXT),
+                    f"pvgrub-sim cat --survey {image} {word(step.target.alone + step.new)} > /dev/null{NEXT}",
+                    *debugfs(step.target, [f"unlink {old}"]),
+                ]
+            case Run():
+                return self._run(step)
+            case BootDisk():
+                return self._boot_disk(step)
+            case BtrfsBootDisk():
+                return self._btrfs_boot_disk(step)
+
+    def _file(self, name: str) -> str:
+        return f"{self.folder}/{name}"
+
+    def _make_folder(self) -> str:
+        return f"mkdir -p {self.folder}{NEXT}"
+
+    def _copy_out(self, target: Target, path: str, name: str) -> str:
+        return f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + path)} > {self._file(name)}"
+
+    # ---- menus
+
+    def _edit_menu(self, step: EditMenu) -> list[str]:
+        menu = self._file("menu.lst")
+        lines = [self._make_folder()]
+        if step.shared:
+            lines.insert(0, comment(("one edit for all that these findings have to say of the menu:",)))
+        if step.packed:
+            lines.append(self._copy_out(step.target, step.path, "menu.lst.gz") + NEXT)
+            lines.append(f"gzip -d -c {menu}.gz > {menu}{NEXT}")
+        else:
+            lines.append(self._copy_out(step.target, step.path, "menu.lst") + NEXT)
+        # Lines are counted in the menu that was seen: any other one is left alone.
+        lines.append(f"echo '{step.seen}  {menu}' | sha256sum -c --quiet{NEXT}")
+        lines.append(f"sed -i {_expressions(step.edits)} {menu}{NEXT}")
+        size = step.size + sum(len(edit.new) + 1 for edit in step.edits)
+        return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True)
+
+    # ---- files
+
+    def _put_file(self, step: PutFile) -> list[str]:
+        lines = [self._make_folder()]
+        if isinstance(step.content, Source):
+            name, size = "file", step.content.size
+            lines.append(self._copy_out(step.content.target, step.content.path, name) + NEXT)
+        else:
+            name, size = step.path.rpartition("/")[2], len(step.content)
+            if name != "menu.lst":
+                name = "file"
+            text = step.content.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+            body = [plain(line) if line else "" for line in text]
+            if "END" in body:
+                raise NotPlain("END")
+            lines += [f"cat > {self._file(name)} <<'END'{NEXT}", *body, "END"]
+        return lines + self._put(step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders)
+
+    def _repack(self, step: Repack) -> list[str]:
+        new = f"kernel.{step.payload}"
+        return [
+            self._make_folder(),
+            self._copy_out(step.target, step.path, "kernel") + NEXT,
+            f"pvgrub-sim repack --payload {step.payload} {self._file('kernel')} -o {self._file(new)}{NEXT}",
+            # How large it becomes is known afterwards; that it is there whole is compared then.
+            *self._put(step.target, new, step.path, size=step.size, replaces=True),
+        ]
+
+    def _put(
+        self, target: Target, name: str, path: str, *, size: int, replaces: bool, folders: Sequence[str] = ()
+    ) -> list[str]:
+        """Put a file of the folder at a path of the filesystem: written, compared, and only then in its place."""
+        source = self._file(name)
+        if target.filesystem in EXT:
+            if target.room is not None and target.room < size + size // 64 + (len(folders) + 4 << 12):
+                raise NoRoom
+            # A file that is there is replaced when the new one is whole: its name has room in the folder then.
+            first = NEW if replaces else plain(path)
+            write = [*(f"mkdir {_quoted(folder)}" for folder in folders), f"write {source} {_quoted(first)}"]
+            if "extent" in target.features:
+                # PV-GRUB misreads holes in extents, and debugfs makes one of every block of zeros.
+                write = ["feature -extent", *write, "feature extent"]
+            compare = f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + first)} | cmp - {source}"
+            if not replaces:
+                return [*debugfs(target, write, NEXT), compare]
+            old = _quoted(path)
+            place = debugfs(target, [f"rm {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
+            return [*debugfs(target, write, NEXT), f"{compare}{NEXT}", *place]
+        device = fat_device(target)
+        new = f"'::{NEW_ON_FAT}'"
+        return [
+            *(f"mmd -i {device} {word('::' + plain(folder))}{NEXT}" for folder in folders),
+            f"mcopy -D s -i {device} {source} {new}{NEXT}",
+            f"mtype -i {device} {new} | cmp - {source}{NEXT}",
+            f"mdel -i {device} {new}{NEXT}",
+            f"mcopy -o -i {device} {source} {word('::' + plain(path))}",
+        ]
+
+    # ---- commands
+
+    def _run(self, step: Run) -> list[str]:
+        target = step.target
+        if not step.apart or target is None:
+            return _chain([_command(words, target, None) for words in step.commands])
+        part = self._file("part.img")
+        size = math.gcd(target.offset, target.size, LARGEST_COPY)
+        image = host_word(target.image)
+        blocks = f"bs={size} count={target.size // size} status=none"
+        return _chain(
+            [
+                f"mkdir -p {self.folder}",
+                f"dd if={image} of={part} skip={target.offset // size} {blocks}",
+                *(_command(words, target, part) for words in step.commands),
+                f"dd if={part} of={image} seek={target.offset // size} conv=notrunc {blocks}",
+            ]
+        )
+
+    # ---- boot disks
+
+    def _boot_disk(self, step: BootDisk) -> list[str]:
+        lines = [self._make_folder()]
+        inside: list[str] = []
+        folders: dict[str, None] = {}
+        compared = []
+        new = self._file("boot.img")
+        for number, (path, source) in enumerate(step.files):
+            name = "menu.lst" if number == 0 else f"file{number}"
+            parts = plain(path).split("/")[1:-1]
+            folders |= dict.fromkeys("/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1))
+            lines.append(self._copy_out(source.target, source.path, name) + NEXT)
+            inside.append(f"write {self._file(name)} {_quoted(path)}")
+            compared.append(f"pvgrub-sim cat --survey {new} {word('(hd0)' + path)} | cmp - {self._file(name)}{NEXT}")
+        if step.edits:
+            lines.append(f"sed -i {_expressions(step.edits)} {self._file('menu.lst')}{NEXT}")
+        lines.append(f"mke2fs -q -F -t ext2 -L boot {new} {step.size >> 10}k{NEXT}")
+        commands = [*(f"mkdir {_quoted(folder)}" for folder in folders), *inside]
+        lines += [f"debugfs -w -f - {new} <<'END'{NEXT}", *commands, "END", *compared]
+        return [*lines, f"mv -n {new} {step.output}"]
+
+    def _btrfs_boot_disk(self, step: BtrfsBootDisk) -> list[str]:
+        target = step.target
+        tree, new = self._file("tree"), self._file("boot.img")
+        lines = [f"mkdir -p {tree}"]
+        source = host_word(target.image)
+        if target.number is not None:
+            part = self._file("part.img")
+            size = math.gcd(target.offset, target.size, LARGEST_COPY)
+            blocks = f"bs={size} skip={target.offset // size} count={target.size // size} status=none"
+            lines.append(f"dd if={source} of={part} {blocks}")
+            source = part
+        # Names that lead nowhere else; links last, so that no file goes through one.
+        names = "--path-regex '^/(|boot(/[A-Za-z0-9_+][A-Za-z0-9_+.~-]*)*)$'"
+        lines.append(f"btrfs restore {names} {source} {tree}")
+        lines.append(f"btrfs restore --symlinks {names} {source} {tree}")
+        if target.number is not None:
+            lines.append(rf"sed -i 's/^\([ \t]*root[ \t]*\)([^)]*)/\1(hd0)/' {tree}/boot/grub/menu.lst")
+        room = f'"$(( $(du -sk {tree} | cut -f1) * 5 / 4 + 2048 ))k"'
+        lines.append(f"mke2fs -q -F -t ext2 -L boot -d {tree} {new} {room}")
+        lines.append(f"mv -n {new} {step.output}")
+        return _chain(lines)
+
+
+def _chain(lines: Sequence[str]) -> list[str]:
+    """Commands of which each waits for the one before it; e2fsck's 1 says that it has mended something."""
+    return [
+        (f"{{ {line} || [ $? -lt 4 ]; }}" if line.startswith("e2fsck ") else line) + NEXT for line in lines[:-1]
+    ] + [*lines[-1:]]
+
+
+def _command(words: Iterable[str | Operand], target: Target | None, part: str | None) -> str:
+    """A command of a shell. part: the file that the filesystem has been taken out to."""
+    return " ".join(_operand(one, target, part) if isinstance(one, Operand) else word_or_option(one) for one in words)
+
+
+def word_or_option(text: str) -> str:
+    """A word that a rule has given a command: options are its own, names of an image are none."""
+    return text if re.fullmatch(r"-{1,2}[A-Za-z0-9][A-Za-z0-9=:._-]*", text) else word(text)
+
+
+def _operand(operand: Operand, target: Target | None, part: str | None) -> str:
+    assert target is not None
+    if operand is Operand.IMAGE:
+        return host_word(target.image)
+    return part if part is not None else ext_device(target)
+
+
+def ext_device(target: Target) -> str:
+    """The filesystem as e2fsprogs take it: an image, or an image with the partition's offset in bytes."""
+    if "?" in target.image:
+        raise NotPlain(target.image)
+    return host_word(target.image if target.number is None else f"{target.image}?offset={target.offset}")
+
+
+def fat_device(target: Target) -> str:
+    """The filesystem as mtools take it."""
+    if "@@" in target.image:
+        raise NotPlain(target.image)
+    return host_word(target.image if target.number is None else f"{target.image}@@{target.offset}")
+
+
+def debugfs(target: Target, commands: Sequence[str], then: str = "") -> list[str]:
+    """Commands for debugfs that change the filesystem."""
+    return [f"debugfs -w -f - {ext_device(target)} <<'END'{then}", *commands, "END"]
+
+
+def _quoted(path: str) -> str:
+    """A path as a word of a debugfs command."""
+    return f'"{plain(path)}"' if " " in path else plain(path)
+
+
+def _expressions(edits: Iterable[Edit]) -> str:
+    """Edits as arguments of sed, in their order."""
+    return " ".join(f"-e {_script(edit)}" for edit in edits)
+
+
+def _script(edit: Edit) -> str:
+    last = edit.number + edit.span - 1
+    address = f"{edit.number}" if edit.span == 1 else f"{edit.number},{last}"
+    match edit.change:
+        case Change.REPLACE:
+            try:
+                script = f"{address}s|{_pattern(plain(edit.old))}|{_replacement(plain(edit.new))}|"
+            except NotPlain:
+                # What goes need not be named where the line as a whole can be.
+                script = f"{address}c {plain(edit.text.replace(edit.old, edit.new, 1))}"
+        case Change.DELETE:
+            script = f"{address}d"
+        case Change.OVERWRITE:
+            script = f"{address}c {plain(edit.new)}"
+        case Change.BEFORE:
+            script = f"{edit.number}i {plain(edit.new)}"
+        case Change.AFTER:
+            script = f"{last}a {plain(edit.new)}"
+        case Change.APPEND:
+            script = rf"{last}s|[ \t\r]*$|{_replacement(plain(edit.new))}|"
+    return _single_quoted(script)
+
+
+def _single_quoted(script: str) -> str:
+    """A script in single quotes: no text in it holds one."""
+    assert "'" not in script
+    return f"'{script}'"
+
+
+def _pattern(text: str) -> str:
+    quoted = "".join("\\" + c if c in r"\.*[]^$|" else c for c in text)
+    return quoted.replace(" ", "[ \\t]")
+
+
+def _replacement(text: str) -> str:
+    return "".join("\\" + c if c in "\\&|" else c for c in text)

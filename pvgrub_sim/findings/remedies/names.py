@@ -1,0 +1,71 @@
+"""The gate: which texts of an image may stand in a command, and how the others are shown."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Final
+
+_QUOTING: Final = re.compile(r"[\"'`\\]")
+_UPWARDS: Final = re.compile(r"(?:^|/)\.\.(?:/|$)")
+
+
+class NotPlain(Exception):
+    """A text that does not go into a command; text: which."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(text)
+
+
+def is_plain(text: str) -> bool:
+    """True for a text that means the same to a person, to every shell and to every tool that it is given to.
+
+    Not so: control and format characters (newline, NUL, C1, marks of writing direction), bytes that are not UTF-8,
+    quotes and backslashes, what an option or a shell escape of debugfs begins with, and ways out of a folder.
+    """
+    return (
+        bool(text)
+        and text.isprintable()
+        and not text.startswith(("-", "!"))
+        and not _QUOTING.search(text)
+        and not _UPWARDS.search(text)
+    )
+
+
+def plain(text: str) -> str:
+    """The text itself; raises NotPlain for one that must not stand in a command."""
+    if not is_plain(text):
+        raise NotPlain(text)
+    return text
+
+
+def word(text: str) -> str:
+    """A text of an image as one word of a shell; raises NotPlain."""
+    return shlex.quote(plain(text))
+
+
+def host_word(path: str) -> str:
+    """A path of the host's as one word of a shell, never an option; raises NotPlain for what cannot be shown."""
+    if not path.isprintable():
+        raise NotPlain(path)
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
+def shown(text: str) -> str:
+    """Any text on one line, for a person: what cannot be printed, and backslashes, as \\xNN or \\uNNNN."""
+    return "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in text)
+
+
+def shown_word(text: str) -> str:
+    """Any text as one word of a command that is shown as advice and not run."""
+    return shlex.quote(shown(text))
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00
+    if character == "\\":
+        return "\\\\"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

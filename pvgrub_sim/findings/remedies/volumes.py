@@ -1,0 +1,52 @@
+"""From a place of the case to the target of a step."""
+
+from __future__ import annotations
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.remedies.steps import EXT, Source, Target
+from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.ondisk import ext2
+
+
+def target_of(place: Place) -> Target:
+    """The volume as steps name it."""
+    volume = place.volume
+    content = place.filesystem
+    disk = place.attached.disk
+    room = None
+    short = 0
+    if content is not None:
+        there = max(0, min(volume.size, disk.size - volume.offset))
+        short = max(0, (content.size or 0) - there)
+        if content.type in EXT:
+            try:
+                room = ext2.free_bytes(disk.read(volume.offset + ext2.SUPERBLOCK_OFFSET, ext2.SUPERBLOCK_SIZE))
+            except ImageError:
+                room = 0
+    return Target(
+        image=disk.name,
+        disk=place.index,
+        device=place.device,
+        # Alone, every image is hd0.
+        alone=volume.grub.replace(f"(hd{place.index}", "(hd0", 1),
+        number=volume.number,
+        offset=volume.offset,
+        size=volume.size,
+        filesystem=place.type,
+        features=content.features if content else (),
+        room=room,
+        short=short,
+    )
+
+
+def source_of(place: Place, path: str) -> Source:
+    """A file that is there, under its path without links."""
+    node = place.node(path)
+    return Source(target_of(place), place.links(path)[1], node.size if node else 0)
+
+
+def image_of(attached: AttachedDisk, disk: int) -> Target:
+    """A whole disk, whatever is on it."""
+    name = attached.disk.name
+    return Target(name, disk, f"(hd{disk})", "(hd0)", None, 0, attached.disk.size, "")
