@@ -81,9 +81,10 @@ def replace(place: Place, path: str, content: bytes) -> Remedy:
 def boot_image(case: Case) -> str:
     """Name of the image of a boot disk: never that of an image that is there already."""
     taken = {attached.disk.name.rpartition("/")[2] for attached in case.disks}
-    return next(
-        name for name in (BOOT_IMAGE, "pvgrub-boot.img", *(f"boot-{n}.img" for n in range(99))) if name not in taken
-    )
+    name = BOOT_IMAGE
+    while name in taken:
+        name = f"new-{name}"
+    return name
 
 
 def boot_disk(case: Case, place: Place) -> Remedy:
