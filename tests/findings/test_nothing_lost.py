@@ -39,7 +39,7 @@ def gpt(folder: Path, count: int, *extra: str) -> Path:
     """A disk with a GPT whose first partition holds images/boots."""
     inner = unpack("images/boots", folder).read_bytes()
     image = folder / "gpt.img"
-    image.write_bytes(bytes(16 << 20))
+    image.write_bytes(bytes(48 << 20))
     parts = "".join(f"start={2048 + 8192 * number}, size=4096\n" for number in range(1, count))
     run("sfdisk", "-q", image, stdin=f"label: gpt\nstart=2048, size=8192\n{parts}".encode())
     for option in extra:
@@ -75,19 +75,19 @@ def test_no_partition_is_dropped(
     monkeypatch.chdir(tmp_path)
     image = gpt(tmp_path, count, *extra)
     for finding in boot(image.name, aki=HD00_103).findings:
-        assert "sgdisk" not in finding.remedy
+        assert not re.search("^sgdisk", finding.remedy, re.M)
 
 
-@pytest.mark.parametrize("name", ["rules/needs-recovery", "images/ext4-today", "rules/damaged", "rules/type-82"])
+@pytest.mark.parametrize("name", ["rules/needs-recovery", "images/ext4-today", "rules/type-82", "rules/xz-kernel"])
 def test_a_truncated_image_is_not_touched(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     image = unpack(name, tmp_path)
-    data = image.read_bytes()[: image.stat().st_size - (1 << 19)]
-    image.write_bytes(data)
-    remedies = [finding.remedy for finding in boot(image.name).findings]
+    with image.open("r+b") as file:
+        file.truncate(image.stat().st_size * 3 // 4)
+    remedies = [finding.remedy for finding in boot(image.name, pvgrub="amazon-1.03").findings]
     assert any("truncated" in remedy for remedy in remedies)
     for remedy in remedies:
-        assert not re.search(r"^(e2fsck|resize2fs|debugfs|\{ e2fsck)", remedy, re.M)
+        assert not re.search(r"^(e2fsck|resize2fs|debugfs|sfdisk|\{ e2fsck)", remedy, re.M)
 
 
 def test_a_full_filesystem_keeps_its_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,9 +71,7 @@ def _text(step: Step, folder: str) -> str:
         told = f"{short.image} ends {short.short} bytes before its filesystem does: it is truncated. Copy it anew from"
         return comment((f"{told} where it came from; no tool may repair it as it is.",))
     except NoRoom:
-        return comment(
-            ("there is no room on the filesystem to write the new file beside the old one:", *in_words(step))
-        )
+        return comment(("the filesystem has no room for the new file beside the old one:", *in_words(step)))
     except NotPlain as found:
         told = f"no commands, for this does not belong into a shell: {found.text}"
         return comment((told, "by hand, then:", *in_words(step)))
