@@ -22,10 +22,11 @@ Each finding of a report names its rule. The severity given here is the worst th
 entry boots, what PV-GRUB did is no error, and the finding is a warning. `pvgrub-sim explain RULE` prints the same text.
 [Worked examples](findings.md) show one rule of each family from failure to cure.
 
-A remedy changes the image in place and leaves what it copies out of it in the folder `pvgrub-sim.work`: work on a copy of
-the image. Edits of one menu are one edit, which all findings that have a part in it show, and which is made once. Lines that
-begin with `#` are advice: where no command does it without root, where it could lose something, and where a name of the
-image holds what does not belong into a shell (quotes, backslashes, control characters, `..`, bytes that are not UTF-8)."""
+A remedy changes the image in place and leaves what it copies out of it in the folder `pvgrub-sim.work`: work on a
+copy of the image. Edits of one menu are one edit, which all findings that have a part in it show, and which is made
+once. Lines that begin with `#` are advice: where no command does it without root, where it could lose something, and
+where a name of the image holds what does not belong into a shell (quotes, backslashes, control characters, `..`,
+bytes that are not UTF-8)."""
 WIDTH: Final = 100
 _STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
 
