@@ -39,10 +39,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def debian_as_zstd() -> bytes:
     """Debian's kernel, its payload packed with zstd as other distributions do."""
-    from pvgrub_sim.xen.inspect import unpacked_source
+    from pvgrub_sim import extract_kernel
 
-    source, size = unpacked_source(debian_kernel("linux-image-cloud-amd64").read_bytes(), keep_all=True)
-    return bzimage(payload("zstd", source.read(0, size)), text=b"6.1.0-cloud-amd64 #1")
+    elf = bytes(extract_kernel(debian_kernel("linux-image-cloud-amd64")))
+    return bzimage(payload("zstd", elf), text=b"6.1.0-cloud-amd64 #1")
 
 
 def test_tour(wheel: Path, tmp_path: Path) -> None:
