@@ -7,7 +7,7 @@ from typing import Final
 
 from pvgrub_sim.bootchain import run
 from pvgrub_sim.findings.aws import NEWEST_VERSION, aki_of, akis_like
-from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.menufile import Entry, Line, may_stand_in_entry
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.lookup import ROOT_UNKNOWN, root_argument_of
-from pvgrub_sim.findings.menufile import Entry, Line, may_stand_in_entry
-from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, overwrite, substitute
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.case import Case, FileRef
-from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.files import boot_disk, rewrite
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run
 from pvgrub_sim.findings.remedies.volumes import target_of

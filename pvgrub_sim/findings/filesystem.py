@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places, differing, read_error
-from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.files import boot_disk
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Remedy, Run, advice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.case import Case
+from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.opinion import GZIP, Inside, Opinion, gunzip, inside, opinions, use_other_kernel
 from pvgrub_sim.findings.remedies.files import repack
 from pvgrub_sim.findings.rule import Draft, rule

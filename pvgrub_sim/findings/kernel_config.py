@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case, FileRef
 from pvgrub_sim.findings.opinion import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity

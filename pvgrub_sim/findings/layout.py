@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.case import Case
 from pvgrub_sim.findings.ext import boot_places
-from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.files import btrfs_boot_disk
 from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of, target_of

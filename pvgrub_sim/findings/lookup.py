@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.case import Case, FileRef, split_device
-from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.facts.case import Case, FileRef, split_device
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, substitute
 from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pvgrub_sim.bootchain import KernelTry, refused_try
-from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.lookup import initrd_for, kernel_files
-from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.remedies.edits import edit_menu, substitute
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.lookup import initrd_for, kernel_files
-from pvgrub_sim.findings.place import Place
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice

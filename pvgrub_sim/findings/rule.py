@@ -13,7 +13,7 @@ from pvgrub_sim.model import Finding, Severity
 
 if TYPE_CHECKING:
     from pvgrub_sim.bootchain import Boot
-    from pvgrub_sim.findings.case import Case
+    from pvgrub_sim.findings.facts.case import Case
     from pvgrub_sim.media import AttachedDisk
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
@@ -90,7 +90,7 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
 
     disks: as for bootchain.run(). circumstances: as for Case. Raises ImageError when the host cannot read an image.
     """
-    from pvgrub_sim.findings.case import Case
+    from pvgrub_sim.findings.facts.case import Case
 
     case = Case(boot, disks, **circumstances)
     findings: list[tuple[Finding, Remedy]] = []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvgrub_sim.findings import menufile
+from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_open
 from pvgrub_sim.grub.fs.read import grub_read

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from pvgrub_sim.findings import menufile
+from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.remedies.steps import Advice, Change, Edit, EditMenu, Remedy, writable
 from pvgrub_sim.findings.remedies.volumes import target_of
 
 if TYPE_CHECKING:
-    from pvgrub_sim.findings.case import Case
-    from pvgrub_sim.findings.menufile import Line
+    from pvgrub_sim.findings.facts.case import Case
+    from pvgrub_sim.findings.facts.menufile import Line
 
 GZIP: Final = b"\x1f\x8b"
 

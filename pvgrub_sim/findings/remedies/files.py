@@ -24,8 +24,8 @@ from pvgrub_sim.findings.remedies.steps import (
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
 
 if TYPE_CHECKING:
-    from pvgrub_sim.findings.case import Case
-    from pvgrub_sim.findings.place import Place
+    from pvgrub_sim.findings.facts.case import Case
+    from pvgrub_sim.findings.facts.place import Place
 
 MIB: Final = 1 << 20
 WHOLE: Final = "(hd0)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.steps import EXT, Source, Target
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.ondisk import ext2

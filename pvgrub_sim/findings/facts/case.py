@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
-from pvgrub_sim.findings import menufile
-from pvgrub_sim.findings.menufile import Entry, Line, MenuFile
-from pvgrub_sim.findings.place import Place
+from pvgrub_sim.findings.facts import menufile
+from pvgrub_sim.findings.facts.menufile import Entry, Line, MenuFile
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.grub.viewer import Seen, Slot, Viewer
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import BootError, EventKind, Finding, Outcome, Severity
