@@ -30,3 +30,8 @@ def is_bsd_slice_with_fs(slice_type: int, fs_type: int) -> bool:
     As IS_PC_SLICE_TYPE_BSD_WITH_FS() in stage2/pc_slice.h.
     """
     return slice_type >> 8 == fs_type and slice_type & 0xFF in BSD_TYPES
+
+
+def slices_with_fs(fs_type: int) -> frozenset[int]:
+    """The slice types for which is_bsd_slice_with_fs() is true."""
+    return frozenset(bsd | fs_type << 8 for bsd in BSD_TYPES)

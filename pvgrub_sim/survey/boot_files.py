@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from pvgrub_sim.ondisk import bzimage
+from pvgrub_sim.ondisk import bzimage, compressed, elf
 from pvgrub_sim.survey.area import Damaged, path_of
 from pvgrub_sim.survey.result import BootFile, FileKind
 from pvgrub_sim.survey.tree import Node, NodeType, Reader, find, head, names_of, target
@@ -15,6 +15,8 @@ MOST_FILES: Final = 512
 """Files of one folder that are told."""
 HEAD: Final = 64 << 10
 LONGEST_CONFIG: Final = 1 << 20
+PAYLOAD_HEAD: Final = 16
+"""Bytes of a payload that tell its format."""
 
 _BEGINNINGS: Final = (
     (FileKind.INITRD, (b"initrd", b"initramfs", b"uinitrd", b"ramdisk")),
@@ -26,17 +28,6 @@ _MENUS: Final = {b"menu.lst": FileKind.MENU, b"grub.conf": FileKind.MENU, b"grub
 _OPTIONS: Final = (
     rb"(?m)^(?:# )?(CONFIG_(?:XEN|XEN_PV|XEN_PVH|XEN_PVHVM|XEN_DOM0|PARAVIRT|X86_PAE|X86_64|HVC_XEN|XEN_BLKDEV_FRONTEND"
     rb"|KERNEL_(?:GZIP|BZIP2|LZMA|XZ|LZO|LZ4|ZSTD|UNCOMPRESSED)))(?:=(\w+)| is not set)\s*$"
-)
-_PAYLOADS: Final = (
-    (b"\x1f\x8b", "gzip"),
-    (b"\x1f\x9e", "gzip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"\x5d\0", "lzma"),
-    (b"\x89LZO\0\r", "lzo"),
-    (b"\x02\x21\x4c\x18", "lz4"),
-    (b"\x7fELF", "none"),
 )
 
 
@@ -133,19 +124,25 @@ def _facts(reader: Reader, node: Node, kind: FileKind) -> dict[str, str]:
     if kind is FileKind.KERNEL:
         facts = kernel_facts(head(reader, node, HEAD))
         if "payload_offset" in facts:
-            begin = head(reader, node, 6, int(facts["payload_offset"]))
-            facts["payload"] = next((name for magic, name in _PAYLOADS if begin.startswith(magic)), "unknown")
+            begin = head(reader, node, PAYLOAD_HEAD, int(facts["payload_offset"]))
+            facts["payload"] = _payload_name(begin)
         return facts
     if kind is FileKind.KERNEL_CONFIG and node.size <= LONGEST_CONFIG:
         return config_facts(head(reader, node, node.size))
     return {}
 
 
+def _payload_name(begin: bytes) -> str:
+    if begin.startswith(elf.MAGIC):
+        return "none"
+    return next((name for name, magic in compressed.FORMATS if begin.startswith(magic)), "unknown")
+
+
 def kernel_facts(raw: bytes) -> dict[str, str]:
     """What the first 64 KiB of a kernel say: format, boot protocol, version and where the payload begins."""
-    if raw[:4] == b"\x7fELF":
+    if raw.startswith(elf.MAGIC):
         return {"format": "ELF", "bits": {1: "32", 2: "64"}.get(raw[4] if len(raw) > 4 else 0, "?")}
-    if raw[:2] in (b"\x1f\x8b", b"\x1f\x9e"):
+    if compressed.is_gzip(raw):
         return {"format": "gzip"}
     if not bzimage.is_bzimage(raw):
         return {"format": "unknown"}

@@ -11,22 +11,17 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, Self
 
 from pvgrub_sim.ondisk import ext2
+from pvgrub_sim.ondisk import ext2_features as features
 from pvgrub_sim.survey.area import Area, Damaged
-from pvgrub_sim.survey.ext_names import feature_names
 from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
 
-FLAG_EXTENTS: Final = ext2.EXTENTS_FL
-FLAG_ENCRYPT: Final = 0x800
-FLAG_INLINE: Final = 0x10000000
-INCOMPAT_JOURNAL_DEV: Final = 0x8
-INCOMPAT_META_BG: Final = 0x10
-RO_SPARSE_SUPER: Final = 0x1
-COMPAT_SPARSE_SUPER2: Final = 0x200
+LARGEST_LOG_BLOCK_SIZE: Final = 6
+"""64 KiB, what ext4 goes up to."""
 DEEPEST: Final = 5
-UNWRITTEN: Final = 32768
+"""Levels of an extent tree below its root."""
 
-_XATTR: Final = struct.Struct("<BBHIII")
-_TYPES: Final = {0x4: NodeType.DIRECTORY, 0x8: NodeType.FILE, 0xA: NodeType.LINK}
+_I_BLOCK: Final = slice(ext2.I_BLOCK, ext2.I_BLOCK + ext2.I_BLOCK_SIZE)
+_TYPES: Final = {ext2.S_IFDIR: NodeType.DIRECTORY, ext2.S_IFREG: NodeType.FILE, ext2.S_IFLNK: NodeType.LINK}
 
 
 class Superblock(NamedTuple):
@@ -40,6 +35,7 @@ class Superblock(NamedTuple):
     inodes_per_group: int
     state: int
     rev_level: int
+    minor_rev_level: int
     inode_size: int
     compat: int
     incompat: int
@@ -61,30 +57,32 @@ class Superblock(NamedTuple):
         def u16(at: int) -> int:
             return int.from_bytes(raw[at : at + 2], "little")
 
-        dynamic = u32(76) >= 1
-        incompat = u32(96) if dynamic else 0
-        wide = bool(incompat & ext2.FEATURE_INCOMPAT_64BIT)
-        if u32(24) > 6:
-            raise Damaged(f"block size 2^{10 + u32(24)} is none of ext4's")
+        dynamic = u32(ext2.S_REV_LEVEL) >= ext2.DYNAMIC_REV
+        incompat = u32(ext2.S_FEATURE_INCOMPAT) if dynamic else 0
+        wide = bool(incompat & features.INCOMPAT_64BIT)
+        log_block_size = u32(ext2.S_LOG_BLOCK_SIZE)
+        if log_block_size > LARGEST_LOG_BLOCK_SIZE:
+            raise Damaged(f"block size 2^{10 + log_block_size} is none of ext4's")
         block = cls(
-            inodes_count=u32(0),
-            blocks_count=u32(4) | (u32(336) << 32 if wide else 0),
-            first_data_block=u32(20),
-            block_size=1024 << u32(24),
-            blocks_per_group=u32(32),
-            inodes_per_group=u32(40),
-            state=u16(58),
-            rev_level=u32(76),
-            inode_size=u16(88) if dynamic else 128,
-            compat=u32(92) if dynamic else 0,
+            inodes_count=u32(ext2.S_INODES_COUNT),
+            blocks_count=u32(ext2.S_BLOCKS_COUNT) | (u32(ext2.S_BLOCKS_COUNT_HI) << 32 if wide else 0),
+            first_data_block=u32(ext2.S_FIRST_DATA_BLOCK),
+            block_size=1024 << log_block_size,
+            blocks_per_group=u32(ext2.S_BLOCKS_PER_GROUP),
+            inodes_per_group=u32(ext2.S_INODES_PER_GROUP),
+            state=u16(ext2.S_STATE),
+            rev_level=u32(ext2.S_REV_LEVEL),
+            minor_rev_level=u16(ext2.S_MINOR_REV_LEVEL),
+            inode_size=u16(ext2.S_INODE_SIZE) if dynamic else ext2.GOOD_OLD_INODE_SIZE,
+            compat=u32(ext2.S_FEATURE_COMPAT) if dynamic else 0,
             incompat=incompat,
-            ro_compat=u32(100) if dynamic else 0,
-            uuid=raw[104:120],
-            volume_name=raw[120:136],
-            desc_size=u16(254) if wide else 32,
-            first_meta_bg=u32(260),
-            backup_bgs=(u32(588), u32(592)),
-            creator_os=u32(72),
+            ro_compat=u32(ext2.S_FEATURE_RO_COMPAT) if dynamic else 0,
+            uuid=raw[ext2.S_UUID],
+            volume_name=raw[ext2.S_VOLUME_NAME],
+            desc_size=u16(ext2.S_DESC_SIZE) if wide else ext2.DESC_SIZE,
+            first_meta_bg=u32(ext2.S_FIRST_META_BG),
+            backup_bgs=(u32(ext2.S_BACKUP_BGS), u32(ext2.S_BACKUP_BGS + 4)),
+            creator_os=u32(ext2.S_CREATOR_OS),
         )
         return block
 
@@ -92,15 +90,19 @@ class Superblock(NamedTuple):
         """Raise Damaged when the fields do not allow files to be found."""
         if not self.inodes_per_group or not self.blocks_per_group:
             raise Damaged("inodes or blocks per group are 0")
-        if self.inode_size < 128 or self.inode_size > self.block_size or self.inode_size & (self.inode_size - 1):
+        if (
+            self.inode_size < ext2.GOOD_OLD_INODE_SIZE
+            or self.inode_size > self.block_size
+            or self.inode_size & (self.inode_size - 1)
+        ):
             raise Damaged(f"an inode size of {self.inode_size} bytes")
-        if self.desc_size < 32 or self.desc_size > self.block_size or self.desc_size & (self.desc_size - 1):
+        if self.desc_size < ext2.DESC_SIZE or self.desc_size > self.block_size or self.desc_size & (self.desc_size - 1):
             raise Damaged(f"a group descriptor size of {self.desc_size} bytes")
 
     @property
     def features(self) -> tuple[str, ...]:
         """The features under the names that dumpe2fs prints."""
-        return feature_names(self.compat, self.incompat, self.ro_compat)
+        return features.feature_names(self.compat, self.incompat, self.ro_compat)
 
 
 class ExtReader:
@@ -122,7 +124,7 @@ class ExtReader:
         per_block = sb.block_size // sb.desc_size
         number, index = divmod(group, per_block)
         first = 1 if sb.block_size == 1024 else 0
-        if not sb.incompat & INCOMPAT_META_BG or number < sb.first_meta_bg:
+        if not sb.incompat & features.INCOMPAT_META_BG or number < sb.first_meta_bg:
             block = first + number + 1
         else:
             home = number * per_block
@@ -135,9 +137,9 @@ class ExtReader:
         sb = self.sb
         if group == 0:
             return 1
-        if sb.compat & COMPAT_SPARSE_SUPER2:
+        if sb.compat & features.COMPAT_SPARSE_SUPER2:
             return int(group in sb.backup_bgs)
-        if group == 1 or not sb.ro_compat & RO_SPARSE_SUPER:
+        if group == 1 or not sb.ro_compat & features.RO_COMPAT_SPARSE_SUPER:
             return 1
         if not group & 1:
             return 0
@@ -150,9 +152,9 @@ class ExtReader:
             raise Damaged(f"inode {number} of {sb.inodes_count}")
         group, index = divmod(number - 1, sb.inodes_per_group)
         raw = self.area.read(self._descriptor_place(group), sb.desc_size)
-        table = int.from_bytes(raw[8:12], "little")
-        if sb.desc_size >= 64:
-            table |= int.from_bytes(raw[40:44], "little") << 32
+        table = _u32(raw, ext2.BG_INODE_TABLE)
+        if sb.desc_size >= ext2.DESC_SIZE_64BIT:
+            table |= _u32(raw, ext2.BG_INODE_TABLE_HI) << 32
         return self.area.read(table * sb.block_size + index * sb.inode_size, sb.inode_size)
 
     def root(self) -> Node:
@@ -165,27 +167,32 @@ class ExtReader:
     def node(self, number: int) -> Node:
         """The node of an inode number."""
         raw = self._record(number)
-        kind = _TYPES.get(raw[1] >> 4, NodeType.OTHER)
-        size = int.from_bytes(raw[4:8], "little")
+        kind = _TYPES.get(int.from_bytes(raw[ext2.I_MODE : ext2.I_MODE + 2], "little") & ext2.S_IFMT, NodeType.OTHER)
+        size = _u32(raw, ext2.I_SIZE)
         if kind is not NodeType.LINK:
-            size |= int.from_bytes(raw[108:112], "little") << 32
+            size |= _u32(raw, ext2.I_SIZE_HIGH) << 32
         return Node(number, kind, size, raw)
 
     @staticmethod
     def flags(node: Node) -> int:
         """i_flags."""
-        return int.from_bytes(node.record[32:36], "little")
+        return _u32(node.record, ext2.I_FLAGS)
+
+    def uses_extents(self, node: Node) -> bool:
+        """True for a file that is mapped by extents, not block by block."""
+        return bool(self.flags(node) & ext2.EXTENTS_FL)
 
     # ---- directories
 
     def names(self, node: Node) -> Iterator[tuple[bytes, int]]:
         """The names in a directory, `.` and `..` left out."""
-        if self.flags(node) & FLAG_ENCRYPT:
+        if self.flags(node) & ext2.ENCRYPT_FL:
             raise Damaged("an encrypted directory: its names cannot be read without the key")
         stored = self.inline(node)
         if stored is not None:
-            yield from self._scan(stored[4:60])
-            yield from self._scan(stored[60:])
+            # The number of the parent directory comes first.
+            yield from self._scan(stored[4 : ext2.I_BLOCK_SIZE])
+            yield from self._scan(stored[ext2.I_BLOCK_SIZE :])
             return
         for run in self.runs(node):
             if run.place is None:
@@ -196,15 +203,15 @@ class ExtReader:
     @staticmethod
     def _scan(block: bytes) -> Iterator[tuple[bytes, int]]:
         at = 0
-        while at + 8 <= len(block):
-            length = block[at + 4] | block[at + 5] << 8
+        while at + ext2.DIR_ENTRY.size <= len(block):
+            number, length, name_length, _kind = ext2.DIR_ENTRY.unpack_from(block, at)
             # 64 KiB blocks: the length that does not fit 16 bits is written as 65535 or 0.
             if length in (0, 65535) and len(block) == 65536:
                 length = 65536 - at
-            if length < 8:
+            if length < ext2.DIR_ENTRY.size:
                 raise Damaged(f"a directory entry of length {length}")
-            number = int.from_bytes(block[at : at + 4], "little")
-            name = block[at + 8 : at + 8 + block[at + 6]]
+            begin = at + ext2.DIR_ENTRY.size
+            name = block[begin : begin + name_length]
             if number and name and name not in (b".", b".."):
                 yield name, number
             at += length
@@ -215,33 +222,35 @@ class ExtReader:
         """Content kept in the inode: a fast symbolic link, or a file with inline data."""
         raw = node.record
         flags = self.flags(node)
-        if flags & FLAG_INLINE:
-            return raw[40:100] + self._system_data(raw)
-        if node.type is NodeType.LINK and node.size < 60 and not flags & FLAG_EXTENTS:
-            return raw[40:100]
+        if flags & ext2.INLINE_DATA_FL:
+            return raw[_I_BLOCK] + self._system_data(raw)
+        if node.type is NodeType.LINK and node.size < ext2.I_BLOCK_SIZE and not flags & ext2.EXTENTS_FL:
+            return raw[_I_BLOCK]
         return None
 
     @staticmethod
     def _system_data(raw: bytes) -> bytes:
         """The value of the attribute system.data behind the inode's fields (xattr.h: ext4_xattr_ibody_header)."""
-        if len(raw) <= 128 + 2:
+        if len(raw) <= ext2.I_EXTRA_ISIZE + 2:
             return b""
-        base = 128 + int.from_bytes(raw[128:130], "little")
-        if raw[base : base + 4] != b"\0\0\x02\xea":
+        base = ext2.GOOD_OLD_INODE_SIZE + int.from_bytes(raw[ext2.I_EXTRA_ISIZE : ext2.I_EXTRA_ISIZE + 2], "little")
+        if _u32(raw, base) != ext2.XATTR_MAGIC:
             return b""
         base += 4
         at = base
-        while at + 16 <= len(raw) and raw[at : at + 4] != bytes(4):
-            length, index, place, block, size, _hash = _XATTR.unpack_from(raw, at)
-            if index == 7 and raw[at + 16 : at + 16 + length] == b"data" and not block:
+        header = ext2.XATTR_ENTRY.size
+        while at + header <= len(raw) and raw[at : at + 4] != bytes(4):
+            length, index, place, block, size, _hash = ext2.XATTR_ENTRY.unpack_from(raw, at)
+            name = raw[at + header : at + header + length]
+            if index == ext2.XATTR_INDEX_SYSTEM and name == b"data" and not block:
                 return raw[base + place : base + place + size]
-            at += (16 + length + 3) & ~3
+            at += (header + length + 3) & ~3
         return b""
 
     def runs(self, node: Node) -> Iterator[Run]:
         """Where a file's bytes lie."""
-        if self.flags(node) & FLAG_EXTENTS:
-            found = self._extents(node.record[40:100], None, set())
+        if self.uses_extents(node):
+            found = self._extents(node.record[_I_BLOCK], None, set())
         else:
             found = self._block_map(node)
         yield from fill(found, node.size, self.sb.block_size, self.area.size)
@@ -253,12 +262,12 @@ class ExtReader:
             raise Damaged("an extent tree's node without its magic number")
         if level > DEEPEST or (depth is not None and level != depth):
             raise Damaged(f"an extent tree's node of depth {level}")
-        for slot in range(min(count, len(raw) // 12 - 1)):
-            at = 12 + 12 * slot
+        step = ext2.EXT_EXTENT.size
+        for at in range(step, step * min(count + 1, len(raw) // step), step):
             if level == 0:
                 first, length, high, low = ext2.EXT_EXTENT.unpack_from(raw, at)
-                unwritten = length > UNWRITTEN
-                yield first, length - UNWRITTEN if unwritten else length, low | high << 32, unwritten
+                unwritten = length > ext2.EXT_INIT_MAX_LEN
+                yield first, length - ext2.EXT_INIT_MAX_LEN * unwritten, low | high << 32, unwritten
             else:
                 _first, low, high, _ = ext2.EXT_INDEX.unpack_from(raw, at)
                 size = self.sb.block_size
@@ -269,7 +278,7 @@ class ExtReader:
     def _block_map(self, node: Node) -> Iterator[tuple[int, int, int, bool]]:
         """As _extents(), for a file with a block map; neighbouring blocks come as one run."""
         blocks = -(-node.size // self.sb.block_size)
-        pointers = struct.unpack_from("<15I", node.record, 40)
+        pointers = struct.unpack_from("<15I", node.record, ext2.I_BLOCK)
         per_block = self.sb.block_size // 4
         first = 0
         seen: set[int] = set()
@@ -316,3 +325,7 @@ def _is_power(number: int, base: int) -> bool:
     while number % base == 0:
         number //= base
     return number == 1
+
+
+def _u32(raw: bytes, at: int) -> int:
+    return int.from_bytes(raw[at : at + 4], "little")

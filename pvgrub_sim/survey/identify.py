@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from pvgrub_sim.ondisk import ext2
+from pvgrub_sim.ondisk.xfs import SB_MAGIC
 from pvgrub_sim.survey import containers, lvm, superblocks
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
 from pvgrub_sim.survey.result import Content, ContentKind
@@ -47,34 +49,36 @@ def _filesystem(kind: str, open_reader: Callable[[], Reader] | None, problems: l
 
 def probe_ext(area: Area) -> Found | None:
     """ext2, ext3, ext4, or an external journal of theirs; told apart as blkid does."""
-    raw = area.peek(1024, 1024)
-    if len(raw) < 1024 or raw[56:58] != b"\x53\xef":
+    raw = area.peek(ext2.SUPERBLOCK_OFFSET, ext2.SUPERBLOCK_SIZE)
+    magic = raw[ext2.S_MAGIC : ext2.S_MAGIC + 2]
+    if len(raw) < ext2.SUPERBLOCK_SIZE or magic != ext2.MAGIC.to_bytes(2, "little"):
         return None
-    from pvgrub_sim.survey import ext, ext_names
+    from pvgrub_sim.ondisk import ext2_features as features
+    from pvgrub_sim.survey import ext
 
     problems: list[str] = []
-    fields: dict[str, Any] = {"label": text_of(raw[120:136]), "uuid": uuid_of(raw[104:120])}
+    fields: dict[str, Any] = {"label": text_of(raw[ext2.S_VOLUME_NAME]), "uuid": uuid_of(raw[ext2.S_UUID])}
     try:
         block = ext.Superblock.parse(raw)
     except Damaged as error:
         return _filesystem("ext4", None, [f"ext4: {error}"], **fields)
-    journal = bool(block.compat & 0x4)
     fields |= {
-        "version": f"{block.rev_level}.{int.from_bytes(raw[62:64], 'little')}",
+        "version": f"{block.rev_level}.{block.minor_rev_level}",
         "size": block.blocks_count * block.block_size,
         "block_size": block.block_size,
         "features": block.features,
     }
-    if block.incompat & ext.INCOMPAT_JOURNAL_DEV:
+    if block.incompat & features.INCOMPAT_JOURNAL_DEV:
         return Content(ContentKind.JOURNAL, "jbd", **fields), None
-    simple = not block.incompat & ~ext_names.EXT3_COMPAT_INCOMPAT and not block.ro_compat & ~ext_names.EXT3_RO_COMPAT
+    journal = bool(block.compat & features.COMPAT_HAS_JOURNAL)
+    simple = not block.incompat & ~features.EXT3_INCOMPAT and not block.ro_compat & ~features.EXT3_RO_COMPAT
     kind = ("ext3" if journal else "ext2") if simple else "ext4"
-    if block.incompat & 0x4:
+    if block.incompat & features.INCOMPAT_RECOVER:
         state = "needs recovery"
-    elif block.state & 2:
+    elif block.state & ext2.ERROR_FS:
         state = "errors"
     else:
-        state = "clean" if block.state & 1 else "not clean"
+        state = "clean" if block.state & ext2.VALID_FS else "not clean"
     if block.blocks_count * block.block_size > area.size:
         problems.append(
             f"{kind}: the filesystem has {block.blocks_count * block.block_size} bytes, its place only {area.size}"
@@ -85,7 +89,7 @@ def probe_ext(area: Area) -> Found | None:
 def probe_xfs(area: Area) -> Found | None:
     """XFS, version 4 or 5."""
     raw = area.peek(0, 512)
-    if len(raw) < 512 or raw[:4] != b"XFSB":
+    if len(raw) < 512 or raw[:4] != SB_MAGIC:
         return None
     from pvgrub_sim.survey import xfs, xfs_log
 

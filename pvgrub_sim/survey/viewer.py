@@ -127,10 +127,10 @@ class Files:
 
     def uses_extents(self, path: str) -> bool:
         """True for a file of an ext filesystem that is mapped by extents."""
-        from pvgrub_sim.survey.ext import FLAG_EXTENTS, ExtReader
+        from pvgrub_sim.survey.ext import ExtReader
 
         node = self.node(path)
-        return isinstance(self.reader, ExtReader) and node is not None and bool(self.reader.flags(node) & FLAG_EXTENTS)
+        return isinstance(self.reader, ExtReader) and node is not None and self.reader.uses_extents(node)
 
     def links(self, path: str) -> tuple[list[str], str]:
         """The symbolic links that a path passes, in order, and the path without any."""

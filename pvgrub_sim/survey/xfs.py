@@ -9,10 +9,10 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Self
 
+from pvgrub_sim.ondisk import xfs
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
 from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
 
-MAGIC: Final = b"XFSB"
 VERSION_DIRV2: Final = 0x2000
 VERSION_MOREBITS: Final = 0x8000
 FEATURES2_FTYPE: Final = 0x200
@@ -85,25 +85,25 @@ class Superblock(NamedTuple):
             return int.from_bytes(raw[at : at + width], "big")
 
         return cls(
-            blocksize=be(4, 4),
-            dblocks=be(8, 8),
-            uuid=raw[32:48],
-            logstart=be(48, 8),
-            rootino=be(56, 8),
-            agblocks=be(84, 4),
-            agcount=be(88, 4),
-            logblocks=be(96, 4),
-            versionnum=be(100, 2),
-            sectsize=be(102, 2),
-            inodesize=be(104, 2),
-            inopblog=raw[123],
-            agblklog=raw[124],
-            fname=raw[108:120],
-            dirblklog=raw[192],
-            logsunit=be(196, 4),
-            features2=be(200, 4),
-            ro_compat=be(212, 4),
-            incompat=be(216, 4),
+            blocksize=be(xfs.SB_BLOCKSIZE, 4),
+            dblocks=be(xfs.SB_DBLOCKS, 8),
+            uuid=raw[xfs.SB_UUID],
+            logstart=be(xfs.SB_LOGSTART, 8),
+            rootino=be(xfs.SB_ROOTINO, 8),
+            agblocks=be(xfs.SB_AGBLOCKS, 4),
+            agcount=be(xfs.SB_AGCOUNT, 4),
+            logblocks=be(xfs.SB_LOGBLOCKS, 4),
+            versionnum=be(xfs.SB_VERSIONNUM, 2),
+            sectsize=be(xfs.SB_SECTSIZE, 2),
+            inodesize=be(xfs.SB_INODESIZE, 2),
+            inopblog=raw[xfs.SB_INOPBLOG],
+            agblklog=raw[xfs.SB_AGBLKLOG],
+            fname=raw[xfs.SB_FNAME],
+            dirblklog=raw[xfs.SB_DIRBLKLOG],
+            logsunit=be(xfs.SB_LOGSUNIT, 4),
+            features2=be(xfs.SB_FEATURES2, 4),
+            ro_compat=be(xfs.SB_FEATURES_RO_COMPAT, 4),
+            incompat=be(xfs.SB_FEATURES_INCOMPAT, 4),
         )
 
     @property
@@ -180,9 +180,14 @@ class XfsReader:
         sb = self.sb
         place = self._block(number >> sb.inopblog) + (number & ((1 << sb.inopblog) - 1)) * sb.inodesize
         raw = self.area.read(place, sb.inodesize)
-        if raw[:2] != b"IN":
+        if raw[:2] != xfs.DI_MAGIC:
             raise Damaged(f"inode {number} without its magic number")
-        return Node(number, _TYPES.get(raw[2] >> 4, NodeType.OTHER), int.from_bytes(raw[56:64], "big"), raw)
+        return Node(
+            number,
+            _TYPES.get(raw[2] >> 4, NodeType.OTHER),
+            int.from_bytes(raw[xfs.DI_SIZE : xfs.DI_SIZE + 8], "big"),
+            raw,
+        )
 
     @staticmethod
     def _fork(raw: bytes) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pvgrub_sim.ondisk.compressed import LZO
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 
-MAGIC = b"\x89LZO\x00\r\n\x1a\n"
 SMALLEST_HEADER = 33
 BLOCK = 256 << 10
 """Bytes that a block may unpack to."""
@@ -54,7 +54,7 @@ def unpack_lzo(packed: Packed) -> Unpacked:
 
 def _header_size(payload: memoryview) -> int | None:
     """Bytes of lzop's header, or None when it is not one (unlzo.c:parse_header)."""
-    if len(payload) < SMALLEST_HEADER or payload[:9] != MAGIC:
+    if len(payload) < SMALLEST_HEADER or payload[: len(LZO)] != LZO:
         return None
     with_level = int.from_bytes(payload[9:11], "big") >= VERSION_WITH_LEVEL
     at = 9 + 7 + with_level

@@ -12,6 +12,7 @@ import zlib
 from pvgrub_sim.errors import KernelFormatError
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
+from pvgrub_sim.ondisk.compressed import GZIP
 from pvgrub_sim.xen.elf import is_elf
 from pvgrub_sim.xen.excerpt import Excerpt, InMemory
 from pvgrub_sim.xen.inspect import packed_payload
@@ -28,7 +29,7 @@ LARGEST_ELF = 512 << 20
 
 def gunzip_file(name: str, data: bytes) -> bytes:
     """A file as GRUB hands it on: gunzipped when it is gzipped. name: for KernelFormatError."""
-    if data[:2] != b"\x1f\x8b":
+    if data[:2] != GZIP:
         return data
     stream = zlib.decompressobj(31)
     try:

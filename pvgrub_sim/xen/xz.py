@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
+from pvgrub_sim.ondisk.compressed import XZ, XZ_FOOTER
 from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Sink, Unpacked, drain, whole
 
 CORRUPT = "XZ-compressed data is corrupt"
 UNSUPPORTED = "Input was encoded with settings that are not supported by this XZ decoder"
 WRONG_MAGIC = "Input is not in the XZ format (wrong magic bytes)"
-MAGIC = b"\xfd7zXZ\0"
-FOOTER_MAGIC = b"YZ"
 HEADER = 12
 """Bytes of the stream's header, and of its footer."""
 LARGEST_DICTIONARY = 39
@@ -165,7 +164,7 @@ def _stream_header(payload: memoryview) -> int:
     head = bytes(payload[:HEADER])
     if len(head) < HEADER:
         raise PayloadDamaged(CORRUPT)
-    if head[:6] != MAGIC:
+    if head[:6] != XZ:
         raise PayloadDamaged(WRONG_MAGIC)
     if head[8:] != _crc32(head[6:8]):
         raise PayloadDamaged(CORRUPT)
@@ -223,7 +222,7 @@ def _index_and_footer(payload: memoryview, start: int, records: list[tuple[int, 
     flags = bytes([0, check])
     if (
         payload[at : at + 4] != _crc32(payload[start:at])
-        or footer[10:] != FOOTER_MAGIC
+        or footer[10:] != XZ_FOOTER
         or footer[:4] != _crc32(footer[4:10])
         or int.from_bytes(footer[4:8], "little") != (at - start) // 4
         or footer[8:10] != flags

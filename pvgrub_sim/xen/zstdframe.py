@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pvgrub_sim.ondisk.compressed import ZSTD
 from pvgrub_sim.xen.packed import PayloadDamaged
 
 CORRUPT = "ZSTD-compressed data is corrupt"
@@ -13,7 +14,6 @@ INCOMPLETE = "ZSTD-compressed data has an incomplete frame header"
 WINDOW_LOG_MAX = 27
 BLOCK = 128 << 10
 """Bytes that a block may unpack to, by the format."""
-MAGIC = b"\x28\xb5\x2f\xfd"
 COMPRESSED, RESERVED = 2, 3
 """Kinds of blocks."""
 
@@ -39,7 +39,7 @@ class Frame(NamedTuple):
 
     def header(self, window: int) -> bytes:
         """A header of the frame for the library: with another window, and without a size that it would check."""
-        return MAGIC + bytes([4 if self.checksum else 0]) + _descriptor(window)
+        return ZSTD + bytes([4 if self.checksum else 0]) + _descriptor(window)
 
 
 def _descriptor(window: int) -> bytes:

@@ -26,7 +26,7 @@ def _parts(path: Path, *others: Path) -> tuple[LayoutPart, ...]:
     names = ("/dev/sda1", "/dev/sdb", "/dev/sdc")
     # The order in which they are given must not matter.
     given = list(zip(names, (path, *others), strict=False))[::-1]
-    return layout(survey_disks([AttachedDisk(open_disk(file), vbd_number(name), name) for name, file in given]))
+    return layout(survey_disks([AttachedDisk(open_disk(str(file)), vbd_number(name), name) for name, file in given]))
 
 
 @pytest.fixture

@@ -11,11 +11,17 @@ from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, rawread, rawwrite
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
 from pvgrub_sim.grub.words import skip_to
-
-TABLE = 446
-ENTRY = 16
-HIDDEN_FLAG = 0x10
-ACTIVE = 0x80
+from pvgrub_sim.ondisk.mbr import (
+    ACTIVE,
+    ENTRIES,
+    ENTRY_LENGTH,
+    ENTRY_START,
+    ENTRY_TYPE,
+    HIDDEN_FLAG,
+    SIGNATURE,
+    SIGNATURE_OFFSET,
+    entry_offset,
+)
 
 
 def _slice_of_disk(m: Machine) -> Slice:
@@ -37,12 +43,12 @@ def _slice_of_disk(m: Machine) -> Slice:
 
 def _set_type(m: Machine, found: Slice, new_type: int) -> None:
     table = bytearray(found.table)
-    table[TABLE + ENTRY * found.entry + 4] = new_type
+    table[entry_offset(found.entry) + ENTRY_TYPE] = new_type
     rawwrite(m, m.current_drive, found.offset, bytes(table))
 
 
 def _type_in_table(found: Slice) -> int:
-    return found.table[TABLE + ENTRY * found.entry + 4]
+    return found.table[entry_offset(found.entry) + ENTRY_TYPE]
 
 
 @builtin("hide", Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST, "Sets the hidden bit of a partition's type.")
@@ -86,15 +92,15 @@ def makeactive(m: Machine, arg: bytes, flags: Flag) -> None:
     part = m.saved_partition >> 16
     if not m.saved_drive & 0x80 or part > 3:
         m.fail(ErrNum.DEV_VALUES)
-    mbr = bytearray(rawread(m, m.saved_drive, 0, 0, SECTOR_SIZE))
-    if mbr[TABLE + ENTRY * part + 4] in EXTENDED_TYPES:
+    sector = bytearray(rawread(m, m.saved_drive, 0, 0, SECTOR_SIZE))
+    if sector[entry_offset(part) + ENTRY_TYPE] in EXTENDED_TYPES:
         m.fail(ErrNum.DEV_VALUES)
-    if mbr[TABLE + ENTRY * part] == ACTIVE:
+    if sector[entry_offset(part)] == ACTIVE:
         return
-    for entry in range(4):
-        mbr[TABLE + ENTRY * entry] = 0
-    mbr[TABLE + ENTRY * part] = ACTIVE
-    rawwrite(m, m.saved_drive, 0, bytes(mbr))
+    for entry in range(ENTRIES):
+        sector[entry_offset(entry)] = 0
+    sector[entry_offset(part)] = ACTIVE
+    rawwrite(m, m.saved_drive, 0, bytes(sector))
 
 
 def _chs(lba: int) -> tuple[int, int, int]:
@@ -119,15 +125,15 @@ def partnew(m: Machine, arg: bytes, flags: Flag) -> None:
     start, at = safe_parse_maxint(m, arg)
     arg = skip_to(arg[at:])
     length = safe_parse_maxint(m, arg)[0]
-    mbr = bytearray(rawread(m, m.current_drive, 0, 0, SECTOR_SIZE))
+    sector = bytearray(rawread(m, m.current_drive, 0, 0, SECTOR_SIZE))
     end = s32(start + length)
     if end < 0 or end > m.total_sectors:
         m.fail(ErrNum.GEOM)
-    at = TABLE + ENTRY * entry
-    mbr[at : at + 8] = bytes((0, *_chs(start), new_type, *_chs(end - 1)))
+    at = entry_offset(entry)
+    sector[at : at + 8] = bytes((0, *_chs(start), new_type, *_chs(end - 1)))
     # QUIRK: the 64-bit build writes 8 bytes for the length, the next entry's flag and first CHS address among them.
     width = 8 if m.is_64bit else 4
-    mbr[at + 8 : at + 8 + width] = start.to_bytes(width, "little")
-    mbr[at + 12 : at + 12 + width] = length.to_bytes(width, "little")
-    mbr[510:512] = b"\x55\xaa"
-    rawwrite(m, m.current_drive, 0, bytes(mbr[:SECTOR_SIZE]))
+    sector[at + ENTRY_START : at + ENTRY_START + width] = start.to_bytes(width, "little")
+    sector[at + ENTRY_LENGTH : at + ENTRY_LENGTH + width] = length.to_bytes(width, "little")
+    sector[SIGNATURE_OFFSET:SECTOR_SIZE] = SIGNATURE
+    rawwrite(m, m.current_drive, 0, bytes(sector[:SECTOR_SIZE]))

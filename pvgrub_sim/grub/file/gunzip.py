@@ -14,9 +14,8 @@ from pvgrub_sim.grub.file.gunzip_stream import EXACT_LIMIT, GunzipMemory, Input,
 from pvgrub_sim.grub.file.inflate import WSIZE, Inflater
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.ondisk.compressed import is_gzip
 
-GZIP_HDR = b"\x1f\x8b"
-OLD_GZIP_HDR = b"\x1f\x9e"
 DEFLATED = 8
 EXTRA_FIELD, ORIG_NAME, COMMENT = 0x04, 0x08, 0x10
 UNSUPP_FLAGS = 0x02 | 0x20 | 0xC0
@@ -133,7 +132,7 @@ def gunzip_test_header(m: Machine) -> None:
     As gunzip_test_header(): Raises GrubError 4 for a header that is not understood, or what reading met.
     """
     header = b"" if m.no_decompression else _read(m, 10)
-    if len(header) != 10 or header[:2] not in (GZIP_HDR, OLD_GZIP_HDR):
+    if len(header) != 10 or not is_gzip(header):
         m.filepos = 0
         if m.errnum:
             raise GrubError(m.errnum)

@@ -13,22 +13,18 @@ from pvgrub_sim.grub.fs.ext2.map import BlockMap, ExtentMap, MapEnd
 from pvgrub_sim.grub.fs.fsys_buf import FSYS_BUFLEN, FsysBuffer, log2
 from pvgrub_sim.grub.fs.names import WHITE_SPACE
 from pvgrub_sim.grub.fs.read import grub_read
+from pvgrub_sim.grub.fs.slice_types import EXT2_SLICES
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import ext2
+from pvgrub_sim.ondisk.ext2_features import INCOMPAT_64BIT, INCOMPAT_EXTENTS
 
 SBLOCK = ext2.SUPERBLOCK_OFFSET // SECTOR_SIZE
 PATH_MAX = 1024
 MAX_LINK_COUNT = 5
 INODE_BYTES = 156
 """sizeof (struct ext2_inode) with the ext4 fields."""
-OLD_INODE_BYTES = 128
-
-BSD_TYPES = (0xA5, 0xA6, 0xA9)
-FS_OTHER = 10
-FS_EXT2FS = 17
-SLICE_TYPES = frozenset({0, 0x83, 0xFD, *(bsd | fs << 8 for bsd in BSD_TYPES for fs in (FS_EXT2FS, FS_OTHER))})
 
 
 class Layout(NamedTuple):
@@ -65,7 +61,7 @@ class Ext2fs:
     def mount(cls, m: Machine) -> Self | None:
         """As ext2fs_mount(): slice type and magic decide, no feature flag is looked at."""
         # QUIRK: a type other than Linux, RAID or none hides the filesystem.
-        if m.current_slice not in SLICE_TYPES:
+        if m.current_slice not in EXT2_SLICES:
             return None
         if m.part_length < SBLOCK + ext2.SUPERBLOCK_SIZE // SECTOR_SIZE:
             return None
@@ -80,7 +76,7 @@ class Ext2fs:
         incompat = buffer.u32(ext2.S_FEATURE_INCOMPAT) if ext4 else 0
         block_size = 1 << bits
         inode = ext2.SUPERBLOCK_SIZE + block_size
-        datablock1 = inode + (INODE_BYTES if ext4 else OLD_INODE_BYTES)
+        datablock1 = inode + (INODE_BYTES if ext4 else ext2.GOOD_OLD_INODE_SIZE)
         layout = Layout(
             block_bits=bits,
             block_size=block_size,
@@ -88,7 +84,7 @@ class Ext2fs:
             inodes_per_group=buffer.u32(ext2.S_INODES_PER_GROUP),
             inode_size=buffer.u16(ext2.S_INODE_SIZE),
             incompat=incompat,
-            desc_size=buffer.u16(ext2.S_DESC_SIZE) if incompat & ext2.FEATURE_INCOMPAT_64BIT else ext2.DESC_SIZE,
+            desc_size=buffer.u16(ext2.S_DESC_SIZE) if incompat & INCOMPAT_64BIT else ext2.DESC_SIZE,
             ext4=ext4,
             group_desc=ext2.SUPERBLOCK_SIZE,
             inode=inode,
@@ -115,7 +111,7 @@ class Ext2fs:
 
         Physical block 0 is a hole. Raises MapEnd for a negative block number, GrubError.
         """
-        if self.sb.incompat & ext2.FEATURE_INCOMPAT_EXTENTS and self.inode_u32(ext2.I_FLAGS) & ext2.EXTENTS_FL:
+        if self.sb.incompat & INCOMPAT_EXTENTS and self.inode_u32(ext2.I_FLAGS) & ext2.EXTENTS_FL:
             return self.extents.map(logical_block)
         return self.blocks.map(logical_block)
 
@@ -246,7 +242,7 @@ class Ext2fs:
         self.rdfsb(1 + (group >> log2(per_block)) + sb.first_data_block, sb.group_desc)
         desc = sb.group_desc + (group & (per_block - 1)) * sb.desc_size
         # QUIRK: the test is inverted: it refuses inode tables whose block number fits into 32 bits.
-        if sb.incompat & ext2.FEATURE_INCOMPAT_64BIT and not buf.u32(desc + ext2.BG_INODE_TABLE_HI):
+        if sb.incompat & INCOMPAT_64BIT and not buf.u32(desc + ext2.BG_INODE_TABLE_HI):
             m.errnum = ErrNum.FILELENGTH
             return False
         inodes_per_block = sb.block_size // sb.inode_size

@@ -11,6 +11,7 @@ from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer
 from pvgrub_sim.grub.fs.jfs.tree import FILESET, INODE, Trees
 from pvgrub_sim.grub.fs.names import WHITE_SPACE
+from pvgrub_sim.grub.fs.slice_types import EXT2_SLICES, MINIX_SLICES, VSTAFS_SLICES
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -25,14 +26,6 @@ OVERRUN_MAX = 16 << 20
 """Bytes that may be written behind a caller's buffer before PV-GRUB is taken to die of it."""
 
 OVERRUN = "a hole in a file on JFS is written as more zeros than there was room for"
-
-BSD_TYPES = (0xA5, 0xA6, 0xA9)
-FS_OTHER = 10
-FS_EXT2FS = 17
-PROBED_AS_EXT2 = frozenset({0, 0x83, 0xFD, *(bsd | fs << 8 for bsd in BSD_TYPES for fs in (FS_EXT2FS, FS_OTHER))})
-PROBED_AS_MINIX = frozenset({0, 0x80, 0x81, *(bsd | FS_OTHER << 8 for bsd in BSD_TYPES)})
-PROBED_AS_VSTAFS = frozenset({0, 0x9E})
-"""Slice types for which the drivers that are tried before this one leave something in the filesystem buffer."""
 
 
 class Jfs:
@@ -270,6 +263,6 @@ def _left_by_probes(m: Machine) -> Iterator[tuple[int, bytes]]:
 
     QUIRK: the page of extents lies there, and is looked at before it is read (Trees.extents()).
     """
-    for types, sector, size in ((PROBED_AS_EXT2, 2, 1024), (PROBED_AS_MINIX, 2, 24), (PROBED_AS_VSTAFS, 0, 512)):
+    for types, sector, size in ((EXT2_SLICES, 2, 1024), (MINIX_SLICES, 2, 24), (VSTAFS_SLICES, 0, 512)):
         if m.current_slice in types:
             yield 0, devread(m, sector, 0, size)

@@ -13,6 +13,7 @@ from pvgrub_sim.grub.fs.block_runs import BlockRuns
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer
 from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
 from pvgrub_sim.grub.fs.read import grub_read
+from pvgrub_sim.grub.fs.slice_types import MINIX_SLICES
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -22,10 +23,6 @@ SBLOCK = minix.SUPERBLOCK_OFFSET // SECTOR_SIZE
 BLOCK_SECTORS = minix.BLOCK_SIZE // SECTOR_SIZE
 PATH_MAX = 1024
 MAX_LINK_COUNT = 5
-
-BSD_TYPES = (0xA5, 0xA6, 0xA9)
-FS_OTHER = 10
-SLICE_TYPES = frozenset({0, 0x80, 0x81, *(bsd | FS_OTHER << 8 for bsd in BSD_TYPES)})
 
 # Places in the filesystem buffer, in bytes.
 INODE = minix.BLOCK_SIZE
@@ -57,7 +54,7 @@ class Minix:
     @classmethod
     def mount(cls, m: Machine) -> Self | None:
         """As minix_mount(): slice type and magic decide. Raises GrubError when the superblock cannot be read."""
-        if m.current_slice not in SLICE_TYPES or m.part_length < SBLOCK:
+        if m.current_slice not in MINIX_SLICES or m.part_length < SBLOCK:
             return None
         superblock = devread(m, SBLOCK, 0, minix.SUPERBLOCK.size)
         # QUIRK: versions 2 and 3 are unknown.

@@ -57,9 +57,20 @@ RO_COMPAT: dict[int, str] = {
     0x10000: "orphan_present",
 }
 
-EXT3_COMPAT_INCOMPAT = 0x2 | 0x4 | 0x10
+EXT3_INCOMPAT = 0x2 | 0x4 | 0x10
 """What an ext2 or ext3 driver understands (Linux: EXT3_FEATURE_INCOMPAT_SUPP)."""
 EXT3_RO_COMPAT = 0x1 | 0x2 | 0x4
+
+
+# Single features, for those who look for them.
+COMPAT_HAS_JOURNAL = 0x4
+COMPAT_SPARSE_SUPER2 = 0x200
+INCOMPAT_RECOVER = 0x4
+INCOMPAT_JOURNAL_DEV = 0x8
+INCOMPAT_META_BG = 0x10
+INCOMPAT_EXTENTS = 0x40
+INCOMPAT_64BIT = 0x80
+RO_COMPAT_SPARSE_SUPER = 0x1
 
 
 def feature_names(compat: int, incompat: int, ro_compat: int) -> tuple[str, ...]:
