@@ -28,6 +28,8 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     `raw` for its bytes. what: for messages. Raises ImageError that says what was asked for and why it was refused.
     """
     shown = f"{what} {named!r}"
+    if image_format not in ("auto", "raw", *formats.FORMATS):
+        raise ImageError(owner.name, f"{shown} is of the unknown format {image_format!r}")
     path = _resolved(owner, named, context, shown)
     if len(context.chain) >= DEEPEST:
         raise ImageError(owner.name, f"{shown}: the chain of files is more than {DEEPEST} deep")
