@@ -109,7 +109,7 @@ def _tried(image: Disk, by_region: Mapping[str, Sequence[Aki]]) -> Recommendatio
     from pvgrub_sim.xen.memory import LoaderMemory
 
     memory = LoaderMemory()
-    first = boot(image, findings=False, memory=memory)
+    first = boot(image, findings=False, loader_memory=memory)
     arch = first.profile.arch
     tried: dict[str, Verdict] = {}
     choices: dict[str, Aki | None] = {}
@@ -118,7 +118,7 @@ def _tried(image: Disk, by_region: Mapping[str, Sequence[Aki]]) -> Recommendatio
         for row in sorted((row for row in rows if row.arch == arch), key=preference, reverse=True):
             kind = f"{row.version} {row.device}"
             if kind not in tried:
-                tried[kind] = boot(image, aki=row.id, findings=False, memory=memory)
+                tried[kind] = boot(image, aki=row.id, findings=False, loader_memory=memory)
             if tried[kind].boots_default:
                 choices[name] = row
                 break

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_open
-from pvgrub_sim.grub.machine import Handover, Machine
+from pvgrub_sim.grub.machine import Handover, Machine, ModuleArea
 from pvgrub_sim.grub.menu.config import read_menu
 from pvgrub_sim.grub.menu.script import run_script
 from pvgrub_sim.grub.stage2 import cmain
@@ -72,8 +73,11 @@ class Boot:
     """One run of PV-GRUB: how it ended and why, and the machine as it was then.
 
     kernel_detail: what the loader found out about the kernel that was handed over last. tries: every kernel that the
-    loader was given, in order. memory: what the loader remembers of them.
+    loader was given, in order. memory: what the loader remembers of them. left_out: why not everything was looked at
+    that could explain the run, or empty.
     """
+
+    left_out = ""
 
     def __init__(self, machine: Machine, memory: LoaderMemory) -> None:
         self.machine = machine
@@ -88,6 +92,11 @@ class Boot:
     def profile(self) -> Profile:
         """The version of PV-GRUB that ran."""
         return self.machine.profile
+
+    def forget_files(self) -> None:
+        """Let go of the files that were loaded, once the run has been judged: they may be large."""
+        self.machine.kernel_image = self.machine.kernel_place = self.machine.handover = None
+        self.machine.module_area = ModuleArea()
 
 
 def run(
@@ -158,9 +167,10 @@ def _run(
     def kexec(machine: Machine, handover: Handover) -> None:
         _load_kernel(boot, handover, unpack)
 
-    machine = Machine(profile, [attached.disk for attached in ordered], terminal, kexec)
+    memory = memory or LoaderMemory()
+    machine = Machine(profile, [attached.disk for attached in ordered], terminal, kexec, memory.budget)
     machine.planned = planned
-    boot = Boot(machine, memory or LoaderMemory())
+    boot = Boot(machine, memory)
     for number, attached in enumerate(ordered):
         terminal.printk(f"vbd {attached.vbd} is hd{number}\n".encode())
     try:
@@ -168,6 +178,9 @@ def _run(
     except Stop as stop:
         boot.outcome = stop.outcome
         boot.reason = stop.reason
+    except GivenUp as error:
+        boot.outcome = Outcome.TIMEOUT if error.timeout else Outcome.HANG
+        boot.reason = str(error)
     else:
         boot.outcome = Outcome.MENU
     return boot

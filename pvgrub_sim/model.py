@@ -27,6 +27,8 @@ class Outcome(StrEnum):
     """PV-GRUB itself would never end."""
     CRASH = "crash"
     """PV-GRUB itself would die."""
+    TIMEOUT = "timeout"
+    """There is no answer: the time that was given for it ran out before the run came to its end."""
 
 
 class Severity(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
+from pvgrub_sim.budget import Budget
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, AttachedDisk, Disk, attach, vbd_number
 from pvgrub_sim.media.disk import Machine
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pvgrub_sim.profiles.ami import AmiDescription
 
 DEFAULT_DEVICE = "/dev/sda1"
+LEAST_MEMORY = 16
+MOST_MEMORY = (1 << 21) - 1
+"""MiB: PV-GRUB has the KiB in an int."""
 ARCHES = ("auto", "x86_64", "i386")
 
 
@@ -46,10 +50,13 @@ def read_request(
     ami: AmiDescription | str | os.PathLike[str] | None,
     image_format: str,
     access: Access | None,
+    memory: int | None = None,
+    budget: Budget | None = None,
 ) -> Request:
     """What the arguments of boot() come to; an AMI's description stands in for what no argument says.
 
-    stack: closes the disks that are opened here. Raises UsageError and ImageError.
+    stack: closes the disks that are opened here. budget: whose time, if it has an end, the disks end with. Raises
+    UsageError and ImageError.
     """
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
@@ -73,8 +80,16 @@ def read_request(
         arch = described.architecture
     if arch != "auto":
         profile = profile._replace(arch=arch)
+    if memory is not None:
+        if not LEAST_MEMORY <= memory <= MOST_MEMORY:
+            raise UsageError(f"{memory} MiB of memory: a domain has {LEAST_MEMORY} to {MOST_MEMORY}")
+        profile = profile._replace(memory=memory)
     sources = ((DEFAULT_DEVICE if device is None else device, first), *further.items(), *(disks or {}).items())
     attached = _attached(sources, stack, image_format, access)
+    if budget is not None and budget.timed:
+        from pvgrub_sim.media.timed import TimedDisk
+
+        attached = tuple(one._replace(disk=TimedDisk(one.disk, budget)) for one in attached)
     return Request(attached, profile, arch == "auto", described, version_named)
 
 

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pvgrub_sim.bootchain import Boot, run, run_auto
+from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.media import Access, Disk
-from pvgrub_sim.model import BootError, LoadedFile, ProfileInfo, Verdict
-from pvgrub_sim.request import read_request
+from pvgrub_sim.model import BootError, Finding, LoadedFile, Outcome, ProfileInfo, Verdict
+from pvgrub_sim.request import Request, read_request
+from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.ami import AmiDescription
-    from pvgrub_sim.xen.memory import LoaderMemory
 
 
 def boot(
@@ -30,7 +31,9 @@ def boot(
     ari: str | None = None,
     unpack: bool = True,
     findings: bool = True,
-    memory: LoaderMemory | None = None,
+    memory: int | None = None,
+    timeout: float | None = None,
+    loader_memory: LoaderMemory | None = None,
     image_format: str = "auto",
     access: Access | None = None,
 ) -> Verdict:
@@ -42,11 +45,14 @@ def boot(
     newest of Amazon's). arch: `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a
     Xen domain's `extra=` gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI,
     architecture and root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image
-    that goes with the image. unpack: False checks a kernel's headers only, and looks for causes and
-    remedies only when that does not boot. findings: False never looks for them, which is faster. memory: of whoever
-    asks several times, so that a kernel is unpacked once. image_format, access: of all images, as for open_image().
+    that goes with the image. memory: of the domain, in MiB (default: 256). timeout: seconds after which there is no
+    answer: the outcome is then `timeout`, or findings are missing, and `reason` says so. unpack: False checks a
+    kernel's headers only, and looks for causes and remedies only when that does not boot. findings: False never looks
+    for them, which is faster. loader_memory: of whoever asks several times, so that a kernel is unpacked once.
+    image_format, access: of all images, as for open_image().
     Raises UsageError and ImageError; images are only read.
     """
+    budget = Budget(seconds=timeout)
     with ExitStack() as stack:
         request = read_request(
             image,
@@ -60,20 +66,39 @@ def boot(
             ami=ami,
             image_format=image_format,
             access=access,
+            memory=memory,
+            budget=budget,
         )
         run_it = run_auto if request.any_arch else run
-        result = run_it(request.disks, request.profile, unpack=unpack, memory=memory)
+        known = loader_memory or LoaderMemory(budget)
+        result = run_it(request.disks, request.profile, unpack=unpack, memory=known)
         verdict = judge(result, request.disks[0].disk.name)
-        if not findings or (not unpack and verdict.boots_default):
+        if not findings or (not unpack and verdict.boots_default) or verdict.outcome is Outcome.TIMEOUT:
             return verdict
-        from pvgrub_sim.findings import examine
-        from pvgrub_sim.survey.picture import layout, survey_disks
+        result.forget_files()
+        known.budget = known.budget.renewed()
+        return _with_findings(verdict, result, request, ari)
 
+
+def _with_findings(verdict: Verdict, result: Boot, request: Request, ari: str | None) -> Verdict:
+    """The verdict with what was found, as far as it was within the budget."""
+    from pvgrub_sim.findings import examine
+    from pvgrub_sim.survey.picture import layout, survey_disks
+
+    left_out = ""
+    found: tuple[Finding, ...] = ()
+    try:
         surveys = survey_disks(request.disks)
-        found = examine(
-            result, request.disks, ami=request.ami, ari=ari, aki_named=request.version_named, surveys=surveys
-        )
-        return verdict._replace(findings=found, layout=layout(surveys))
+        verdict = verdict._replace(layout=layout(surveys))
+        circumstances = {"ami": request.ami, "ari": ari, "aki_named": request.version_named, "surveys": surveys}
+        found = examine(result, request.disks, **circumstances)
+        left_out = result.left_out
+    except GivenUp as error:
+        left_out = str(error)
+    if left_out:
+        reason = f"{verdict.reason}; " if verdict.reason else ""
+        verdict = verdict._replace(reason=f"{reason}not everything was looked at: {left_out}")
+    return verdict._replace(findings=found)
 
 
 def _with_details(errors: Iterable[BootError], result: Boot) -> Iterator[BootError]:

@@ -11,7 +11,7 @@ import pvgrub_sim
 from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("model", "errors", "cint", "safetext"),
+    ("model", "errors", "cint", "safetext", "budget"),
     ("ondisk", "profiles"),
     ("media",),
     ("grub", "xen", "survey"),

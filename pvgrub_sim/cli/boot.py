@@ -47,6 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--ami", metavar="FILE", help="JSON of `aws ec2 describe-images`: AKI, ARI, architecture and root device"
     )
     parser.add_argument("--ari", metavar="ARI", help="ramdisk image that goes with the image: ari-…")
+    parser.add_argument("--memory", metavar="MIB", type=int, help="the domain's memory in MiB (default: 256)")
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=_seconds,
+        help="seconds for each image, after which there is no answer: the outcome `timeout`",
+    )
     parser.add_argument(
         "--no-unpack",
         action="store_true",
@@ -76,6 +83,14 @@ def run(args: argparse.Namespace) -> int:
     if verdicts:
         _write(_render(verdicts, args), args.output)
     return min(statuses, key=WORST_FIRST.index)
+
+
+def _seconds(text: str) -> float:
+    """A positive number of seconds."""
+    seconds = float(text)
+    if not 0 < seconds < 1e9:
+        raise ValueError
+    return seconds
 
 
 def _expand(words: list[str]) -> list[str]:
@@ -114,6 +129,8 @@ def _simulate(image: str, args: argparse.Namespace) -> Verdict:
         config=args.config,
         ami=args.ami,
         ari=args.ari,
+        memory=args.memory,
+        timeout=args.timeout,
         unpack=not args.no_unpack,
         **image_options(args),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.findings.remedies.commands import as_text
 from pvgrub_sim.findings.remedies.edits import bring_together
 from pvgrub_sim.findings.remedies.steps import Remedy
@@ -86,7 +87,7 @@ def all_rules() -> dict[str, Rule]:
 
 
 def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Finding, ...]:
-    """What the rules have to say about a run.
+    """What the rules have to say about a run, as far as its budget goes: boot.left_out is why it ended before.
 
     disks: as for bootchain.run(). circumstances: as for Case. Raises ImageError when the host cannot read an image.
     """
@@ -94,7 +95,20 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
 
     case = Case(boot, disks, **circumstances)
     findings: list[tuple[Finding, Remedy]] = []
-    rules = all_rules()
+    try:
+        _apply(all_rules(), case, findings)
+    except GivenUp as error:
+        boot.left_out = str(error)
+    images = [attached.disk.name for attached in disks]
+    remedies = bring_together([remedy for _, remedy in findings])
+    return tuple(
+        finding._replace(remedy=as_text(remedy, images))
+        for (finding, _), remedy in zip(findings, remedies, strict=True)
+    )
+
+
+def _apply(rules: dict[str, Rule], case: Case, findings: list[tuple[Finding, Remedy]]) -> None:
+    """Add what each rule has to say to the findings; raises GivenUp."""
     for entry in rules.values():
         if any(one.severity is Severity.ERROR and rules[one.rule].family in entry.unless for one, _ in findings):
             continue
@@ -103,12 +117,6 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
             if (finding, draft.remedy) not in findings:
                 findings.append((finding, draft.remedy))
                 case.told.append(finding)
-    images = [attached.disk.name for attached in disks]
-    remedies = bring_together([remedy for _, remedy in findings])
-    return tuple(
-        finding._replace(remedy=as_text(remedy, images))
-        for (finding, _), remedy in zip(findings, remedies, strict=True)
-    )
 
 
 def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:

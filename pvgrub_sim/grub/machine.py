@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from pvgrub_sim.budget import Budget
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import BootError, Event, EventKind, Outcome
@@ -27,18 +28,24 @@ WHOLE_DISK = 0xFFFFFF
 
 MAX_FALLBACK_ENTRIES = 8
 DRIVE_MAP_SIZE = 8
-DEFAULT_MEMORY = 262_144
-"""KiB."""
+ACCOUNTED = 4096
+"""Steps after which the budget that all runs share is told of them."""
 
+MOST_PRINTED = 16 << 20
+"""Bytes of files and traces on the console after which nobody reads on."""
 STEP_BUDGET = 2_000_000
 """Steps (reads, directory entries, commands) after which the machine is taken to loop for ever."""
+
+
+Place = tuple[int, int, bytes, bool]
+"""Where a file that was loaded lies: drive, first sector of the partition, name there, and whether as it is stored."""
 
 
 class Handover(NamedTuple):
     """What `boot` gives to the kernel loader (as pv_boot() in stubdom/grub/mini-os.c)."""
 
     kernel: bytes
-    module: bytes
+    module: bytes | bytearray
     cmdline: bytes
     multiboot: bool
 
@@ -73,6 +80,9 @@ class ModuleArea:
     """
 
     modules: int | None = None
+
+    place: Place | None = None
+    """Where an initrd lies, as long as it can be had from here instead of being read again."""
 
     def __init__(self, image: bytearray | bytes | None = None, path: str | None = None) -> None:
         self.image = image
@@ -149,9 +159,8 @@ class Machine:
     # stubdom/grub/mini-os.c
     config_file: bytes = b""
     default_file: bytes = b""
-    mem_lower: int = DEFAULT_MEMORY
-    """The domain's memory in KiB, as the menu's first line tells it."""
     kernel_image: bytes | None = None
+    kernel_place: Place | None = None
     kernel_arg: bytes = b""
     module_area: ModuleArea
 
@@ -176,11 +185,24 @@ class Machine:
     """Sectors written, by drive and sector number: the image itself is never written."""
     events: list[Event]
     steps: int = 0
+    _accounted: int = 0
+    """Steps that the shared budget knows of."""
+    _checkpoint: int = ACCOUNTED
+    """The number of steps at which it is told again."""
+    _printed: int = 0
     restarts: int = 0
     """How often stage 2 was restarted by `configfile`."""
 
-    def __init__(self, profile: Profile, disks: Sequence[Disk], term: Terminal, kexec: KernelLoader) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        disks: Sequence[Disk],
+        term: Terminal,
+        kexec: KernelLoader,
+        budget: Budget | None = None,
+    ) -> None:
         self.profile = profile
+        self.budget = budget or Budget()
         self.disks = disks
         self.term = term
         self.kexec = kexec
@@ -202,11 +224,29 @@ class Machine:
         self.errnum = number
         raise GrubError(number)
 
+    @property
+    def mem_lower(self) -> int:
+        """The domain's memory in KiB, as the menu's first line tells it (stubdom/grub/mini-os.c:main)."""
+        return self.profile.memory << 10
+
     def tick(self, steps: int = 1) -> None:
-        """Count steps towards the budget; raises Stop(HANG) when it is used up."""
+        """Count steps towards the budget; raises Stop(HANG) when it is used up, GivenUp when that of all runs is."""
         self.steps += steps
+        if self.steps > self._checkpoint:
+            self._account()
+
+    def _account(self) -> None:
         if self.steps > STEP_BUDGET:
             raise Stop(Outcome.HANG, "PV-GRUB loops for ever (step budget used up)")
+        self.budget.step(self.steps - self._accounted)
+        self._accounted = self.steps
+        self._checkpoint = min(self.steps + ACCOUNTED, STEP_BUDGET)
+
+    def printed(self, size: int) -> None:
+        """Count bytes of a text without end that a command prints; raises Stop(HANG) after MOST_PRINTED."""
+        self._printed += size
+        if self._printed > MOST_PRINTED:
+            raise Stop(Outcome.HANG, f"PV-GRUB prints more than {MOST_PRINTED >> 20} MiB")
 
     def emit(self, kind: EventKind, text: str = "", **fields: int | str | None) -> None:
         """Record an event; fields as in model.Event."""

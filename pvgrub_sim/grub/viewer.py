@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
+from pvgrub_sim.budget import Budget
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.disk.device import set_device
@@ -67,9 +68,13 @@ class Unreadable(Exception):
 
 
 class Viewer:
-    """Asks fresh machines, a new one for each question. disks: hd0 first; profile: which PV-GRUB."""
+    """Asks fresh machines, a new one for each question.
 
-    def __init__(self, disks: Sequence[Disk], profile: Profile) -> None:
+    disks: hd0 first. profile: which PV-GRUB. budget: of all questions together, and of whoever else shares it.
+    """
+
+    def __init__(self, disks: Sequence[Disk], profile: Profile, budget: Budget | None = None) -> None:
+        self._budget = budget or Budget()
         self._disks = disks
         self._profile = profile
         self._slots: dict[str, Slot | int] = {}
@@ -77,7 +82,7 @@ class Viewer:
 
     def machine(self) -> Machine:
         """A machine that has done nothing yet and refuses no kernel."""
-        return Machine(self._profile, self._disks, Terminal(), _accept)
+        return Machine(self._profile, self._disks, Terminal(), _accept, self._budget)
 
     def slot(self, device: str) -> Slot | int:
         """The stretch of disk that a device string such as `(hd0,1)` stands for, or an error number."""

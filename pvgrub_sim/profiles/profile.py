@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+DEFAULT_MEMORY = 256
+"""MiB of memory of a domain, where nobody says."""
 GZIP_ONLY = frozenset({"gzip"})
 AMAZON_104 = frozenset({"gzip", "bzip2", "lzo", "xz"})
 NAMED_41 = frozenset({"bzip2", "lzma", "xz", "lzo"})
@@ -20,7 +22,8 @@ class Profile(NamedTuple):
     file, in order. gpt: reads GPT tables. payloads: bzImage payload formats that it unpacks. recognised: formats
     that it knows by name only, and complains of by that name. xen: the Xen release whose libxc words its messages.
     lz4_broken: on x86_64 lz4 payloads end in "Decoding failed", but for those without matches of 4 to 7 bytes.
-    drivers_absent: filesystem drivers it lacks. inferred: claims that no source documents.
+    drivers_absent: filesystem drivers it lacks. memory: of the domain in which it runs, in MiB. inferred: claims that
+    no source documents.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Profile(NamedTuple):
     released: str = ""
     documented: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
+    memory: int = DEFAULT_MEMORY
 
     def has_driver(self, name: str) -> bool:
         """True when the filesystem driver of that name is compiled in."""

@@ -15,7 +15,7 @@ MEDIA_TYPE = "text/html"
 MAX_STEPS = 400
 """Steps of the chain that are shown; a looping menu would make a page of any size."""
 
-_STATUS_CLASS = {Status.BOOTS: "good", Status.FALLBACK: "warn", Status.DOWN: "bad"}
+_STATUS_CLASS = {Status.BOOTS: "good", Status.FALLBACK: "warn", Status.DOWN: "bad", Status.OPEN: "warn"}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">

@@ -15,7 +15,7 @@ WIDTH = 100
 """Columns at which prose is wrapped; commands, paths and the console are not."""
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
-_STATUS_COLOR = {Status.BOOTS: GREEN, Status.FALLBACK: YELLOW, Status.DOWN: RED}
+_STATUS_COLOR = {Status.BOOTS: GREEN, Status.FALLBACK: YELLOW, Status.DOWN: RED, Status.OPEN: YELLOW}
 _SEVERITY_COLOR = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.NOTE: CYAN}
 
 

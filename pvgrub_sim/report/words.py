@@ -24,18 +24,19 @@ class Status(StrEnum):
     BOOTS = "boots"
     FALLBACK = "boots only by fallback"
     DOWN = "does not come up"
+    OPEN = "no answer"
 
 
 def status(verdict: Verdict) -> Status:
     """How the verdict is to be taken."""
     if verdict.outcome is not Outcome.BOOTS:
-        return Status.DOWN
+        return Status.OPEN if verdict.outcome is Outcome.TIMEOUT else Status.DOWN
     return Status.BOOTS if verdict.boots_default else Status.FALLBACK
 
 
 def is_failure(verdict: Verdict, *, allow_fallback: bool) -> bool:
     """True when a pipeline should stop; allow_fallback: any entry that boots will do."""
-    return status(verdict) is Status.DOWN or (status(verdict) is Status.FALLBACK and not allow_fallback)
+    return status(verdict) in (Status.DOWN, Status.OPEN) or (status(verdict) is Status.FALLBACK and not allow_fallback)
 
 
 def headline(verdict: Verdict) -> str:
@@ -45,7 +46,11 @@ def headline(verdict: Verdict) -> str:
 
 def caveat(verdict: Verdict) -> str:
     """What a verdict that boots does not say; empty for the others."""
-    return HANDED_OVER_ONLY if verdict.outcome is Outcome.BOOTS else ""
+    if verdict.outcome is not Outcome.BOOTS:
+        return ""
+    return (
+        f"{HANDED_OVER_ONLY} {verdict.reason[:1].upper()}{verdict.reason[1:]}." if verdict.reason else HANDED_OVER_ONLY
+    )
 
 
 def simulated(verdict: Verdict) -> str:
@@ -119,6 +124,7 @@ _PLURALS = {
     Status.BOOTS: "boot",
     Status.FALLBACK: "boot only by fallback",
     Status.DOWN: "do not come up",
+    Status.OPEN: "have no answer",
 }
 
 
@@ -203,6 +209,10 @@ def _crash(verdict: Verdict) -> str:
     return f"The instance never comes up: PV-GRUB itself dies: {_because(verdict, 'the cause is not known')}."
 
 
+def _timeout(verdict: Verdict) -> str:
+    return f"Whether the instance comes up is not known: {_because(verdict, 'the time was over')}."
+
+
 _SENTENCES = {
     Outcome.BOOTS: _boots,
     Outcome.FAILS: _fails,
@@ -213,4 +223,5 @@ _SENTENCES = {
     Outcome.REBOOT: _reboot,
     Outcome.HANG: _hang,
     Outcome.CRASH: _crash,
+    Outcome.TIMEOUT: _timeout,
 }

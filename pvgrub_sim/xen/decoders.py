@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
-from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, drain, whole
+from pvgrub_sim.xen.excerpt import Excerpt
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge, Unpacked, drain, whole
 
 GZIP_SPARE = 16
 """Bytes by which libxc's buffer is larger than the size word says (xg_dom_core.c:xc_dom_check_gzip)."""
@@ -30,6 +30,8 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
     # QUIRK: too short, or too large to be believed: left packed, without a word.
     if packed.length < 6 or packed.size_word > GZIP_INSANE:
         return None
+    if room > packed.most:
+        raise PayloadTooLarge
     if packed.payload[3] & GZIP_RESERVED:
         raise PayloadDamaged("xc_dom_do_gunzip: inflate failed (rc=-3)")
     out = packed.output()
@@ -42,18 +44,36 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
         out = packed.output()
         stream = zlib.decompressobj(wbits=31)
         try:
-            out.append(stream.decompress(packed.payload, min(room, OUTPUT_LIMIT)))
+            ended = _whole_member(stream, packed.payload, out, room)
         except zlib.error:
             raise PayloadDamaged("xc_dom_do_gunzip: inflate failed (rc=-3)") from None
-        if not stream.eof:
+        if not ended:
             raise PayloadDamaged("xc_dom_do_gunzip: inflate failed (rc=-5)")
     # QUIRK: the image is taken to be as large as the buffer: zeros behind the kernel, 16 of them or many more.
     return Unpacked(out, room)
 
 
+def _whole_member(stream: Any, payload: memoryview, out: Excerpt, room: int) -> bool:
+    """Unpack one gzip member into out; False when it does not end within payload and room. Raises zlib.error."""
+    for at in range(0, len(payload), GZIP_STEP):
+        chunk: bytes | memoryview = payload[at : at + GZIP_STEP]
+        while True:
+            left = room - len(out)
+            # The end of the data may still be to come when there is no room left.
+            piece = stream.decompress(chunk, min(GZIP_PIECE, left) or 1)
+            if len(piece) > left:
+                return False
+            out.append(piece)
+            if stream.eof:
+                return True
+            chunk = stream.unconsumed_tail
+            if not chunk and len(piece) < GZIP_PIECE:
+                break
+    return False
+
+
 def _inflate(stream: Any, error: Any, payload: memoryview, out: Excerpt, room: int) -> bool:
     """Unpack one gzip member into out; False when it does not end within payload and room, or on that error."""
-    most = min(room, OUTPUT_LIMIT)
     try:
         for at in range(0, len(payload), GZIP_STEP):
             chunk: bytes | memoryview = payload[at : at + GZIP_STEP]
@@ -61,7 +81,7 @@ def _inflate(stream: Any, error: Any, payload: memoryview, out: Excerpt, room: i
                 # In small pieces, whose memory is used again, and of which a bomb makes no large ones.
                 piece = stream.decompress(chunk, GZIP_PIECE)
                 out.append(piece)
-                if len(out) > most:
+                if len(out) > room:
                     return False
                 if stream.eof:
                     return True

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from pvgrub_sim.budget import Budget
 from pvgrub_sim.ondisk import elf as layout
 
-OUTPUT_LIMIT = 512 << 20
-"""Bytes that a payload may unpack to. PV-GRUB's own limit is the memory of its domain."""
+OUTPUT_LIMIT = 256 << 20
+"""Bytes that a payload may unpack to where nobody knows better. PV-GRUB's own limit is the memory of its domain."""
+COUNTED = 4 << 20
+"""Bytes of output after which the budget is told of them."""
 HEAD = 256 << 10
 """Bytes kept from the start."""
 SPARE = 8 << 10
@@ -25,7 +28,7 @@ class NotInExcerpt(Exception):
 
 
 class TooLarge(Exception):
-    """More came out of a decoder than OUTPUT_LIMIT."""
+    """More came out of a decoder than there is room for."""
 
 
 class Source(Protocol):
@@ -52,10 +55,16 @@ class InMemory:
 
 
 class Excerpt:
-    """What a decoder's output leaves behind. full: keep all of it, in `head`."""
+    """What a decoder's output leaves behind.
 
-    def __init__(self, full: bool = False) -> None:
+    full: keep all of it, in `head`. most: bytes that it may come to. budget: is told of them.
+    """
+
+    def __init__(self, full: bool = False, most: int = OUTPUT_LIMIT, budget: Budget | None = None) -> None:
         self.full = full
+        self.most = most
+        self.budget = budget
+        self._counted = 0
         self.size = 0
         self.head = bytearray()
         self.pieces: list[tuple[int, bytearray]] = []
@@ -68,7 +77,7 @@ class Excerpt:
         return self.size
 
     def append(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Take the next bytes that come out of a decoder; raises TooLarge beyond OUTPUT_LIMIT."""
+        """Take the next bytes that come out of a decoder; raises TooLarge beyond `most`, GivenUp beyond the budget."""
         start = self.size
         self.size = end = start + len(chunk)
         # Thousands of chunks come by, and hardly one of them matters.
@@ -77,8 +86,11 @@ class Excerpt:
 
     def _keep(self, chunk: bytes | bytearray | memoryview, start: int) -> None:
         """Keep what is wanted of a chunk that began at start."""
-        if self.size > OUTPUT_LIMIT:
+        if self.size > self.most:
             raise TooLarge
+        if self.budget is not None:
+            self.budget.take(self.size - self._counted)
+            self._counted = self.size
         if self.full:
             self.head += chunk
             return
@@ -93,7 +105,7 @@ class Excerpt:
             if start < end and first < self.size:
                 piece.extend(chunk[max(first - start, 0) : end - start])
         ahead = [max(first, self.size) for first, end in self.wanted if end > self.size]
-        self._passing_until = min([*ahead, OUTPUT_LIMIT])
+        self._passing_until = min([*ahead, self.most, self.size + COUNTED])
 
     def read(self, at: int, count: int) -> bytes:
         """Count bytes at an offset, fewer at the end; raises NotInExcerpt."""

@@ -10,7 +10,7 @@ from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import PROFILES, Profile
 from pvgrub_sim.xen.elf import ElfImage, memory_range, open_elf
-from pvgrub_sim.xen.excerpt import InMemory, NotInExcerpt, Source
+from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import find_table
 from pvgrub_sim.xen.loader import parse_image
 from pvgrub_sim.xen.memory import LoaderMemory
@@ -195,7 +195,9 @@ def packed_payload(kernel: bytes, memory: LoaderMemory | None = None) -> Packed 
         return None
     header = bzimage.read_setup_header(kernel)
     image = memoryview(kernel)[header.payload_start :]
-    return Packed(image, min(header.payload_length, len(image)), memory=memory.of(kernel) if memory else None)
+    known = memory.of(kernel) if memory else None
+    most = max(0, OUTPUT_LIMIT - len(kernel))
+    return Packed(image, min(header.payload_length, len(image)), memory=known, most=most)
 
 
 def unpacked_source(kernel: bytes, packed: Packed | None) -> tuple[Source, int]:

@@ -17,7 +17,7 @@ from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
 from pvgrub_sim.xen.image import KernelImage
 from pvgrub_sim.xen.memory import KernelMemory, LoaderMemory
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
-from pvgrub_sim.xen.packed import Packed, PayloadDamaged
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge
 from pvgrub_sim.xen.payload import Format, format_of, unpack
 from pvgrub_sim.xen.refusal import BOOT_FAILURE, Cause, KernelRefused, Refusal, refused
 from pvgrub_sim.xen.wording import BOOT, BZIMAGE, CORE, ELF, FLAT, INTERNAL_ERROR, Log, Wording
@@ -111,7 +111,9 @@ class _Loader:
             return self.refuse_bzimage(938, text, Cause.PAYLOAD_UNSUPPORTED, payload=known.name)
         self.payload = found.name
         broken = self.profile.lz4_broken
-        return self.unpacked(found, Packed(image, length, self.bits, broken, self.keep_all, self.memory))
+        # Both the file and what it unpacks to lie in the domain's memory (xg_dom_core.c:xc_dom_malloc).
+        most = max(0, (self.profile.memory << 20) - len(self.kernel))
+        return self.unpacked(found, Packed(image, length, self.bits, broken, self.keep_all, self.memory, most))
 
     def unpacked(self, found: Format, packed: Packed) -> bool:
         """True when a payload was unpacked, or need not be."""
@@ -132,9 +134,12 @@ class _Loader:
                 cause = Cause.PAYLOAD_NAME_ONLY
             elif found.name == "lz4" and packed.lz4_broken:
                 cause = Cause.LZ4_BROKEN
+            elif isinstance(error, PayloadTooLarge):
+                cause = Cause.PAYLOAD_TOO_LARGE
             else:
                 cause = Cause.PAYLOAD_DAMAGED
-            return self.refuse_bzimage(found.line, found.complaint, cause, payload=found.name)
+            memory = self.profile.memory
+            return self.refuse_bzimage(found.line, found.complaint, cause, payload=found.name, memory=memory)
         if result is not None:
             self.blob = _Blob(result.data, result.size)
         return True

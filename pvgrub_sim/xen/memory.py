@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pvgrub_sim.budget import Budget
+
 MOST = 3
 """Kernels that are remembered."""
 MOST_BYTES = 96 << 20
@@ -13,10 +15,11 @@ MOST_BYTES = 96 << 20
 class KernelMemory:
     """One kernel's bytes, and what was found out by key: `images` of the loader, `unpacked` payloads."""
 
-    __slots__ = ("images", "kernel", "unpacked")
+    __slots__ = ("budget", "images", "kernel", "unpacked")
 
-    def __init__(self, kernel: bytes) -> None:
+    def __init__(self, kernel: bytes, budget: Budget) -> None:
         self.kernel = kernel
+        self.budget = budget
         self.images: dict[tuple[object, ...], Any] = {}
         self.unpacked: dict[tuple[object, ...], Any] = {}
 
@@ -27,18 +30,21 @@ class LoaderMemory:
     Whoever asks makes one and lets it go with the answer.
     """
 
-    __slots__ = ("_kernels",)
+    __slots__ = ("_kernels", "budget")
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
         self._kernels: list[KernelMemory] = []
+        self.budget = budget or Budget()
+        """What the runs and the loader may take together."""
 
     def of(self, kernel: bytes) -> KernelMemory:
         """The memory of a kernel with these bytes, empty for a new one; those longest unused are forgotten for it."""
         for index, known in enumerate(self._kernels):
             if known.kernel is kernel or known.kernel == kernel:
                 self._kernels.append(self._kernels.pop(index))
+                known.budget = self.budget
                 return known
-        self._kernels.append(KernelMemory(kernel))
+        self._kernels.append(KernelMemory(kernel, self.budget))
         del self._kernels[:-MOST]
         while len(self._kernels) > 1 and sum(len(known.kernel) for known in self._kernels) > MOST_BYTES:
             del self._kernels[0]

@@ -17,6 +17,10 @@ class PayloadDamaged(Exception):
     """A payload does not unpack; args are the decoder's own messages, one line each (often none)."""
 
 
+class PayloadTooLarge(PayloadDamaged):
+    """A payload does not unpack because there is no room for what comes out of it."""
+
+
 class Sink(Protocol):
     """What takes a decoder's output, and knows how much there was."""
 
@@ -32,7 +36,7 @@ class Packed(NamedTuple):
     image: the kernel file from the payload's first byte to the file's end (one decoder reads past the payload).
     length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32. lz4_broken: see Profile.
     keep_all: keep the whole output, not only what the loader looks at. memory: of
-    the kernel, where the result is remembered; None when it is not to be.
+    the kernel, where the result is remembered; None when it is not to be. most: bytes that there is room for.
     """
 
     image: memoryview
@@ -41,10 +45,11 @@ class Packed(NamedTuple):
     lz4_broken: bool = False
     keep_all: bool = False
     memory: KernelMemory | None = None
+    most: int = OUTPUT_LIMIT
 
     def output(self) -> Excerpt:
         """Where the output goes."""
-        return Excerpt(self.keep_all)
+        return Excerpt(self.keep_all, self.most, self.memory.budget if self.memory else None)
 
     @property
     def payload(self) -> memoryview:

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from pvgrub_sim.xen.excerpt import TooLarge
-from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge, Unpacked
 
 
 class Format(NamedTuple):
@@ -59,16 +59,16 @@ def unpack(found: Format, packed: Packed) -> Unpacked | None:
     The result is remembered with the kernel: for another entry, the other build of PV-GRUB, the next version.
     """
     special = (packed.bits, packed.lz4_broken) if found.name == "lz4" else ()
-    key = (packed.length, found.name, *special)
+    key = (packed.length, found.name, packed.most, *special)
     known = packed.memory.unpacked if packed.memory is not None and not packed.keep_all else {}
     if key not in known:
         try:
             known[key] = found.decoder(packed)
         except TooLarge:
-            known[key] = PayloadDamaged()
+            known[key] = PayloadTooLarge()
         except PayloadDamaged as error:
             known[key] = error.with_traceback(None)
     result: Unpacked | PayloadDamaged | None = known[key]
     if isinstance(result, PayloadDamaged):
-        raise PayloadDamaged(*result.args)
+        raise type(result)(*result.args)
     return result

@@ -25,6 +25,10 @@ class Cause(Enum):
     PAYLOAD_NAME_ONLY = BOOT_FAILURE, "this PV-GRUB knows {payload} payloads by name, but cannot unpack them"
     LZ4_BROKEN = BOOT_FAILURE, "the lz4 decoder of this PV-GRUB is broken"
     PAYLOAD_DAMAGED = BOOT_FAILURE, "the {payload} payload does not unpack: it is damaged, cut short or unusual"
+    PAYLOAD_TOO_LARGE = (
+        BOOT_FAILURE,
+        "the {payload} payload unpacks to more than what the kernel file leaves of the domain's {memory} MiB of memory",
+    )
     ELF_DAMAGED = BOOT_FAILURE, "a damaged ELF: its header tables lie outside the file"
     NO_NOTES = BOOT_FAILURE, "Not a Xen-ELF image: No ELF notes or '__xen_guest' section found"
     NOT_LINUX = (

@@ -13,6 +13,8 @@ from pvgrub_sim.xen.payload import FORMATS, unpack
 from pvgrub_sim.xen.refusal import Cause, KernelRefused
 from tests.kernel_images import bzimage
 
+AMPLE = 4096
+"""MiB."""
 REFUSED = "xc_dom_parse_image returned -1"
 NO_LOADER = "xc: error: panic: xg_dom_core.c:689: xc_dom_find_loader: no loader found: Invalid kernel"
 
@@ -34,10 +36,11 @@ class Loaded:
 
 
 def load(kernel: bytes, pvgrub: str = "xen-4.17", arch: str = "x86_64", memory: LoaderMemory | None = None) -> Loaded:
-    """Do with a kernel what that PV-GRUB does."""
+    """Do with a kernel what that PV-GRUB does in a domain with memory enough for any kernel."""
     lines: list[str] = []
+    profile = find_profile(pvgrub, arch)._replace(memory=AMPLE)
     try:
-        image = parse_image(kernel, find_profile(pvgrub, arch), lines.append, memory=memory)
+        image = parse_image(kernel, profile, lines.append, memory=memory)
     except KernelRefused as refused:
         return Loaded(tuple(lines), None, refused.number, refused.reason, refused.cause)
     return Loaded(tuple(lines), image)

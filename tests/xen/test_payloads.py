@@ -9,9 +9,11 @@ import zlib
 
 import pytest
 
-from pvgrub_sim.xen import excerpt
-from pvgrub_sim.xen.packed import Packed, PayloadDamaged
+from pvgrub_sim.profiles import find_profile
+from pvgrub_sim.xen.loader import parse_image
+from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge
 from pvgrub_sim.xen.payload import FORMATS, unpack
+from pvgrub_sim.xen.refusal import Cause, KernelRefused
 from tests.kernel_images import (
     Elf,
     bzimage,
@@ -22,7 +24,7 @@ from tests.kernel_images import (
     payload,
     size_word,
 )
-from tests.xen.loading import boots, load, unpacked
+from tests.xen.loading import boots, load, probe_line, unpacked
 from tests.xen.tools import lzo_file
 
 ELF = Elf(size=30000).build()
@@ -217,16 +219,30 @@ def test_lzo_blocks_above_256_kib_are_refused() -> None:
         unpacked("lzo", bytes(data))
 
 
+def test_what_the_domain_has_no_memory_for_is_refused() -> None:
+    """The file and what it unpacks to are there at the same time (xg_dom_core.c:xc_dom_malloc gives no memory)."""
+    kernel = bzimage(pack_gzip(ELF) + (400 << 20).to_bytes(4, "little"))
+    for memory, cause in ((400, Cause.PAYLOAD_TOO_LARGE), (402, None)):
+        profile = find_profile("xen-4.17")._replace(memory=memory)
+        lines: list[str] = []
+        if cause is None:
+            assert parse_image(kernel, profile, lines.append).size == (400 << 20) + 16
+            continue
+        with pytest.raises(KernelRefused) as refused:
+            parse_image(kernel, profile, lines.append)
+        assert refused.value.cause is cause and "400 MiB" in refused.value.reason
+        assert lines[0] == probe_line(865, ": unable to gzip decompress kernel")
+
+
 # -- limits ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", STREAM_DRIVEN)
-def test_bombs_end_at_the_limit(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(excerpt, "OUTPUT_LIMIT", 8 << 20)
+def test_bombs_end_at_the_limit(form: str) -> None:
     bomb = payload(form, bytes(16 << 20))
     found = next(item for item in FORMATS if item.name == form)
-    with pytest.raises(PayloadDamaged):
-        unpack(found, Packed(memoryview(bomb), len(bomb)))
+    with pytest.raises(PayloadTooLarge):
+        unpack(found, Packed(memoryview(bomb), len(bomb), most=8 << 20))
 
 
 @pytest.mark.parametrize("form", ["gzip", "lz4", *STREAM_DRIVEN])

@@ -75,7 +75,7 @@ class Case:
         self.ari = ari
         self.aki_named = aki_named
         self._surveys = surveys
-        self.eyes = Viewer([attached.disk for attached in self.disks], boot.profile)
+        self.eyes = Viewer([attached.disk for attached in self.disks], boot.profile, boot.memory.budget)
         self.told: list[Finding] = []
         """What the rules before have found."""
         self._files: list[FileRef] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pvgrub_sim.grub.builtins.formats import decimal, hexadecimal
 from pvgrub_sim.grub.builtins.table import Flag, builtin
 from pvgrub_sim.grub.disk.device import safe_parse_maxint
@@ -10,10 +12,14 @@ from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.blocks import BlockReader
 from pvgrub_sim.grub.file.open import grub_close, grub_open
 from pvgrub_sim.grub.fs.read import grub_read
-from pvgrub_sim.grub.machine import MAX_FALLBACK_ENTRIES, Machine
+from pvgrub_sim.grub.machine import MAX_FALLBACK_ENTRIES, MOST_PRINTED, Machine
+from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.grub.words import first_word, skip_to
+from pvgrub_sim.model import Outcome
 
 _SHOWN = bytes(code if code in b" \t\r\n" or 0x20 <= code <= 0x7E else ord("?") for code in range(256))
+PIECE = 1 << 20
+"""Bytes that are read at a time: a multiple of every block, and of the window of gunzip."""
 SCRATCH_ROOM = 3 << 20
 """Bytes of scratch memory that cmp and blocklist read into (4 MiB less the first)."""
 SAVED_LENGTH = 10
@@ -27,6 +33,7 @@ def cat(m: Machine, arg: bytes, flags: Flag) -> None:
     blocks = BlockReader(m)
     while data := blocks.read():
         m.tick()
+        m.printed(len(data))
         m.term.write(data.translate(_SHOWN))
     grub_close(m)
 
@@ -47,7 +54,7 @@ def cmp(m: Machine, arg: bytes, flags: Flag) -> None:
     grub_open(m, name1)
     size = m.filemax
     _check_room(m, size)
-    data1 = grub_read(m, -1)
+    data1 = b"".join(_pieces(m, name1, 0))
     grub_close(m)
     if len(data1) != size:
         return
@@ -57,14 +64,49 @@ def cmp(m: Machine, arg: bytes, flags: Flag) -> None:
         sizes = hexadecimal(m, size), name1, hexadecimal(m, m.filemax), name2
         m.term.write(b"Differ in size: 0x%s [%s], 0x%s [%s]\n" % sizes)
         return
-    data2 = grub_read(m, -1).ljust(size, b"\0")
+    # Lines are printed once all of the second file has been read without an error.
+    lines = bytearray()
+    at = 0
+    for piece in _pieces(m, name2, size):
+        _differences(m, lines, at, (data1[at : at + len(piece)], name1), (piece, name2))
+        at += len(piece)
     grub_close(m)
-    if data1 == data2:
+    # What could not be read is zeros.
+    _differences(m, lines, at, (data1[at:], name1), (bytes(size - at), name2))
+    m.printed(len(lines))
+    m.term.write(bytes(lines))
+
+
+def _differences(m: Machine, lines: bytearray, at: int, one: tuple[bytes, bytes], other: tuple[bytes, bytes]) -> None:
+    """Add a line for each byte in which two stretches differ, until there are more than are ever printed.
+
+    at: their offset. one, other: the bytes, of equal length, and the name of the file.
+    """
+    if one[0] == other[0]:
         return
-    for index in range(size):
-        if data1[index] != data2[index]:
-            values = hexadecimal(m, _char(data1[index])), name1, hexadecimal(m, _char(data2[index])), name2
-            m.term.write(b"Differ at the offset %d: 0x%s [%s], 0x%s [%s]\n" % (index, *values))
+    for index, (left, right) in enumerate(zip(one[0], other[0], strict=True), at):
+        if left != right:
+            values = hexadecimal(m, _char(left)), one[1], hexadecimal(m, _char(right)), other[1]
+            lines += b"Differ at the offset %d: 0x%s [%s], 0x%s [%s]\n" % (index, *values)
+            if len(lines) > MOST_PRINTED:
+                return
+
+
+def _pieces(m: Machine, name: bytes, held: int) -> Iterator[bytes]:
+    """The open file from here to its end, as one grub_read() into scratch memory; raises GrubError.
+
+    held: bytes that lie there already. Raises Stop(CRASH) when they come to more than the domain's memory.
+    """
+    memory = m.profile.memory << 20
+    while data := grub_read(m, PIECE):
+        m.tick(len(data) >> 10)
+        m.budget.take(len(data))
+        if m.filepos + held > memory or (m.compressed_file and m.compressed_file.ended and m.filemax + held > memory):
+            shown = name.decode("utf-8", "backslashreplace")
+            raise Stop(Outcome.CRASH, f"{shown} is read into more memory than the {m.profile.memory} MiB of the domain")
+        yield data
+        if len(data) < PIECE:
+            return
 
 
 def _char(code: int) -> int:
@@ -114,6 +156,7 @@ class _BlockList:
         return decimal(sector - self.m.part_start)
 
     def _print(self, text: bytes) -> None:
+        self.m.printed(len(text) + 1)
         self.m.term.write((b"," if self.printed else b"") + text)
         self.printed += 1
 
@@ -132,12 +175,14 @@ def blocklist(m: Machine, arg: bytes, flags: Flag) -> None:
     m.term.write(b")")
     runs = _BlockList(m)
     m.disk_read_hook = runs
+    some = False
     try:
-        data = grub_read(m, -1)
+        for _ in _pieces(m, first_word(arg), 0):
+            some = True
     finally:
         # QUIRK: this also ends what fstest has begun.
         m.disk_read_hook = None
-    if data:
+    if some:
         runs.finish()
         m.term.write(b"\n")
     # QUIRK: for an empty file the line is never ended.
@@ -153,7 +198,9 @@ def fstest(m: Machine, arg: bytes, flags: Flag) -> None:
         return
 
     def tell(sector: int, offset: int, length: int) -> None:
-        m.term.write(b"[%s,%d,%d]" % (decimal(sector), offset, length))
+        text = b"[%s,%d,%d]" % (decimal(sector), offset, length)
+        m.printed(len(text))
+        m.term.write(text)
 
     m.disk_read_hook = tell
     m.term.write(b" Filesystem tracing is now on\n")

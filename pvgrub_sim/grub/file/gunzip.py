@@ -44,6 +44,16 @@ class GunzipFile:
         self.exact: Inflater | None = None
         self.fast = ZlibStream(self.input)
 
+    @property
+    def ended(self) -> bool:
+        """True when the packed data has come to its end, so that what follows needs nothing from the disk."""
+        return self.exact is None and self.fast.inflate.eof
+
+    @property
+    def exhausted(self) -> bool:
+        """True when the file is as long as the packed data, or not all of that is wanted: nothing stands behind it."""
+        return self.exact is None and not self.fast.bad and self.m.filemax <= self.fast.produced
+
     def read(self, length: int) -> bytes:
         """gunzip_read(): `length` unpacked bytes at the machine's filepos, which is moved on.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
-from typing import NoReturn
+from io import BytesIO
+from typing import NamedTuple, NoReturn
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_close, grub_open
 from pvgrub_sim.grub.fs.base import ReadsWhole
 from pvgrub_sim.grub.fs.read import grub_read
-from pvgrub_sim.grub.machine import Handover, KernelType, Machine, ModuleArea
+from pvgrub_sim.grub.machine import Handover, KernelType, Machine, ModuleArea, Place
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import EventKind, Outcome
@@ -17,6 +18,8 @@ from pvgrub_sim.model import EventKind, Outcome
 FIRST_BUFFER = 1 << 20
 """Bytes that load_file() asks for first; it doubles its buffer from there."""
 LAST_BUFFER = 1 << 30
+MOST_AT_ONCE = 64 << 20
+"""Bytes of a file that is read in one piece; two of them have room in memory."""
 LARGEST_BLOCK = 64 << 10
 """Bytes: no driver has larger blocks where it offers read_whole()."""
 PAGE_SIZE = 4096
@@ -24,54 +27,117 @@ MODULE_ENTRY = struct.Struct("<IIII")
 """struct xen_multiboot_mod_list: first and last byte of a module, its command line, padding."""
 
 
-def load_file(m: Machine, name: bytes) -> bytes:
-    """The whole of a file, unpacked by GRUB's gunzip; raises GrubError (load_file())."""
+class _Known(NamedTuple):
+    """A file that was loaded: its place, None when it cannot be told, and its content."""
+
+    place: Place | None
+    data: bytes | None
+
+
+NOTHING = _Known(None, None)
+
+
+def load_file(m: Machine, name: bytes, known: _Known = NOTHING) -> tuple[bytes, Place | None]:
+    """The whole of a file, unpacked by GRUB's gunzip, and its place; raises GrubError (load_file()).
+
+    known: what is given up for it, which is the same file when its place is the same. Raises Stop(CRASH) when the
+    domain's memory does not hold it.
+    """
     grub_open(m, name)
     m.errnum = ErrNum.NONE
-    data = _at_once(m) or _in_steps(m, name)
+    place = _place(m, name)
+    if place is not None and place == known.place and known.data is not None:
+        data = known.data
+        m.filepos = m.filemax
+    else:
+        data = _at_once(m) or _in_steps(m, name)
+        if place is not None and m.compressed_file and not m.compressed_file.exhausted:
+            # What stands behind the end of the packed data comes from files before.
+            place = None
     grub_close(m)
     m.emit(EventKind.FILE, path=_text(first_word(name)), size=len(data))
-    return data
+    return data, place
+
+
+def _place(m: Machine, name: bytes) -> Place | None:
+    """Where the open file lies; None for one that may read otherwise the next time, or that is soon read again."""
+    if m.filemax < FIRST_BUFFER or m.overlay or m.disk_read_hook:
+        return None
+    return m.current_drive, m.part_start, first_word(name).rpartition(b")")[2], m.no_decompression
 
 
 def _at_once(m: Machine) -> bytes | None:
     """The open file in one read, which saves a copy; None where the steps in which PV-GRUB reads might matter."""
     size = m.filemax
-    if m.compressed_file or m.block_list is not None or not FIRST_BUFFER < size < LAST_BUFFER:
+    if m.compressed_file or m.block_list is not None or not FIRST_BUFFER < size < MOST_AT_ONCE:
         return None
     last_step = size - (1 << size.bit_length() - 1)
     driver: object = m.fsys
     # A driver may read the last block by itself in another way.
-    if 0 < last_step <= LARGEST_BLOCK or not isinstance(driver, ReadsWhole):
+    if 0 < last_step <= LARGEST_BLOCK or buffer_for(size) > _memory_left(m) or not isinstance(driver, ReadsWhole):
         return None
-    return driver.read_whole()
+    data = driver.read_whole()
+    if data is not None:
+        m.budget.take(len(data))
+    return data
 
 
 def _in_steps(m: Machine, name: bytes) -> bytes:
     """The open file as load_file() reads it, into a buffer that it doubles."""
-    parts: list[bytes] = []
+    # Of which getvalue() makes no copy.
+    buffer = BytesIO()
     filled, allocated = 0, FIRST_BUFFER
+    left = _memory_left(m)
     while True:
-        data = grub_read(m, allocated - filled)
+        # In windows it comes to the same how much is unpacked at a time.
+        step = min(allocated - filled, FIRST_BUFFER) if m.compressed_file else allocated - filled
+        data = grub_read(m, step)
         if not data:
             if m.errnum:
                 raise GrubError(m.errnum)
             break
-        parts.append(data)
+        buffer.write(data)
         filled += len(data)
-        if filled < allocated:
+        m.budget.take(len(data))
+        if len(data) < step:
             break
-        if allocated == LAST_BUFFER:
-            # QUIRK: the doubled size is a negative int, so there is no new buffer to go on in.
-            raise Stop(Outcome.CRASH, f"{_text(first_word(name))} has 1 GiB or more, for which PV-GRUB gets no memory")
-        allocated *= 2
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        if filled == allocated:
+            if allocated == LAST_BUFFER:
+                # QUIRK: the doubled size is a negative int, so there is no new buffer to go on in.
+                shown = _text(first_word(name))
+                raise Stop(Outcome.CRASH, f"{shown} has 1 GiB or more, for which PV-GRUB gets no memory")
+            allocated *= 2
+        sure_size = m.filemax if m.compressed_file and m.compressed_file.ended else allocated - 1
+        if buffer_for(sure_size) > left:
+            # QUIRK: nobody looks whether realloc() gave any memory; what is read next goes to the first addresses,
+            # where PV-GRUB itself lies.
+            raise Stop(Outcome.CRASH, _too_large(m, name))
+    return buffer.getvalue()
+
+
+def buffer_for(size: int) -> int:
+    """Bytes that load_file() has allocated for a file of that size, in the end."""
+    return max(FIRST_BUFFER, 1 << size.bit_length())
+
+
+def _memory_left(m: Machine) -> int:
+    """Bytes of the domain's memory that neither kernel nor modules take; what PV-GRUB itself takes is not known."""
+    held = buffer_for(len(m.kernel_image)) if m.kernel_image else 0
+    image = m.module_area.image
+    if image:
+        held += buffer_for(len(image)) if m.module_area.modules is None else len(image)
+    return (m.profile.memory << 20) - held
+
+
+def _too_large(m: Machine, name: bytes) -> str:
+    return f"{_text(first_word(name))} does not fit into the {m.profile.memory} MiB of memory that PV-GRUB's domain has"
 
 
 def load_image(m: Machine, name: bytes) -> None:
     """`kernel`: read the file that the line begins with; the rest of the line is its command line (load_image())."""
-    m.kernel_image = None
-    m.kernel_image = load_file(m, name)
+    known = _Known(m.kernel_place, m.kernel_image)
+    m.kernel_image = m.kernel_place = None
+    m.kernel_image, m.kernel_place = load_file(m, name, known)
     m.kernel_arg = skip_to(name)
     m.kernel_path = _text(first_word(name))
     m.kernel_type = KernelType.PV
@@ -79,8 +145,12 @@ def load_image(m: Machine, name: bytes) -> None:
 
 def load_initrd(m: Machine, name: bytes) -> None:
     """`initrd`: read a file in the place of any initrd or modules (load_initrd())."""
+    image = m.module_area.image
+    known = _Known(m.module_area.place, image if isinstance(image, bytes) else None)
     m.module_area = ModuleArea()
-    m.module_area = ModuleArea(load_file(m, name), _text(first_word(name)))
+    data, place = load_file(m, name, known)
+    m.module_area = ModuleArea(data, _text(first_word(name)))
+    m.module_area.place = place
 
 
 def load_module(m: Machine, name: bytes) -> None:
@@ -88,13 +158,16 @@ def load_module(m: Machine, name: bytes) -> None:
 
     What an `initrd` loaded is dropped. Raises GrubError 28 for the 257th.
     """
-    data = load_file(m, name)
+    data = load_file(m, name)[0]
     area = m.module_area
     if not isinstance(area.image, bytearray) or area.modules is None:
         area.image, area.modules, area.path = bytearray(PAGE_SIZE), 0, _text(first_word(name))
+        area.place = None
     if (area.modules + 1) * MODULE_ENTRY.size > PAGE_SIZE:
         m.fail(ErrNum.WONT_FIT)
     start = len(area.image)
+    if len(data) > _memory_left(m) - buffer_for(len(data)):
+        raise Stop(Outcome.CRASH, _too_large(m, name))
     area.image += data
     area.image += bytes(-len(data) % PAGE_SIZE)
     cmdline = len(area.image)
@@ -107,10 +180,11 @@ def load_module(m: Machine, name: bytes) -> None:
 def pv_boot(m: Machine) -> NoReturn:
     """`boot`: hand everything to the kernel loader; raises Stop when it takes the kernel, GrubError when not."""
     area = m.module_area
-    module = bytes(area.image or b"")
+    module = area.image or b""
     if area.modules and area.modules * MODULE_ENTRY.size == PAGE_SIZE:
         # QUIRK: the entry that ends a list of 256 lies behind the page, in the first module's first four bytes.
-        module = module[:PAGE_SIZE] + bytes(4) + module[PAGE_SIZE + 4 :]
+        module = bytearray(module)
+        module[PAGE_SIZE : PAGE_SIZE + 4] = bytes(4)
     assert m.kernel_image is not None
     m.handover = Handover(m.kernel_image, module, m.kernel_arg, area.modules is not None)
     m.initrd_path = area.path if module else None

@@ -1,0 +1,39 @@
+"""Images that once took 23 GB or 200 s: memory and processor time are bounded, and the verdict is a clear one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.hostile.conftest import Unpack
+from tests.hostile.limits import limited
+
+WHY = {
+    "res-8kernels.img": ("crash", "/boot/k0 does not fit into the 256 MiB of memory that PV-GRUB's domain has"),
+    "res-kernel-100.img": ("crash", "/boot/k does not fit into the 256 MiB of memory that PV-GRUB's domain has"),
+    "res-cmp.img": ("crash", "/boot/k is read into more memory than the 256 MiB of the domain"),
+}
+
+
+@pytest.mark.parametrize("name", WHY)
+def test_verdicts(name: str, hostile: Unpack) -> None:
+    run = limited(["boot", "--format", "json", str(hostile(name))])
+    told = json.loads(run.out)
+    assert (told["outcome"], told["reason"]) == WHY[name]
+    assert run.status == 1
+
+
+@pytest.mark.parametrize("name", ["res-8kernels.img", "res-kernel-100.img"])
+def test_memory_is_what_is_asked_for(name: str, hostile: Unpack) -> None:
+    told = json.loads(limited(["boot", "--memory", "64", "--format", "json", str(hostile(name))]).out)
+    assert told["outcome"] == "crash" and "64 MiB" in told["reason"]
+
+
+@pytest.mark.parametrize(
+    "command", [["inspect"], ["aki", "recommend"], ["ls", "-l", "(hd0)/boot/"]], ids=lambda c: c[0]
+)
+@pytest.mark.parametrize("name", ["res-8kernels.img", "res-kernel-100.img", "res-cmp.img"])
+def test_other_commands(command: list[str], name: str, hostile: Unpack) -> None:
+    words = command[:1] if command[0] != "aki" else command
+    limited([*words, str(hostile(name)), *command[len(words) :]])
