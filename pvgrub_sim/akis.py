@@ -20,6 +20,7 @@ from pvgrub_sim.errors import UsageError
 from pvgrub_sim.profiles.advice import AmiReport, Remark, Upgrade, check, newer_than, preference, upgrade
 from pvgrub_sim.profiles.ami import LARGEST_ANSWER, AmiDescription, parse_describe_images, read_describe_images
 from pvgrub_sim.profiles.catalogue import Aki, by_id, find_aki, regions, select, version_key
+from pvgrub_sim.profiles.versions import NEWEST_VERSION
 
 if TYPE_CHECKING:
     from pvgrub_sim.media import Access, Disk
@@ -78,7 +79,7 @@ def find_akis(
     which none is known, and for what is no version.
     """
     if version is not None and not _VERSION.fullmatch(version):
-        raise UsageError(f"{version!r} is no version of Amazon's PV-GRUB: 1.01 to 1.05")
+        raise UsageError(f"{version!r} is no version of Amazon's PV-GRUB: 1.01 to {NEWEST_VERSION}")
     rows = select(region=region, arch=arch, version=version, device=device)
     return tuple(sorted(rows, key=lambda row: (row.region, version_key(row.version), row.device, row.arch)))
 

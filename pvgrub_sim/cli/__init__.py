@@ -1,4 +1,7 @@
-"""The command line: one module a command, imported only when it is called."""
+"""The command line: one module a command, imported only when it is called.
+
+Arguments are parsed and answers printed here, through the package's public names; nothing is found out.
+"""
 
 from __future__ import annotations
 

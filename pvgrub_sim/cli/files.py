@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--survey", action="store_true", help="read as a modern system would, not as PV-GRUB does")
     version = parser.add_mutually_exclusive_group()
     version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
-    version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version (default: amazon-1.05)")
+    version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version (default: Amazon's newest)")
     parser.add_argument("--arch", choices=("x86_64", "i386"), help="which build of PV-GRUB (default: x86_64)")
     if listing:
         shape = parser.add_mutually_exclusive_group()

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.bootchain import run
-from pvgrub_sim.findings.aws import NEWEST_VERSION, aki_of, akis_like
+from pvgrub_sim.findings.aws import aki_of, akis_like
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.profiles import find_profile
+from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
 
 # The catalogue and what reads it are imported where they are used: most boots name no AKI.
 
@@ -66,7 +67,7 @@ def outdated(case: Case) -> Iterator[Draft]:
 
 def newest_boots(case: Case) -> bool:
     """True when the newest of Amazon's versions boots the default entry."""
-    profile = find_profile(f"amazon-{NEWEST_VERSION}", case.profile.arch)
+    profile = find_profile(NEWEST_AMAZON, case.profile.arch)
     result = run(case.disks, profile, memory=case.boot.memory)
     machine = result.machine
     return result.outcome is Outcome.BOOTS and machine.booted_entry == machine.first_default_entry

@@ -14,8 +14,8 @@ from pvgrub_sim.model import Severity
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.catalogue import Aki
+from pvgrub_sim.profiles.versions import NEWEST_VERSION
 
-NEWEST_VERSION: Final = "1.05"
 WRONG_WIDTH: Final = 13
 TESTED: Final = ("ext2fs", "jfs", "xfs", "reiserfs")
 """The drivers of the filesystems that AWS names as tested."""

@@ -15,9 +15,9 @@ from pvgrub_sim.findings.remedies.steps import FAT, Edit, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import source_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
+from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
 from pvgrub_sim.survey.result import BootFile, FileKind
 
-NEWEST: Final = "pv-grub-hd0_1.05"
 # Compiled when it is wanted: few runs come to that.
 _LINUX: Final = r"(?m)^\s*(?:linux(?:16|efi)?)\s+(\S+)[ \t]*(.*)$"
 _OPTIONS: Final = r"(?m)^\s*options\s+(.*)$"
@@ -132,9 +132,10 @@ def _bring_menu(case: Case, place: Place, path: str) -> Remedy:
             lines.append(f"{order}: {place.attached.disk.name} must come first")
             return advice(*lines)
         if case.amazon:
-            lines.append(f"AKIs from 1.04 on look at the first four partitions too: {NEWEST}-{case.profile.arch}, or")
+            newest = f"pv-grub-hd0_{NEWEST_VERSION}-{case.profile.arch}"
+            lines.append(f"AKIs from 1.04 on look at the first four partitions too: {newest}, or")
             lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
-            lines.append(f"pvgrub-sim boot --pvgrub amazon-1.05 {shown_word(place.attached.disk.name)}")
+            lines.append(f"pvgrub-sim boot --pvgrub {NEWEST_AMAZON} {shown_word(place.attached.disk.name)}")
         else:
             lines.append(f'start the domain with extra = "{place.device}{path}"')
         return advice(*lines)

@@ -1,4 +1,7 @@
-"""Versions of PV-GRUB: each a small delta on a base, as data."""
+"""Versions of PV-GRUB and the catalogue of AKIs, as data: each version a small delta on a base.
+
+What AWS says of an AMI, and which AKI to use instead, follow from them. Nothing here reads an image or asks AWS.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,9 @@ _XEN = (
 
 PROFILES: dict[str, Profile] = {profile.name: profile for profile in (*_AMAZON, *_XEN)}
 """All versions of PV-GRUB by name, oldest first, Amazon's before Xen's."""
-NEWEST_AMAZON = "amazon-1.05"
+NEWEST_AMAZON = _AMAZON[-1].name
+NEWEST_VERSION = NEWEST_AMAZON.removeprefix("amazon-")
+"""The same as AKIs are named: `1.05`."""
 
 _AKI_NAME = (
     r"(?:ec2-public-images/)?pv-grub-(?P<device>hd00|hd0)[_-]V?(?P<version>1\.\d\d)-(?P<arch>i386|x86_64)(?:\.gz)?"

@@ -1,4 +1,7 @@
-"""The survey: an honest modern reader's view of an image. It explains what PV-GRUB does and never decides it."""
+"""The survey: an honest modern reader's view of an image. It explains what PV-GRUB does and never decides it.
+
+Partition tables, volumes, filesystems and their files; what is damaged is told. Not here: anything of GRUB's quirks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""PV-GRUB's commands, grouped by theme; importing this package fills the table."""
+"""PV-GRUB's commands, grouped by theme; importing this package fills the table.
+
+Not here: how a menu or a line is cut into commands (`menu/`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The filesystem drivers, in the order in which GRUB tries them (stage2/disk_io.c:fsys_table)."""
+"""The filesystem drivers, in the order in which GRUB tries them (stage2/disk_io.c:fsys_table).
+
+A family has a folder: its driver, and what it needs of maps, trees and directories. Beside them is what several share:
+the filesystem buffer, names in paths, runs of blocks, reading. Not here: opening a file by its name (`file/`).
+"""
 
 from __future__ import annotations
 
