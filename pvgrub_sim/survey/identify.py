@@ -54,12 +54,12 @@ def probe_ext(area: Area) -> Found | None:
     if len(raw) < ext2.SUPERBLOCK_SIZE or magic != ext2.MAGIC.to_bytes(2, "little"):
         return None
     from pvgrub_sim.ondisk import ext2_features as features
-    from pvgrub_sim.survey import ext
+    from pvgrub_sim.survey import ext, ext_superblock
 
     problems: list[str] = []
     fields: dict[str, Any] = {"label": text_of(raw[ext2.S_VOLUME_NAME]), "uuid": uuid_of(raw[ext2.S_UUID])}
     try:
-        block = ext.Superblock.parse(raw)
+        block = ext_superblock.Superblock.parse(raw)
     except Damaged as error:
         return _filesystem("ext4", None, [f"ext4: {error}"], **fields)
     fields |= {

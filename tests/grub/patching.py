@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,3 +39,13 @@ class PatchedDisk:
 def recorded_image(case: str, folder: Path) -> Path:
     """The image of one of the recorded cases, unpacked."""
     return unpack_sparse(DISK_CASES / f"{case}.img.zst", folder / f"{case}.img")
+
+
+def u16(value: int) -> bytes:
+    """Two bytes, little-endian."""
+    return struct.pack("<H", value)
+
+
+def u32(value: int) -> bytes:
+    """Four bytes, little-endian."""
+    return struct.pack("<I", value)

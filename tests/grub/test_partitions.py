@@ -2,90 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from pathlib import Path
 
 import pytest
 
 from pvgrub_sim.grub.disk.partitions import PartitionWalk, open_partition, sane_partition
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
+from pvgrub_sim.grub.machine import WHOLE_DISK
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
-from tests.grub.machine_factory import machine_on
-from tests.tools import run
-
-MIB = 1 << 20
-SECTORS = 64 * 2048
-Entry = tuple[int, int, int]
-"""Type, start and length of a table's entry."""
-
-
-def table(*entries: Entry | None, extra: bytes = b"") -> bytes:
-    """A sector with a partition table; None is an empty slot. extra: put at its beginning."""
-    sector = bytearray(512)
-    sector[: len(extra)] = extra
-    for index, entry in enumerate(entries):
-        if entry:
-            struct.pack_into("<4xB3xII", sector, 446 + 16 * index, *entry)
-    sector[510:] = b"\x55\xaa"
-    return bytes(sector)
-
-
-def disk(sectors: dict[int, bytes], size: int = 4096) -> bytes:
-    """A disk of `size` sectors with these at their numbers."""
-    image = bytearray(512 * size)
-    for number, data in sectors.items():
-        image[512 * number : 512 * number + len(data)] = data
-    return bytes(image)
-
-
-def label(*entries: tuple[int, int, int], d_type: int = 0, count: int = 8) -> bytes:
-    """A BSD label; entries: filesystem type, start and length."""
-    sector = bytearray(512)
-    struct.pack_into("<IH", sector, 0, 0x82564557, d_type)
-    struct.pack_into("<H", sector, 138, count)
-    for index, (kind, start, length) in enumerate(entries):
-        struct.pack_into("<IIIBBH", sector, 148 + 16 * index, length, start, 0, kind, 0, 0)
-    return bytes(sector)
-
-
-def machine(image: bytes | Path, **options: str) -> Machine:
-    m = machine_on(image, **options)
-    m.current_drive = 0x80
-    return m
-
-
-def opened(m: Machine, partition: int, letter: str = "") -> tuple[int, int, int]:
-    """Type, start and length of a partition after opening it. Raises GrubError."""
-    m.errnum = ErrNum.NONE
-    m.current_drive = 0x80
-    m.current_partition = partition << 16 | ((ord(letter) - ord("a")) << 8 if letter else 0xFF00) | 0xFF
-    open_partition(m)
-    return m.current_slice, m.part_start, m.part_length
-
-
-def error_of(m: Machine, partition: int, letter: str = "") -> int:
-    try:
-        opened(m, partition, letter)
-    except GrubError as error:
-        return int(error.number)
-    return 0
-
-
-def sfdisk_partitions(image: Path) -> list[tuple[int, int, int]]:
-    """Partition number, start and size as sfdisk has them."""
-    found = json.loads(run("sfdisk", "-J", image))["partitiontable"]["partitions"]
-    numbers = [int(part["node"].removeprefix(str(image))) for part in found]
-    return [(number, part["start"], part["size"]) for number, part in zip(numbers, found, strict=True)]
-
-
-def make_disk(path: Path, script: str, size: int = 64 * MIB) -> Path:
-    with path.open("wb") as file:
-        file.truncate(size)
-    run("sfdisk", "-q", path, stdin=script.encode())
-    return path
+from tests.grub.partition_tables import (
+    disk,
+    error_of,
+    label,
+    machine,
+    make_disk,
+    opened,
+    sfdisk_partitions,
+    table,
+)
 
 
 @pytest.mark.parametrize(
@@ -284,111 +219,6 @@ def test_quirk_any_entry_of_type_55_makes_sector_1_stand_for_sector_0(slot: int)
     first = table(*[(0x55, 1, 62) if index == slot else (0x83, 5, 5) for index in range(4)])
     m = machine(disk({0: first, 1: table((0x83, 100, 50))}), arch="i386")
     assert opened(m, 0) == (0x83, 100, 50)
-
-
-# -- GPT ----------------------------------------------------------------------------------------------------------
-
-
-def gpt(path: Path, *options: str, size: int = 64 * MIB) -> Path:
-    with path.open("wb") as file:
-        file.truncate(size)
-    run("sgdisk", "-o", *options, path)
-    return path
-
-
-def amazon(image: bytes | Path, arch: str = "x86_64") -> Machine:
-    return machine(image, profile="amazon-1.05", arch=arch)
-
-
-@pytest.mark.parametrize("arch", ["x86_64", "i386"])
-def test_gpt_numbers_are_those_of_sfdisk(tmp_path: Path, arch: str) -> None:
-    image = gpt(tmp_path / "disk-", "-n1:2048:+8M", "-n2:0:+8M", "-t2:ef00", "-n3:0:0", "-t3:8e00")
-    m = amazon(image, arch)
-    parts = sfdisk_partitions(image)
-    assert [number for number, _, _ in parts] == [1, 2, 3]
-    for number, start, size in parts:
-        # QUIRK of the patch: type 0x83 whatever the GUID
-        assert opened(m, number - 1) == (0x83, start, size)
-    assert error_of(m, 3) == ErrNum.NO_PART
-
-
-def test_a_version_without_gpt_sees_the_protective_entry(tmp_path: Path) -> None:
-    image = gpt(tmp_path / "disk", "-n1:2048:+8M")
-    assert opened(machine(image, arch="i386"), 0) == (0xEE, 1, SECTORS - 1)
-    assert error_of(machine(image), 1) == ErrNum.NO_PART
-
-
-def test_quirk_behind_a_gap_in_a_gpt_the_same_entry_is_seen_again(tmp_path: Path) -> None:
-    image = gpt(tmp_path / "disk", "-n1:2048:+1M", "-n2:0:+1M", "-n5:0:+1M")
-    m = amazon(image)
-    starts = [opened(m, number)[1] for number in range(5)]
-    assert starts == [2048, 4096, 6144, 6144, 6144]
-    assert error_of(m, 5) == ErrNum.NO_PART
-
-
-def test_quirk_the_first_used_entry_of_a_gpt_is_number_0(tmp_path: Path) -> None:
-    m = amazon(gpt(tmp_path / "disk", "-n3:2048:+1M"))
-    assert opened(m, 0)[1] == 2048
-
-
-def test_a_hybrid_mbr_is_read_as_gpt_where_gpt_is_known(tmp_path: Path) -> None:
-    image = gpt(tmp_path / "disk", "-n1:2048:+1M", "-n2:0:+1M")
-    run("sgdisk", "-h", "2", image)
-    assert opened(amazon(image), 0) == (0x83, 2048, 2048)
-    assert opened(machine(image, arch="i386"), 1)[1] == 4096
-
-
-@pytest.mark.parametrize(("kind", "is_gpt"), [(0xEE, True), (0x00, True), (0x0C, False), (0x83, False)])
-def test_a_gpt_is_looked_for_behind_a_protective_or_empty_first_entry(tmp_path: Path, kind: int, is_gpt: bool) -> None:
-    image = bytearray(gpt(tmp_path / "disk", "-n1:2048:+1M").read_bytes())
-    image[450] = kind
-    start = opened(amazon(bytes(image), "i386"), 0)[1] if kind else opened(amazon(bytes(image)), 0)[1]
-    assert (start == 2048) is is_gpt
-
-
-def patched_header(image: bytes, at: int, data: bytes) -> bytes:
-    return image[: 512 + at] + data + image[512 + at + len(data) :]
-
-
-def test_quirk_no_crc_of_a_gpt_is_looked_at_nor_its_backup(tmp_path: Path) -> None:
-    image = gpt(tmp_path / "disk", "-n1:2048:+1M").read_bytes()
-    assert opened(amazon(patched_header(image, 16, b"\1\2\3\4")), 0)[1] == 2048
-    assert opened(amazon(patched_header(image, 88, b"\1\2\3\4")), 0)[1] == 2048
-    for at, data in ((0, b"X"), (8, b"\1")):
-        assert opened(amazon(patched_header(image, at, data), "i386"), 0)[0] == 0xEE
-
-
-def test_the_count_of_entries_is_kept(tmp_path: Path) -> None:
-    image = gpt(tmp_path / "disk", "-n1:2048:+1M", "-n2:0:+1M").read_bytes()
-    assert error_of(amazon(patched_header(image, 80, b"\1\0\0\0")), 1) == ErrNum.NO_PART
-    assert error_of(amazon(patched_header(image, 80, b"\0\0\0\xf0")), 0) == ErrNum.NO_PART
-    # Far more entries than the disk has room for: the read fails at its end.
-    assert error_of(amazon(patched_header(image[: 512 * 34], 80, b"\0\0\0\x70")), 2) in (ErrNum.GEOM, ErrNum.READ)
-
-
-def test_entries_of_other_sizes(tmp_path: Path) -> None:
-    image = bytearray(gpt(tmp_path / "disk", "-n1:2048:+1M", "-n2:0:+1M").read_bytes())
-    first, second = image[1024:1152], image[1152:1280]
-    for size in (256, 512, 1024, 4096):
-        wide = bytearray(patched_header(bytes(image), 84, struct.pack("<I", size)))
-        wide[1024 : 512 * 2048] = bytes(512 * 2046)
-        wide[1024:1152] = first
-        wide[1024 + size : 1152 + size] = second
-        assert [opened(amazon(bytes(wide)), number)[1] for number in (0, 1)] == [2048, 4096]
-
-
-def test_a_gpt_entry_larger_than_its_buffer_crashes(tmp_path: Path) -> None:
-    image = gpt(tmp_path / "disk", "-n1:2048:+1M").read_bytes()
-    with pytest.raises(Stop) as stop:
-        opened(amazon(patched_header(image, 84, struct.pack("<I", 8192))), 0)
-    assert stop.value.outcome is Outcome.CRASH
-
-
-def test_entries_of_size_0_are_the_header_itself(tmp_path: Path) -> None:
-    image = gpt(tmp_path / "disk", "-n1:2048:+1M").read_bytes()
-    backup, first_usable = struct.unpack_from("<QQ", image, 512 + 32)
-    kind, start, length = opened(amazon(patched_header(image, 84, bytes(4))), 7)
-    assert (kind, start, length) == (0x83, backup, (first_usable - backup + 1) % (1 << 64))
 
 
 # -- walking ------------------------------------------------------------------------------------------------------

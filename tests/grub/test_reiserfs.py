@@ -1,26 +1,23 @@
-"""The reiserfs driver against a real kernel's images, debugreiserfs and the recorded cases."""
+"""The reiserfs driver against a real kernel's reiserfs_images, debugreiserfs and the recorded cases."""
 
 from __future__ import annotations
 
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.read import grub_read
-from pvgrub_sim.grub.fs.reiserfs.journal import Journal
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import reiserfs
 from tests.grub.foreign import ReiserItem, reiser_items, reiser_tree
 from tests.grub.machine_factory import error_of, list_names, machine_on, mount, open_file, read_file
-from tests.grub.patching import PatchedDisk, recorded_image
+from tests.grub.patching import PatchedDisk, recorded_image, u16, u32
 from tests.grub.written_images import (
     HOLES,
-    LATE,
     LINK_LENGTHS,
     comb_contents,
     contents,
@@ -28,20 +25,9 @@ from tests.grub.written_images import (
     tree_of,
     written,
 )
-from tests.tools import require
 
 SUPER = 0x10000
 ALL = ("plain", "small", "notail", "dirty", "first", "odd")
-
-
-@pytest.fixture
-def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return written("reiserfs", tmp_path_factory)
-
-
-@pytest.fixture
-def plain(images: dict[str, Path]) -> Path:
-    return images["plain"]
 
 
 @pytest.fixture(scope="module")
@@ -55,32 +41,24 @@ def item_of(items: list[ReiserItem], path: bytes, kind: str) -> ReiserItem:
     return next(item for item in items if item.objectid == number and item.kind == kind)
 
 
-def u16(value: int) -> bytes:
-    return struct.pack("<H", value)
-
-
-def u32(value: int) -> bytes:
-    return struct.pack("<I", value)
-
-
 # --- against foreign tools
 
 
 @pytest.mark.parametrize("name", ["plain", "small", "notail"])
-def test_contents_are_what_the_kernel_wrote(images: dict[str, Path], name: str) -> None:
-    m = machine_on(images[name])
-    tree = tree_of(images) / ("boot" if name == "notail" else "")
+def test_contents_are_what_the_kernel_wrote(reiserfs_images: dict[str, Path], name: str) -> None:
+    m = machine_on(reiserfs_images[name])
+    tree = tree_of(reiserfs_images) / ("boot" if name == "notail" else "")
     found = [path for path in tree.rglob("*") if path.parent.name != "many"]
     files = [path for path in found if path.is_file() and not path.is_symlink()]
     assert len(files) > 15
     for path in files:
-        full = b"(hd0)/" + str(path.relative_to(tree_of(images))).encode()
+        full = b"(hd0)/" + str(path.relative_to(tree_of(reiserfs_images))).encode()
         assert read_file(m, full) == path.read_bytes(), full
 
 
-def test_holes_in_files_are_zeros_where_block_0_is(images: dict[str, Path]) -> None:
+def test_holes_in_files_are_zeros_where_block_0_is(reiserfs_images: dict[str, Path]) -> None:
     for name in ("plain", "small"):
-        m = machine_on(images[name])
+        m = machine_on(reiserfs_images[name])
         for hole in HOLES:
             assert read_file(m, b"(hd0)/holes/" + hole.encode()) == hole_contents(hole)
         assert read_file(m, b"(hd0)/comb") == comb_contents(600)
@@ -99,8 +77,8 @@ def listings_agree(m: Machine, items: list[ReiserItem]) -> int:
     return len(tree)
 
 
-def test_listings_are_those_of_debugreiserfs(plain: Path, plain_items: list[ReiserItem]) -> None:
-    assert listings_agree(machine_on(plain), plain_items) > 600
+def test_listings_are_those_of_debugreiserfs(reiserfs_plain: Path, plain_items: list[ReiserItem]) -> None:
+    assert listings_agree(machine_on(reiserfs_plain), plain_items) > 600
 
 
 @pytest.mark.parametrize("case", ["reiserfs-36", "reiserfs-35-big", "reiserfs-35-conv", "reiserfs-deep"])
@@ -134,8 +112,8 @@ def test_contents_are_in_the_blocks_that_debugreiserfs_names(tmp_path: Path, cas
     assert checked >= 2
 
 
-def test_symlinks_as_the_kernel_follows_them(plain: Path) -> None:
-    m = machine_on(plain)
+def test_symlinks_as_the_kernel_follows_them(reiserfs_plain: Path) -> None:
+    m = machine_on(reiserfs_plain)
     for length in LINK_LENGTHS[1:]:
         assert read_file(m, b"(hd0)/links/l%d" % length) == contents("s4097", 4097)
     assert read_file(m, b"(hd0)/links/abs") == contents("s4097", 4097)
@@ -143,15 +121,15 @@ def test_symlinks_as_the_kernel_follows_them(plain: Path) -> None:
     assert [error_of(m, b"(hd0)/links/chain%d" % count) for count in (5, 6)] == [0, ErrNum.SYMLINK_LOOP]
 
 
-def test_dot_and_dotdot(plain: Path) -> None:
-    m = machine_on(plain)
+def test_dot_and_dotdot(reiserfs_plain: Path) -> None:
+    m = machine_on(reiserfs_plain)
     assert read_file(m, b"(hd0)/boot/./grub/../../few/../boot/one") == contents("one", 1)
     # The root's `..` names an object that does not exist.
     assert error_of(m, b"(hd0)/../boot/one") == ErrNum.FSYS_CORRUPT
 
 
-def test_reading_backwards_and_from_the_middle(plain: Path) -> None:
-    m = machine_on(plain)
+def test_reading_backwards_and_from_the_middle(reiserfs_plain: Path) -> None:
+    m = machine_on(reiserfs_plain)
     whole = contents("vmlinuz", 704_371)
     open_file(m, b"(hd0)/boot/vmlinuz")
     for at, length in ((700_000, 4371), (5, 10), (4090, 20), (300_001, 262_144), (0, 1)):
@@ -193,9 +171,9 @@ def test_superblock_of_the_time_before_the_journal(tmp_path: Path) -> None:
     assert list_names(m, b"(hd0)/boot/vm") == [b"vmlinuz"]
 
 
-def test_a_tree_of_seven_levels_does_not_mount(plain: Path) -> None:
-    root = 4096 * struct.unpack("<I", machine_on(plain).disks[0].read(SUPER + 8, 4))[0]
-    assert mount(machine_on(PatchedDisk(plain, {root: u16(7)}))) is None
+def test_a_tree_of_seven_levels_does_not_mount(reiserfs_plain: Path) -> None:
+    root = 4096 * struct.unpack("<I", machine_on(reiserfs_plain).disks[0].read(SUPER + 8, 4))[0]
+    assert mount(machine_on(PatchedDisk(reiserfs_plain, {root: u16(7)}))) is None
 
 
 def test_quirk_the_old_place_is_tried_after_a_failed_read(tmp_path: Path) -> None:
@@ -206,151 +184,17 @@ def test_quirk_the_old_place_is_tried_after_a_failed_read(tmp_path: Path) -> Non
     assert m.errnum == ErrNum.OUTSIDE_PART
 
 
-# --- the journal
-
-
-def test_newest_files_of_a_second_mount_are_in_the_journal_alone(images: dict[str, Path]) -> None:
-    m = machine_on(images["dirty"])
-    for index in range(1, LATE + 1):
-        assert read_file(m, b"(hd0)/late/d%d/file" % index) == b"%d\n" % index
-    fsys = m.fsys
-    journal = fsys.tree.journal
-    assert isinstance(journal, Journal)
-    assert journal.moved
-
-
-def test_replay_is_what_the_kernel_and_reiserfsck_make_of_it(images: dict[str, Path], tmp_path: Path) -> None:
-    image = tmp_path / "replayed.img"
-    subprocess.run(["cp", "--sparse=always", images["dirty"], image], check=True)
-    before = list_names(machine_on(image), b"(hd0)/late/")
-    # It replays the journal and then checks.
-    done = subprocess.run([require("reiserfsck"), "-y", "-q", image], capture_output=True, check=False, timeout=100)
-    assert done.returncode in (0, 1)
-    tree = reiser_tree(reiser_items(image))
-    assert {b"/late/" + name for name in before} <= {path.rstrip(b"/") for path in tree}
-    m = machine_on(image)
-    assert list_names(m, b"(hd0)/late/") == before
-
-
-def test_quirk_journal_of_a_first_mount_is_not_replayed(images: dict[str, Path]) -> None:
-    """The header says that transaction 0 was the last in its place, and Linux's first has the number 10."""
-    m = machine_on(images["first"])
-    assert mount(m) == "reiserfs"
-    read = m.disks[0].read
-    start, count = struct.unpack("<I4xI", read(SUPER + 12, 12))
-    header = struct.unpack("<3I", read(4096 * (start + count), 12))
-    desc = read(4096 * start, 4096)
-    assert desc[4084:4092] == reiserfs.JOURNAL_DESC_MAGIC
-    number, _, mount_id = struct.unpack("<3I", desc[:12])
-    assert (number, mount_id) == (10, header[2])
-    assert header[0] == 0
-    assert b"late" not in list_names(m, b"(hd0)/")
-    # With the number that the driver expects it would be.
-    corrected = machine_on(PatchedDisk(images["first"], {4096 * (start + count): u32(number - 1)}))
-    assert b"late" in list_names(corrected, b"(hd0)/")
-
-
-def test_quirk_journal_of_another_mount_than_the_header_names_is_not_replayed(images: dict[str, Path]) -> None:
-    image = images["dirty"]
-    start, count = struct.unpack("<I4xI", machine_on(image).disks[0].read(SUPER + 12, 12))
-    m = machine_on(PatchedDisk(image, {4096 * (start + count) + 8: u32(3)}))
-    assert mount(m) == "reiserfs"
-    assert m.fsys.tree.journal.moved == {}
-
-
-def test_quirk_journal_that_is_no_power_of_two_is_not_replayed(images: dict[str, Path]) -> None:
-    m = machine_on(images["odd"])
-    count = struct.unpack("<I", m.disks[0].read(SUPER + 20, 4))[0]
-    assert count & (count - 1)
-    assert error_of(m, b"(hd0)/late/d1/file") == ErrNum.FILE_NOT_FOUND
-    assert error_of(machine_on(images["dirty"]), b"(hd0)/late/d1/file") == 0
-
-
-@pytest.mark.parametrize("case", ["reiserfs-36-replay1024"])
-def test_quirk_journal_of_other_block_sizes_looks_empty(tmp_path: Path, case: str) -> None:
-    """Description blocks are looked at as if they had 4096 bytes: moving the magic hides a transaction."""
-    image = recorded_image(case, tmp_path)
-    m = machine_on(image)
-    assert mount(m) == "reiserfs"
-    read = m.disks[0].read
-    start, count = struct.unpack("<I4xI", read(SUPER + 12, 12))
-    first = struct.unpack("<3I", read(4096 * (start + count), 12))[1]
-    hidden = machine_on(PatchedDisk(image, {4096 * (start + first) + 4084: bytes(8)}))
-    assert mount(hidden) == "reiserfs"
-    assert hidden.fsys.tree.journal.moved == {}
-
-
-def journal_image(transactions: list[tuple[int, tuple[int, ...]]], count: int, flushed: int = 0) -> bytes:
-    """A journal of `count` blocks at block 0: per transaction its id and the blocks it changed.
-
-    flushed: how many of them the header counts as in their places.
-    """
-    blocks = bytearray(4096 * (count + 1))
-    at = 0
-    starts = []
-    for number, changed in transactions:
-        starts.append(at)
-        numbers = struct.pack(f"<{len(changed)}I", *changed).ljust(4 * 1018, b"\0")
-        desc = struct.pack("<3I", number, len(changed), 7) + numbers + reiserfs.JOURNAL_DESC_MAGIC.ljust(12, b"\0")
-        commit = struct.pack("<2I", number, len(changed)).ljust(4096, b"\0")
-        for block in (desc, *(b"newer".ljust(4096, b"\0") for _ in changed), commit):
-            blocks[4096 * at : 4096 * at + 4096] = block
-            at = (at + 1) % count
-    header = struct.pack("<3I", transactions[flushed][0] - 1, starts[flushed], 7)
-    blocks[4096 * count : 4096 * count + 12] = header
-    return bytes(blocks)
-
-
-def replayed(data: bytes, count: int) -> dict[int, int]:
-    m = machine_on(data)
-    m.current_drive = 0x80
-    m.part_length = len(data) // 512
-    journal = Journal(m, 0, count, 3)
-    journal.replay()
-    return journal.moved
-
-
-def test_the_last_transaction_that_has_a_block_counts() -> None:
-    moved = replayed(journal_image([(5, (100, 200)), (6, (100,)), (7, (300, 300))], 16), 16)
-    # Places in the journal: 5 at 0 (1, 2), 6 at 4 (5), 7 at 7 (8, 9).
-    assert moved == {100: 5, 200: 2, 300: 8}
-
-
-def test_a_wrapped_journal() -> None:
-    transactions = [(1, (1, 2, 3)), (2, (4, 5, 6, 7))]
-    assert replayed(journal_image(transactions, 8, flushed=1), 8) == {4: 6, 5: 7, 6: 0, 7: 1}
-    # The second transaction lies over the first, which the header had better not name.
-    assert replayed(journal_image(transactions, 8), 8) == {}
-
-
-def test_a_transaction_of_more_blocks_than_its_description_holds() -> None:
-    changed = tuple(range(5000, 5000 + 1018))
-    assert len(replayed(journal_image([(1, changed)], 2048), 2048)) == 1018
-
-
-def test_quirk_transactions_are_counted_in_16_bits() -> None:
-    """65536 transactions count as none; shown on the count itself, a journal of that size being 1 GiB."""
-    data = journal_image([(5, (100,)), (6, (200,))], 16)
-    m = machine_on(data)
-    m.current_drive, m.part_length = 0x80, len(data) // 512
-    journal = Journal(m, 0, 16, 3)
-    two = list(journal._transactions())
-    journal._transactions = lambda: iter(two * 32768)
-    journal.replay()
-    assert journal.moved == {}
-
-
 # --- quirks
 
 
-def test_quirk_a_hole_reads_block_0(plain: Path) -> None:
-    m = machine_on(PatchedDisk(plain, {0: b"boot code"}))
+def test_quirk_a_hole_reads_block_0(reiserfs_plain: Path) -> None:
+    m = machine_on(PatchedDisk(reiserfs_plain, {0: b"boot code"}))
     data = read_file(m, b"(hd0)/holes/leading")
     assert data[:9] == data[4096:4105] == b"boot code"
 
 
-def test_quirk_the_journal_is_not_looked_at_for_data(plain: Path, plain_items: list[ReiserItem]) -> None:
-    m = machine_on(plain)
+def test_quirk_the_journal_is_not_looked_at_for_data(reiserfs_plain: Path, plain_items: list[ReiserItem]) -> None:
+    m = machine_on(reiserfs_plain)
     open_file(m, b"(hd0)/boot/vmlinuz")
     item = item_of(plain_items, b"/boot/vmlinuz", "IND")
     first = struct.unpack("<I", m.disks[0].read(item.body, 4))[0]
@@ -358,16 +202,20 @@ def test_quirk_the_journal_is_not_looked_at_for_data(plain: Path, plain_items: l
     assert grub_read(m, 4096) == contents("vmlinuz", 704_371)[:4096]
 
 
-def test_quirk_sizes_of_2_gib_are_negative_and_of_4_gib_minus_one(plain: Path, plain_items: list[ReiserItem]) -> None:
+def test_quirk_sizes_of_2_gib_are_negative_and_of_4_gib_minus_one(
+    reiserfs_plain: Path, plain_items: list[ReiserItem]
+) -> None:
     stat = item_of(plain_items, b"/boot/one", "SD").body
     for size, seen in ((0x80000000, -0x80000000), (1 << 32 | 5, -1), (1 << 63, -1)):
-        m = machine_on(PatchedDisk(plain, {stat + 8: struct.pack("<Q", size)}))
+        m = machine_on(PatchedDisk(reiserfs_plain, {stat + 8: struct.pack("<Q", size)}))
         assert open_file(m, b"(hd0)/boot/one") == seen
         assert grub_read(m, 100) == b""
 
 
-def test_quirk_the_item_behind_a_missing_stat_data_is_gone_to(plain: Path, plain_items: list[ReiserItem]) -> None:
-    m = machine_on(plain)
+def test_quirk_the_item_behind_a_missing_stat_data_is_gone_to(
+    reiserfs_plain: Path, plain_items: list[ReiserItem]
+) -> None:
+    m = machine_on(reiserfs_plain)
     open_file(m, b"(hd0)/boot/one")
     m.fsys._file = (4, 0xFFFFFF)
     with pytest.raises(GrubError) as raised:
@@ -375,36 +223,40 @@ def test_quirk_the_item_behind_a_missing_stat_data_is_gone_to(plain: Path, plain
     assert raised.value.number == ErrNum.FSYS_CORRUPT
 
 
-def test_quirk_the_object_number_alone_tells_whose_item_it_is(plain: Path, plain_items: list[ReiserItem]) -> None:
+def test_quirk_the_object_number_alone_tells_whose_item_it_is(
+    reiserfs_plain: Path, plain_items: list[ReiserItem]
+) -> None:
     """The item behind a file's stat data, given another directory's number, is still the file's."""
     item = item_of(plain_items, b"/boot/s512", "DRCT")
-    m = machine_on(PatchedDisk(plain, {item.head: u32(0x7777)}))
+    m = machine_on(PatchedDisk(reiserfs_plain, {item.head: u32(0x7777)}))
     assert read_file(m, b"(hd0)/boot/s512")[: item.length] == contents("s512", 512)[: item.length]
 
 
-def test_quirk_any_item_of_a_directory_is_taken_for_entries(plain: Path, plain_items: list[ReiserItem]) -> None:
+def test_quirk_any_item_of_a_directory_is_taken_for_entries(
+    reiserfs_plain: Path, plain_items: list[ReiserItem]
+) -> None:
     item = item_of(plain_items, b"/few/", "DIR")
-    m = machine_on(PatchedDisk(plain, {item.head + 8: struct.pack("<Q", 1 | 2 << 60)}))
+    m = machine_on(PatchedDisk(reiserfs_plain, {item.head + 8: struct.pack("<Q", 1 | 2 << 60)}))
     assert read_file(m, b"(hd0)/few/f3") == b"3"
 
 
 def test_quirk_the_right_delimiting_key_stands_for_what_follows_the_last_item(
-    plain: Path, plain_items: list[ReiserItem]
+    reiserfs_plain: Path, plain_items: list[ReiserItem]
 ) -> None:
     """The last directory goes on in the leaf's head when that names its number."""
     last = max(plain_items, key=lambda item: (item.dir_id, item.objectid))
     leaf = next(item.head - item.head % 4096 for item in plain_items if item.objectid == last.objectid)
-    m = machine_on(PatchedDisk(plain, {leaf + 8: u32(last.dir_id) + u32(0)}))
+    m = machine_on(PatchedDisk(reiserfs_plain, {leaf + 8: u32(last.dir_id) + u32(0)}))
     assert mount(m) == "reiserfs"
     assert listings_agree(m, plain_items)
 
 
-def test_quirk_block_0_counts_as_read_before_anything_was(plain: Path) -> None:
+def test_quirk_block_0_counts_as_read_before_anything_was(reiserfs_plain: Path) -> None:
     """A child that is block 0 is never read: the leaf's slot is still empty, so the root is not in it."""
-    read = machine_on(plain).disks[0].read
+    read = machine_on(reiserfs_plain).disks[0].read
     root = 4096 * struct.unpack("<I", read(SUPER + 8, 4))[0]
     count = struct.unpack("<H", read(root + 2, 2))[0]
-    m = machine_on(PatchedDisk(plain, {root + 24 + 16 * count: u32(0)}))
+    m = machine_on(PatchedDisk(reiserfs_plain, {root + 24 + 16 * count: u32(0)}))
     steps = m.steps
     assert error_of(m, b"(hd0)/boot/one") == ErrNum.FSYS_CORRUPT
     assert m.steps - steps < 100
@@ -432,24 +284,24 @@ def _is_tail(items: list[ReiserItem], number: int) -> bool:
     return kinds == ["SD", "DRCT"]
 
 
-def test_negative_symlink_size_is_error_14_or_kills(plain: Path, plain_items: list[ReiserItem]) -> None:
+def test_negative_symlink_size_is_error_14_or_kills(reiserfs_plain: Path, plain_items: list[ReiserItem]) -> None:
     stat = item_of(plain_items, b"/links/abs", "SD").body
-    m = machine_on(PatchedDisk(plain, {stat + 8: u32(0xFFFFFFF0)}))
+    m = machine_on(PatchedDisk(reiserfs_plain, {stat + 8: u32(0xFFFFFFF0)}))
     assert error_of(m, b"(hd0)/links/abs") == ErrNum.FILELENGTH
     with pytest.raises(Stop) as stopped:
         open_file(m, b"(hd0)/links/abs/" + b"x" * 30)
     assert stopped.value.outcome is Outcome.CRASH
 
 
-def test_a_block_outside_the_partition_is_error_24(plain: Path, plain_items: list[ReiserItem]) -> None:
+def test_a_block_outside_the_partition_is_error_24(reiserfs_plain: Path, plain_items: list[ReiserItem]) -> None:
     item = item_of(plain_items, b"/boot/vmlinuz", "IND")
-    m = machine_on(PatchedDisk(plain, {item.body + 40: u32(0x7FFFFF)}))
+    m = machine_on(PatchedDisk(reiserfs_plain, {item.body + 40: u32(0x7FFFFF)}))
     assert error_of(m, b"(hd0)/boot/vmlinuz") == ErrNum.OUTSIDE_PART
     assert error_of(m, b"(hd0)/boot/initrd") == 0
 
 
-def test_completion_of_a_missing_beginning_is_error_15(plain: Path) -> None:
-    m = machine_on(plain)
+def test_completion_of_a_missing_beginning_is_error_15(reiserfs_plain: Path) -> None:
+    m = machine_on(reiserfs_plain)
     assert list_names(m, b"(hd0)/boot/vml") == [b"vmlinuz"]
     with pytest.raises(GrubError) as raised:
         list_names(m, b"(hd0)/boot/zzz")

@@ -107,81 +107,107 @@ _BINARY: dict[int, Callable[[int, int], int]] = {
 }
 
 
+_PRINT = rb"%(?::[-+]*)?[# ]*\d*(?:\.\d+)?([doxXcs])"
+"""What prints the number on top of the stack, with its width and precision, which do not count here."""
+
+
 def tparm(text: bytes, *given: int) -> bytes:
     """A capability with its parameters put in (grub_tparm()): a small stack machine, see terminfo(5)."""
-    parameters = [*given, *([0] * 9)]
-    variables: dict[int, int] = {}
-    stack: list[int] = []
-    out = bytearray()
-    at = 0
+    return _Program(text, given).run()
 
-    def pop() -> int:
-        return stack.pop() if stack else 0
 
-    def skip(ends: bytes) -> None:
-        nonlocal at
+class _Program:
+    """One run of a capability."""
+
+    def __init__(self, text: bytes, given: tuple[int, ...]) -> None:
+        self.text = text
+        self.at = 0
+        self.parameters = [*given, *([0] * 9)]
+        self.variables: dict[int, int] = {}
+        self.stack: list[int] = []
+        self.out = bytearray()
+
+    def run(self) -> bytes:
+        """All of it, from the beginning to the end; returns what it prints."""
+        text = self.text
+        while self.at < len(text):
+            if text[self.at] != ord("%"):
+                self.out.append(text[self.at])
+                self.at += 1
+            elif number := re.compile(_PRINT).match(text, self.at):
+                self.at = number.end()
+                self._print(number[1])
+            else:
+                word, argument = self._byte(self.at + 1), self._byte(self.at + 2)
+                self.at += 2
+                if word in _BINARY:
+                    right, left = self._pop(), self._pop()
+                    self.stack.append(_BINARY[word](left, right) & 0xFFFFFFFF)
+                elif word in b"pg'{":
+                    self._push(word, argument)
+                else:
+                    self._execute(word, argument)
+        return bytes(self.out)
+
+    def _byte(self, at: int) -> int:
+        return self.text[at] if at < len(self.text) else 0
+
+    def _pop(self) -> int:
+        return self.stack.pop() if self.stack else 0
+
+    def _print(self, kind: bytes) -> None:
+        value = self._pop()
+        if kind == b"c":
+            self.out.append(value & 0xFF)
+        elif kind != b"s":
+            self.out += (b"%x" if kind in b"xX" else b"%d") % value
+
+    def _push(self, word: int, argument: int) -> None:
+        """A parameter, a variable, a character or a number."""
+        if word == ord("p"):
+            self.stack.append(self.parameters[argument - ord("1")] if ord("1") <= argument <= ord("9") else 0)
+            self.at += 1
+        elif word == ord("g"):
+            self.stack.append(self.variables.get(argument, 0))
+            self.at += 1
+        elif word == ord("'"):
+            self.stack.append(argument)
+            self.at += 2
+        else:
+            digits = re.match(rb"\d*", self.text[self.at :])
+            self.stack.append(int(digits[0] or b"0") if digits else 0)
+            end = self.text.find(b"}", self.at)
+            self.at = end + 1 if end >= 0 else len(self.text)
+
+    def _execute(self, word: int, argument: int) -> None:
+        if word == ord("%"):
+            self.out.append(word)
+        elif word == ord("P"):
+            self.variables[argument] = self._pop()
+            self.at += 1
+        elif word == ord("!"):
+            self.stack.append(int(not self._pop()))
+        elif word == ord("~"):
+            self.stack.append(~self._pop())
+        elif word == ord("i"):
+            self.parameters[0] += 1
+            self.parameters[1] += 1
+        elif word == ord("t"):
+            if not self._pop():
+                self._skip(b"e;")
+        elif word == ord("e"):
+            self._skip(b";")
+
+    def _skip(self, ends: bytes) -> None:
+        """Go on behind the `%e` or `%;` that belongs to this `%?`; to the end when there is none."""
         depth = 0
-        while (at := text.find(b"%", at)) >= 0 and at + 1 < len(text):
-            word = text[at + 1]
-            at += 2
+        while (at := self.text.find(b"%", self.at)) >= 0 and at + 1 < len(self.text):
+            word = self.text[at + 1]
+            self.at = at + 2
             if word == ord("?"):
                 depth += 1
             elif depth == 0 and word in ends:
                 return
             elif word == ord(";"):
                 depth -= 1
-        at = len(text)
-
-    while at < len(text):
-        if text[at] != ord("%"):
-            out.append(text[at])
-            at += 1
-            continue
-        if number := re.compile(rb"%(?::[-+]*)?[# ]*\d*(?:\.\d+)?([doxXcs])").match(text, at):
-            at = number.end()
-            value = pop()
-            kind = number[1]
-            out += bytes((value & 0xFF,)) if kind == b"c" else b"" if kind == b"s" else _number(kind, value)
-            continue
-        word = text[at + 1] if at + 1 < len(text) else 0
-        argument = text[at + 2] if at + 2 < len(text) else 0
-        at += 2
-        if word == ord("%"):
-            out.append(word)
-        elif word == ord("p"):
-            stack.append(parameters[argument - ord("1")] if ord("1") <= argument <= ord("9") else 0)
-            at += 1
-        elif word == ord("P"):
-            variables[argument] = pop()
-            at += 1
-        elif word == ord("g"):
-            stack.append(variables.get(argument, 0))
-            at += 1
-        elif word == ord("'"):
-            stack.append(argument)
-            at += 2
-        elif word == ord("{"):
-            end = text.find(b"}", at)
-            digits = re.match(rb"\d*", text[at:])
-            stack.append(int(digits[0] or b"0") if digits else 0)
-            at = end + 1 if end >= 0 else len(text)
-        elif word in _BINARY:
-            right, left = pop(), pop()
-            stack.append(_BINARY[word](left, right) & 0xFFFFFFFF)
-        elif word == ord("!"):
-            stack.append(int(not pop()))
-        elif word == ord("~"):
-            stack.append(~pop())
-        elif word == ord("i"):
-            parameters[0] += 1
-            parameters[1] += 1
-        elif word == ord("t"):
-            if not pop():
-                skip(b"e;")
-        elif word == ord("e"):
-            skip(b";")
-    return bytes(out)
-
-
-def _number(kind: bytes, value: int) -> bytes:
-    return (b"%x" if kind in b"xX" else b"%d") % value
+        self.at = len(self.text)

@@ -1,4 +1,9 @@
-"""How GRUB cuts a path into names (the loop at the top of most *_dir() functions) and compares them."""
+"""How GRUB cuts a path into names (the loop at the top of most *_dir() functions).
+
+All drivers cut alike: slashes are skipped, a name ends at a slash, and the path at white space or NUL. They differ in
+what they cut: XFS and JFS put a link's target and the rest of the path into one buffer, so that one may overwrite the
+other; UFS, FAT, VSTa's and ISO 9660 follow no links.
+"""
 
 from __future__ import annotations
 
@@ -10,29 +15,37 @@ WHITE_SPACE: Final = b" \t\n\v\f\r"
 WITHOUT_LIBC_STUBS; GRUB's own grub_isspace() (stage2/char_io.c), which knows neither \\v nor \\f, is not used here."""
 
 _NAME: Final = re.compile(rb"[^ \t\n\v\f\r/\0]*")
+_PATH: Final = re.compile(rb"[^ \t\n\v\f\r\0]*")
 _END: Final = re.compile(rb"[ \t\n\v\f\r\0]|\Z")
 
 DOTS: Final = frozenset({b".", b".."})
 """Names that are never shown as completions (stage2/disk_io.c:print_a_completion)."""
 
 
-def ends(path: bytes, at: int) -> bool:
+def ends(path: bytes | bytearray, at: int) -> bool:
     """True when a path is over at this index: its end, white space or a NUL."""
     return _END.match(path, at) is not None
 
 
-def skip_slashes(path: bytes, at: int) -> int:
+def skip_slashes(path: bytes | bytearray, at: int) -> int:
     """The index of the first byte from `at` on that is no slash."""
     while path[at : at + 1] == b"/":
         at += 1
     return at
 
 
-def next_name(path: bytes, at: int) -> tuple[bytes, int]:
+def next_name(path: bytes | bytearray, at: int) -> tuple[bytes, int]:
     """The name that begins at an index, and the index behind it (of a slash or of the path's end)."""
     match = _NAME.match(path, at)
     assert match
-    return match[0], match.end()
+    return bytes(match[0]), match.end()
+
+
+def rest_of(path: bytes | bytearray, at: int = 0) -> bytes:
+    """What is left of a path from an index on: up to white space or a NUL."""
+    match = _PATH.match(path, at)
+    assert match
+    return bytes(match[0])
 
 
 def c_string(data: bytes) -> bytes:

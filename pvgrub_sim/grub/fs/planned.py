@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from pvgrub_sim.grub.errnum import ErrNum
+from pvgrub_sim.grub.fs.names import rest_of
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.base import MountedFileSystem
     from pvgrub_sim.grub.machine import Machine
-
-WHITE_SPACE = b" \t\n\v\f\r\0"
-"""What ends a name on a command line."""
 
 
 class PlannedFiles(Protocol):
@@ -51,8 +49,7 @@ class PlannedFileSystem:
 
     def open(self, path: bytes) -> None:
         """Open a planned file, else what the driver beneath finds under the name to which planned links lead."""
-        end = next((at for at, byte in enumerate(path) if byte in WHITE_SPACE), len(path))
-        real = self._files.resolve(path[:end])
+        real = self._files.resolve(rest_of(path))
         self._data = self._files.content(real)
         if self._data is not None:
             self.m.filemax = len(self._data)

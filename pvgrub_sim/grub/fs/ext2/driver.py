@@ -11,7 +11,7 @@ from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.ext2.directory import Directory
 from pvgrub_sim.grub.fs.ext2.map import BlockMap, ExtentMap, MapEnd
 from pvgrub_sim.grub.fs.fsys_buf import FSYS_BUFLEN, FsysBuffer, log2
-from pvgrub_sim.grub.fs.names import WHITE_SPACE
+from pvgrub_sim.grub.fs.names import ends, next_name, rest_of, skip_slashes
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.fs.slice_types import EXT2_SLICES
 from pvgrub_sim.grub.machine import Machine
@@ -213,14 +213,14 @@ class Ext2fs:
                     updir_ino = ext2.ROOT_INO
                 current_ino = updir_ino
                 continue
-            if not name or name[0] in WHITE_SPACE:
+            if ends(name, 0):
                 self._opened(mode)
                 return
             updir_ino = current_ino
-            name = name.lstrip(b"/")
             if mode != ext2.S_IFDIR or not self.inode_u32(ext2.I_SIZE):
                 m.fail(ErrNum.BAD_FILETYPE)
-            component, name = _split(name)
+            component, end = next_name(name, skip_slashes(name, 0))
+            name = name[end:]
             if listing and name[:1] != b"/":
                 yield from Directory(self).complete(component)
                 return
@@ -265,7 +265,7 @@ class Ext2fs:
     def _follow(self, name: bytes, linkbuf: bytearray) -> bytes:
         """The symlink's target with the rest of the path behind it."""
         m = self.m
-        rest = _until_space(name)
+        rest = rest_of(name)
         m.filemax = s32(self.inode_u32(ext2.I_SIZE))
         end = s32(m.filemax + len(rest))
         if not 0 <= end <= PATH_MAX - 2:
@@ -288,18 +288,3 @@ class Ext2fs:
             target = self.buf.load(self.sb.inode + ext2.I_BLOCK, m.filemax)
         linkbuf[: len(target)] = target
         return bytes(linkbuf[: linkbuf.index(0)])
-
-
-def _until_space(name: bytes) -> bytes:
-    for at, char in enumerate(name):
-        if char in WHITE_SPACE:
-            return name[:at]
-    return name
-
-
-def _split(name: bytes) -> tuple[bytes, bytes]:
-    """A path's first component, up to a slash or white space, and what follows it."""
-    for at, char in enumerate(name):
-        if char == 0x2F or char in WHITE_SPACE:
-            return name[:at], name[at:]
-    return name, b""

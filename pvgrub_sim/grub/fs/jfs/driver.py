@@ -10,7 +10,7 @@ from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer
 from pvgrub_sim.grub.fs.jfs.tree import FILESET, INODE, Trees
-from pvgrub_sim.grub.fs.names import WHITE_SPACE
+from pvgrub_sim.grub.fs.names import ends, next_name, skip_slashes
 from pvgrub_sim.grub.fs.slice_types import EXT2_SLICES, MINIX_SLICES, VSTAFS_SLICES
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
@@ -216,19 +216,15 @@ class Line:
 
     def ends(self) -> bool:
         """True where the name is over."""
-        return self._byte() == 0 or self._byte() in WHITE_SPACE
+        return ends(self._text, self._at)
 
     def at_slash(self) -> bool:
         return self._byte() == 0x2F
 
     def next_name(self) -> bytes:
         """The next name, which is passed over, as are the slashes before it."""
-        while self.at_slash():
-            self._at += 1
-        start = self._at
-        while not self.ends() and not self.at_slash():
-            self._at += 1
-        return bytes(self._text[start : self._at])
+        name, self._at = next_name(self._text, skip_slashes(self._text, self._at))
+        return name
 
     def follow(self, target: bytes) -> None:
         """Put a symlink's target before what is left of the name.

@@ -11,7 +11,7 @@ from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.block_runs import BlockRuns
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer
-from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
+from pvgrub_sim.grub.fs.names import c_string, ends, next_name, rest_of, skip_slashes
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.fs.slice_types import MINIX_SLICES
 from pvgrub_sim.grub.machine import Machine
@@ -199,11 +199,9 @@ class Minix:
     def _follow(self, path: bytes, at: int) -> bytes:
         """The symlink's target with the rest of the name behind it. Raises GrubError."""
         m = self.m
-        end = at
-        while not ends(path, end):
-            end += 1
+        rest = rest_of(path, at)
         m.filemax = s32(self._size)
-        if not 0 <= s32(m.filemax + end - at) <= PATH_MAX - 2:
+        if not 0 <= s32(m.filemax + len(rest)) <= PATH_MAX - 2:
             m.fail(ErrNum.FILELENGTH)
         if m.filemax < 0:
             raise Stop(Outcome.CRASH, "a symlink's size is negative")
@@ -215,7 +213,7 @@ class Minix:
         if not target:
             # QUIRK: an empty symlink is a failure without an error.
             raise GrubError(m.errnum)
-        return target + path[at:end]
+        return target + rest
 
     def _entries(self) -> Iterator[tuple[int, bytes]]:
         """Inode number and name of each used entry of the directory, in order; then Error 15."""

@@ -12,7 +12,7 @@ from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.block_runs import BlockRuns
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer, log2
-from pvgrub_sim.grub.fs.names import c_string, ends, next_name, skip_slashes
+from pvgrub_sim.grub.fs.names import c_string, ends, next_name, rest_of, skip_slashes
 from pvgrub_sim.grub.fs.reiserfs.journal import Journal
 from pvgrub_sim.grub.fs.reiserfs.tree import CACHE_SIZE, Tree
 from pvgrub_sim.grub.machine import Machine
@@ -179,10 +179,8 @@ class Reiserfs:
         """The symlink's target with the rest of the name behind it. Raises GrubError."""
         m = self.m
         m.filemax = size
-        end = at
-        while not ends(path, end):
-            end += 1
-        if not 0 <= s32(size + end - at) <= PATH_MAX - 1:
+        rest = rest_of(path, at)
+        if not 0 <= s32(size + len(rest)) <= PATH_MAX - 1:
             m.fail(ErrNum.FILELENGTH)
         if size < 0:
             raise Stop(Outcome.CRASH, "a symlink's size is negative")
@@ -192,7 +190,7 @@ class Reiserfs:
         target = self.read(size)
         if len(target) != size:
             m.fail(ErrNum.FSYS_CORRUPT)
-        return target + path[at:end]
+        return target + rest
 
     def _entries(self, objectid: int) -> Iterator[tuple[int, int, bytes]]:
         """The visible entries of the directory whose stat data is current, then Error 15.

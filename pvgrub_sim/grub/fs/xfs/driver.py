@@ -10,7 +10,7 @@ from pvgrub_sim.cint import s32, s64, u32, u64
 from pvgrub_sim.grub.disk.raw import devread, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.fsys_buf import FsysBuffer
-from pvgrub_sim.grub.fs.names import WHITE_SPACE
+from pvgrub_sim.grub.fs.names import ends, next_name, skip_slashes
 from pvgrub_sim.grub.fs.xfs.directory import Directory
 from pvgrub_sim.grub.fs.xfs.extents import DI_U, INODE, Extents, Geometry
 from pvgrub_sim.grub.machine import Machine
@@ -178,31 +178,30 @@ class Xfs:
                 text, at = linkbuf, 0
                 ino = self.geo.rootino if linkbuf[:1] == b"/" else parent_ino
                 continue
-            if not text[at] or text[at] in WHITE_SPACE:
-                if mode != xfs.S_IFREG:
-                    m.fail(ErrNum.BAD_FILETYPE)
-                m.filepos = 0
-                # QUIRK: the size as a C int: 2 GiB and more is empty, 4 GiB and more is what is left of it.
-                m.filemax = s32(di_size)
-                if m.errnum:
-                    # The driver says "found", but reads have failed on the way.
-                    raise GrubError(m.errnum)
+            if ends(text, at):
+                self._opened(mode, di_size)
                 return
             if mode != xfs.S_IFDIR:
                 m.fail(ErrNum.BAD_FILETYPE)
-            while text[at] == 0x2F:
-                at += 1
-            end = at
-            while text[end] and text[end] not in WHITE_SPACE and text[end] != 0x2F:
-                end += 1
-            component = bytes(text[at:end])
-            if listing and text[end] != 0x2F:
+            component, at = next_name(text, skip_slashes(text, at))
+            if listing and text[at] != 0x2F:
                 yield from self._complete(component)
                 return
             found = self._find(component)
             parent_ino = ino
             ino = found or ino
-            at = end
+
+    def _opened(self, mode: int, di_size: int) -> None:
+        """The path ends at this inode: it must be a regular file."""
+        m = self.m
+        if mode != xfs.S_IFREG:
+            m.fail(ErrNum.BAD_FILETYPE)
+        m.filepos = 0
+        # QUIRK: the size as a C int: 2 GiB and more is empty, 4 GiB and more is what is left of it.
+        m.filemax = s32(di_size)
+        if m.errnum:
+            # The driver says "found", but reads have failed on the way.
+            raise GrubError(m.errnum)
 
     def _follow(self, di_size: int, linkbuf: bytearray, text: bytearray, at: int) -> None:
         """Read a symlink's target into linkbuf and copy the rest of the path behind it.
