@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from sys import byteorder
 from typing import Final, Literal
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import Disk, Layer, layers_of, read_into
+from pvgrub_sim.media.disk import Disk, Expects, Layer, layers_of, read_into
 
 Piece = tuple[int, "Disk | bytes | None", int]
 """Length in bytes, where these bytes lie (None: they are zeros), and from which byte on there."""
@@ -40,6 +40,8 @@ class Mapped:
         self.detail = ""
         self.others: list[Disk] = []
         """Further files that were opened for this one: backing files, extents."""
+        if isinstance(below, Expects):
+            self.expect = self._expect
 
     def _pieces(self, offset: int, length: int) -> Iterator[Piece]:
         """Where a stretch of the disk lies, in order; not more than it."""
@@ -77,6 +79,17 @@ class Mapped:
     def _check(self, offset: int, length: int) -> None:
         if offset < 0 or length < 0 or offset + length > self.size:
             raise ImageError(self.name, f"ends {offset + length - self.size} bytes short of a read", offset)
+
+    def _expect(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """What Expects says, for a container that is far away: packed clusters are fetched when they are read."""
+        wanted = [
+            (at, size)
+            for offset, length in ranges
+            for size, source, at in self._pieces(offset, length)
+            if isinstance(source, Padded) and source.below is self.below
+        ]
+        if isinstance(self.below, Expects):
+            self.below.expect(wanted)
 
     def damaged(self, reason: str, offset: int | None = None) -> ImageError:
         """The error that says what is wrong with the container; offset: in the file, in bytes."""
