@@ -30,6 +30,7 @@ bench: $(VENV)/bench
 	$(BIN)/python bench/bench_boot.py --json docs/benchmarks/boot.json --svg docs/benchmarks/boot.svg
 	$(BIN)/python bench/bench_payload.py --json docs/benchmarks/payloads.json --svg docs/benchmarks/payloads.svg
 	$(BIN)/python bench/bench_fs_read.py
+	$(BIN)/python bench/bench_formats.py
 	$(BIN)/python bench/bench_menu.py
 
 docs: $(VENV)/docs

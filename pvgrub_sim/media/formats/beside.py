@@ -30,7 +30,7 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     shown = f"{what} {named!r}"
     if image_format not in ("auto", "raw", *formats.FORMATS):
         raise ImageError(owner.name, f"{shown} is of the unknown format {image_format!r}")
-    path = _resolved(owner, named, context, shown)
+    path, called = _resolved(owner, named, context, shown)
     if len(context.chain) >= DEEPEST:
         raise ImageError(owner.name, f"{shown}: the chain of files is more than {DEEPEST} deep")
     try:
@@ -41,6 +41,7 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(owner.name, f"{shown} is no regular file: refused")
     disk = RawDisk(path)
+    disk.name = called
     try:
         if disk.identity in context.chain:
             raise ImageError(owner.name, f"{shown} leads back to a file of the same chain")
@@ -51,8 +52,8 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
         raise
 
 
-def _resolved(owner: Disk, named: str, context: Context, shown: str) -> str:
-    """The path with every link resolved, when it lies where the user lets it; raises ImageError otherwise."""
+def _resolved(owner: Disk, named: str, context: Context, shown: str) -> tuple[str, str]:
+    """The path with every link resolved, and what to call it; raises ImageError when it lies where it must not."""
     name = named.removeprefix("file:")
     if not name or "\0" in name:
         raise ImageError(owner.name, f"{shown}: no file's name")
@@ -65,11 +66,12 @@ def _resolved(owner: Disk, named: str, context: Context, shown: str) -> str:
     try:
         within = [os.path.realpath(folder) for folder in folders]
         for folder in folders:
+            called = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118
             path = os.path.realpath(os.path.join(folder, name))  # noqa: PTH118
             if any(path.startswith(root.rstrip("/") + "/") for root in within) and (
                 os.path.exists(path) or folder is folders[-1]  # noqa: PTH110
             ):
-                return path
+                return path, called
     except (OSError, ValueError) as error:
         raise ImageError(owner.name, f"{shown}: {error}") from None
     raise ImageError(
