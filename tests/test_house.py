@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,25 @@ def test_no_file_of_the_package_only_passes_names_on() -> None:
             body = ast.parse(path.read_text("utf-8")).body
             own = [node for node in body if not isinstance(node, (ast.Import, ast.ImportFrom, ast.Expr))]
             assert own, path
+
+
+DECISIONS = re.findall(
+    r"^\| ([^|]+) \| `([^`|]+)` \| `([^`|]+)` \|$", (ROOT / "docs" / "architecture.md").read_text("utf-8"), re.MULTILINE
+)
+
+
+def test_architecture_tells_where_many_things_are_decided() -> None:
+    assert len(DECISIONS) >= 25
+
+
+@pytest.mark.parametrize(("question", "file", "name"), DECISIONS, ids=[question for question, _, _ in DECISIONS])
+def test_what_architecture_points_at_exists(question: str, file: str, name: str) -> None:
+    names = set()
+    for node in ast.parse((ROOT / "pvgrub_sim" / file).read_text("utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            names |= {f"{node.name}.{inner.name}" for inner in ast.walk(node) if isinstance(inner, ast.FunctionDef)}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    assert name in names, question
