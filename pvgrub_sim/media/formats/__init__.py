@@ -6,7 +6,7 @@ from importlib import import_module
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.access import DEEPEST, Context
-from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.disk import Disk, Machine
 from pvgrub_sim.media.formats.detect import detect
 from pvgrub_sim.media.formats.table import FORMATS, Format
 
@@ -34,7 +34,7 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
             if disk is not below:
                 disk.close()
             raise
-        if not row.wraps:
+        if not row.wraps or isinstance(disk, Machine):
             return disk
     disk.close()
     raise ImageError(below.name, f"is wrapped more than {DEEPEST} times")

@@ -146,6 +146,14 @@ def gzip_stream(source: Input) -> Members:
     return Members(source, "gzip", lambda: isal_zlib.decompressobj(31), b"\x1f\x8b", errors, strict=False)
 
 
+def deflate_stream(source: Input) -> Members:
+    """Deflate without a header (RFC 1951), as zip has it, by isal."""
+    from isal import isal_zlib
+
+    errors: tuple[type[Exception], ...] = (cast("type[Exception]", isal_zlib.IsalError), EOFError)
+    return Members(source, "deflate", lambda: isal_zlib.decompressobj(-15), b"\xff" * 8, errors, strict=False)
+
+
 def xz_stream(source: Input) -> Members:
     """xz, by liblzma."""
     import lzma

@@ -71,7 +71,7 @@ _SUPERBLOCKS: Final = (
 def detect(disk: Disk) -> str:
     """The name of the format that wraps an image, `raw` where nothing does; raises ImageError on a failed read."""
     head = read_upto(disk, 0, HEAD)
-    name = next((name for name, pattern in _MAGIC if pattern.match(head)), "")
+    name = recognised(head)
     if name:
         return "raw" if seen_by_grub(head) else name
     if isinstance(disk, ForwardOnly) and ".vhd" not in disk.name.lower():
@@ -84,6 +84,11 @@ def detect(disk: Disk) -> str:
         if tail.startswith(b"conectix") and _sound_footer(tail):
             return "vhd"
     return "raw"
+
+
+def recognised(head: bytes) -> str:
+    """The name of the format whose files begin like that, empty where there is none."""
+    return next((name for name, pattern in _MAGIC if pattern.match(head)), "")
 
 
 def seen_by_grub(head: bytes) -> bool:

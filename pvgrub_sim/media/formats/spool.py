@@ -129,8 +129,8 @@ class Spool:
                 self._end()
                 break
             self._store(data)
-            if self._size is not None and self._done > self._size:
-                raise self._too_long()
+            if self._size is not None and self._done >= self._size:
+                self._check_end()
             if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
                 self._told = now
                 told = True
@@ -138,6 +138,13 @@ class Spool:
         if told and self._progress is not None:
             # For now that is all.
             self._progress(self._done, self._done)
+
+    def _check_end(self) -> None:
+        """All that was announced is there: then the stream must end, where its checksum stands as a rule."""
+        if self._done == self._size and self._stream is not None and not self._stream.read():
+            self._end()
+        else:
+            raise self._too_long()
 
     def _too_long(self) -> ImageError:
         return ImageError(self.name, f"unpacks to more than the {self._size} bytes that it is said to hold")

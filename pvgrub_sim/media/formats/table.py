@@ -36,12 +36,20 @@ FORMATS: Final[dict[str, Format]] = {
     "bzip2": Format("bzip2-compressed", opener="stream:open_bzip2", wraps=True, remedy=_UNPACK.format("bzip2 -dk")),
     "lz4": Format("lz4-compressed", opener="stream:open_lz4", wraps=True, remedy=_UNPACK.format("lz4 -d")),
     # Archives.
-    "tar": Format("a tar archive", wraps=True, remedy=_UNPACK.format("tar -xf") + "; boot the image in it"),
-    "zip": Format("a zip archive", wraps=True, remedy=_UNPACK.format("unzip") + "; boot the image in it"),
-    "xva": Format(
-        "an XVA virtual machine", remedy="`xva-img -p disk-export Ref:N disk.raw` makes a raw image of a disk"
+    "tar": Format(
+        "a tar archive", "archive:open_tar", wraps=True, remedy=_UNPACK.format("tar -xf") + "; boot the image in it"
     ),
-    "bundle": Format("the manifest of an EC2 bundle", remedy="`ec2-unbundle` makes a raw image of it"),
+    "zip": Format(
+        "a zip archive", "zip:open_zip", wraps=True, remedy=_UNPACK.format("unzip") + "; boot the image in it"
+    ),
+    "xva": Format(
+        "an XVA virtual machine",
+        "xva:open_xva",
+        remedy="`xva-img -p disk-export Ref:N disk.raw` makes a raw image of a disk",
+    ),
+    "bundle": Format(
+        "the manifest of an EC2 bundle", "bundle:open_bundle", remedy="`ec2-unbundle` makes a raw image of it"
+    ),
     # Recognised, and not read.
     "qcow": Format("a qcow image of version 1", remedy=_QEMU),
     "qed": Format("a QED image", remedy=_QEMU),

@@ -27,7 +27,7 @@ class BlockDisk:
     """A disk whose blocks are fetched when they are needed; those beside each other at once.
 
     name: for messages, without any secret. size: in bytes. block: bytes in a block. fetch: gets blocks; it raises
-    ImageError and never returns what is not known to be right. layer: what the disk is made of. kept: blocks of
+    ImageError and never returns what is not known to be right. layers: what the disk is made of. kept: blocks of
     earlier runs. closing: called when the disk is closed.
     """
 
@@ -37,14 +37,14 @@ class BlockDisk:
         size: int,
         block: int,
         fetch: Fetch,
-        layer: Layer,
+        layers: tuple[Layer, ...],
         *,
         kept: KeptBlocks | None = None,
         closing: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.size = size
-        self.layers = (layer,)
+        self.layers = layers
         self._block = block
         self._fetch = fetch
         self._kept = kept

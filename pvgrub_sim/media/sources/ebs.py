@@ -64,7 +64,7 @@ def open_ebs(name: str, context: Context) -> Disk:
 
         kept = KeptBlocks(context.access.cache, ("ebs", source.region, match[1], source.size, source.block))
     layer = Layer("ebs", name, source.size, f"blocks of {source.block}")
-    return BlockDisk(name, source.size, source.block, source.fetch, layer, kept=kept, closing=source.close)
+    return BlockDisk(name, source.size, source.block, source.fetch, (layer,), kept=kept, closing=source.close)
 
 
 class _Snapshot:

@@ -39,7 +39,7 @@ def open_filesystem(name: str, context: Context) -> Disk:
         raise ImageError(name, _words(error)) from None
     source = _Object(name, filesystem, path)
     layer = Layer(scheme, name, source.size, "in ranges")
-    return BlockDisk(name, source.size, BLOCK, source.fetch, layer)
+    return BlockDisk(name, source.size, BLOCK, source.fetch, (layer,))
 
 
 class _Object:

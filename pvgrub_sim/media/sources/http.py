@@ -72,7 +72,7 @@ def open_http(url: str, context: Context) -> Disk:
 
         kept = KeptBlocks(context.access.cache, ("http", url, *version, BLOCK))
     layer = Layer("http", source.name, version.size, "in ranges")
-    disk = BlockDisk(source.name, version.size, BLOCK, source.fetch, layer, kept=kept, closing=source.close)
+    disk = BlockDisk(source.name, version.size, BLOCK, source.fetch, (layer,), kept=kept, closing=source.close)
     disk.put(0, first)
     return disk
 

@@ -31,7 +31,7 @@ def open_s3(name: str, context: Context) -> Disk:
 
         kept = KeptBlocks(context.access.cache, ("s3", name, source.etag, source.size, BLOCK))
     layer = Layer("s3", name, source.size, "in ranges")
-    return BlockDisk(name, source.size, BLOCK, source.fetch, layer, kept=kept, closing=source.close)
+    return BlockDisk(name, source.size, BLOCK, source.fetch, (layer,), kept=kept, closing=source.close)
 
 
 class _Object:

@@ -1,0 +1,38 @@
+"""Members of tar archives by their names, and the content of small ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import Layer
+from pvgrub_sim.media.formats.pieces import PiecesDisk
+from pvgrub_sim.media.formats.tar import Member, TarReader
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.disk import Disk
+
+
+def shown(name: bytes) -> str:
+    """A member's name for messages."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+def find_members(below: Disk, wanted: set[bytes]) -> dict[bytes, Member]:
+    """The members of a tar archive that have certain names; those that are not there are left out."""
+    found: dict[bytes, Member] = {}
+    for member in TarReader(below):
+        name = member.name.removeprefix(b"./")
+        if member.is_file and name in wanted and name not in found:
+            found[name] = member
+            if len(found) == len(wanted):
+                break
+    return found
+
+
+def content(below: Disk, member: Member, longest: int) -> bytes:
+    """All of a small member; raises ImageError when it is larger than `longest` bytes."""
+    name = shown(member.name)
+    if member.size > longest:
+        raise ImageError(below.name, f"{name} has {member.size} bytes, more than any such file")
+    return PiecesDisk(below, member.size, member.pieces, Layer("tar", below.name, member.size)).read(0, member.size)

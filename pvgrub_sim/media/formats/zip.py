@@ -1,0 +1,155 @@
+"""zip archives: the disk image in them (PKWARE's APPNOTE.TXT; stored and deflated members, also larger than 4 GiB)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import crc32
+
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import Layer, read_upto
+from pvgrub_sim.media.formats.archive import IMAGE_NAME
+from pvgrub_sim.media.formats.decoders import Input, deflate_stream
+from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
+from pvgrub_sim.media.formats.members import shown
+from pvgrub_sim.media.formats.pieces import member_disk
+from pvgrub_sim.media.formats.spool import Spool
+from pvgrub_sim.media.formats.tar import Piece
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.access import Context
+    from pvgrub_sim.media.disk import Disk
+
+_END: Final = struct.Struct("<4s4H2IH")
+_END64: Final = struct.Struct("<4sQ2H2I4Q")
+_ENTRY: Final = struct.Struct("<4s6H3I5H2I")
+_LOCAL: Final = struct.Struct("<4s5H3I2H")
+LONGEST_DIRECTORY: Final = 16 << 20
+"""Bytes of the central directory."""
+STORED, DEFLATED = 0, 8
+
+
+class Entry(NamedTuple):
+    """An entry of the central directory; sizes and the place of the local header in bytes."""
+
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    place: int
+
+
+def open_zip(below: Disk, context: Context) -> Disk:
+    """The disk image in a zip archive: the one that is called like one, or the largest member. Raises ImageError."""
+    entries = [one for one in read_directory(below) if one.size >= 4096 and not one.name.endswith(b"/")]
+    if not entries:
+        raise ImageError(below.name, "is a zip archive without a disk image in it")
+    named = [one for one in entries if IMAGE_NAME.fullmatch(shown(one.name))]
+    entry = max(named or entries, key=lambda one: one.size)
+    disk = _opened(below, entry, context)
+    if not named:
+        head = read_upto(disk, 0, HEAD)
+        if not (seen_by_grub(head) or recognised(head)):
+            raise ImageError(below.name, "is a zip archive without a disk image in it")
+    return disk
+
+
+def _opened(below: Disk, entry: Entry, context: Context) -> Disk:
+    name = f"{below.name}:{shown(entry.name)}"
+    if entry.flags & 1:
+        raise ImageError(name, "is encrypted: unpack it with its password")
+    if entry.method not in (STORED, DEFLATED):
+        raise ImageError(
+            name, f"is packed by method {entry.method}, which is not read here: unpack it with unzip or 7z"
+        )
+    header = below.read(entry.place, _LOCAL.size)
+    magic, *_, name_length, extra_length = _LOCAL.unpack(header)
+    begin = entry.place + _LOCAL.size + name_length + extra_length
+    if magic != b"PK\x03\x04" or begin + entry.packed > below.size:
+        raise ImageError(name, "is damaged (zip: its local header)", entry.place)
+    if entry.method == STORED:
+        if entry.packed != entry.size:
+            raise ImageError(name, "is damaged (zip: its sizes)", entry.place)
+        return member_disk(below, entry.size, (Piece(0, begin, entry.size),), Layer("zip", name, entry.size))
+    stream = _Checked(deflate_stream(Input(below, begin, begin + entry.packed)), name, entry.crc)
+    return Spool(name, stream, Layer("zip", name, entry.size), context, below=below, size=entry.size)
+
+
+class _Checked:
+    """A stream whose CRC-32 must come out at its end."""
+
+    def __init__(self, stream: object, name: str, crc: int) -> None:
+        self._stream = stream
+        self._name = name
+        self._wanted = crc
+        self._crc = 0
+
+    def read(self) -> bytes:
+        """The next bytes; raises ImageError at the end when the CRC is another one."""
+        data: bytes = self._stream.read()  # type: ignore[attr-defined]
+        self._crc = crc32(data, self._crc)
+        if not data and self._crc != self._wanted:
+            raise ImageError(self._name, "is damaged (zip: its CRC)")
+        return data
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._stream.close()  # type: ignore[attr-defined]
+
+
+def read_directory(below: Disk) -> Iterator[Entry]:
+    """The entries of the central directory; raises ImageError when it is damaged."""
+    count, size, offset = _end(below)
+    if size > LONGEST_DIRECTORY or offset + size > below.size:
+        raise ImageError(below.name, "is damaged (zip: its directory)", min(offset, below.size))
+    raw = below.read(offset, size)
+    at = 0
+    for _ in range(count):
+        if at + _ENTRY.size > len(raw) or raw[at : at + 4] != b"PK\x01\x02":
+            raise ImageError(below.name, "is damaged (zip: its directory)", offset + at)
+        (_, _, _, flags, method, _, _, crc, packed, full, names, extras, comments, _, _, _, place) = _ENTRY.unpack_from(
+            raw, at
+        )
+        at += _ENTRY.size
+        name, extra = raw[at : at + names], raw[at + names : at + names + extras]
+        at += names + extras + comments
+        full, packed, place = _wide(extra, (full, packed, place))
+        yield Entry(name, flags, method, crc, packed, full, place)
+
+
+def _wide(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Sizes and place, from the ZIP64 field where they do not fit 32 bits."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        if kind == 1:
+            field = extra[at + 4 : at + 4 + length]
+            found: list[int] = []
+            for value in values:
+                if value == 0xFFFFFFFF and len(field) >= 8:
+                    value, field = int.from_bytes(field[:8], "little"), field[8:]  # noqa: PLW2901
+                found.append(value)
+            return found[0], found[1], found[2]
+        at += 4 + length
+    return values
+
+
+def _end(below: Disk) -> tuple[int, int, int]:
+    """Number of entries, size and place of the central directory."""
+    begin = max(0, below.size - _END.size - 0xFFFF)
+    tail = below.read(begin, below.size - begin)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or at + _END.size > len(tail):
+        raise ImageError(below.name, "is damaged (zip: it has no directory)", begin)
+    _, _, _, _, count, size, offset, _ = _END.unpack_from(tail, at)
+    if (count == 0xFFFF or 0xFFFFFFFF in (size, offset)) and at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":
+        place = int.from_bytes(tail[at - 12 : at - 4], "little")
+        if place + _END64.size <= below.size:
+            header = _END64.unpack(below.read(place, _END64.size))
+            if header[0] == b"PK\x06\x06":
+                return header[7], header[8], header[9]
+        raise ImageError(below.name, "is damaged (zip: its directory)", min(place, below.size))
+    return count, size, offset
