@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from pvgrub_sim import UsageError
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from pvgrub_sim import Access
 
+    class ImageOptions(TypedDict):
+        """What the options come to, as keyword arguments of the public functions."""
 
-class ImageOptions(TypedDict):
-    """What the options come to, as keyword arguments of the public functions."""
-
-    image_format: str
-    access: Access | None
+        image_format: str
+        access: Access | None
 
 
 def configure_image(parser: argparse.ArgumentParser) -> None:
