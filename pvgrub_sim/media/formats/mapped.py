@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
+from itertools import chain
 from sys import byteorder
 from typing import Final, Literal
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Disk, Expects, Layer, layers_of, read_into
+from pvgrub_sim.media.formats.packed import Packed, fill
 
-Piece = tuple[int, "Disk | bytes | None", int]
+Source = Disk | Packed | bytes | None
+Piece = tuple[int, Source, int]
 """Length in bytes, where these bytes lie (None: they are zeros), and from which byte on there."""
 
 LARGEST_DISK: Final = 1 << 60
@@ -20,8 +23,6 @@ LARGEST_DISK: Final = 1 << 60
 PAGE: Final = 4096
 """Entries of a table that are read at once."""
 PAGES_KEPT: Final = 512
-UNPACKED_KEPT: Final = 16 << 20
-"""Bytes of unpacked clusters that are kept."""
 
 
 class Mapped:
@@ -55,14 +56,15 @@ class Mapped:
         if size == length:
             if source is None:
                 return bytes(length)
+            if isinstance(source, Packed):
+                return source.part(at, size)
             return source[at : at + size] if isinstance(source, bytes) else source.read(at, size)
         # BytesIO hands its memory out as bytes without a copy.
         memory = BytesIO()
         memory.seek(length - 1)
         memory.write(b"\0")
         with memory.getbuffer() as view:
-            _fill(view[:size], source, at)
-            self._fill_all(pieces, view[size:])
+            self._fill_all(chain(((size, source, at),), pieces), view)
         return memory.getvalue()
 
     def readinto(self, offset: int, buffer: memoryview) -> None:
@@ -72,9 +74,20 @@ class Mapped:
 
     def _fill_all(self, pieces: Iterator[Piece], view: memoryview) -> None:
         done = 0
+        packed: list[tuple[memoryview, Packed, int]] = []
         for size, source, at in pieces:
-            _fill(view[done : done + size], source, at)
+            place = view[done : done + size]
+            if isinstance(source, Packed):
+                packed.append((place, source, at))
+            elif isinstance(source, bytes):
+                place[:] = source[at : at + size]
+            elif source is None:
+                place[:] = bytes(size)
+            else:
+                read_into(source, at, place)
             done += size
+        if packed:
+            fill(packed)
 
     def _check(self, offset: int, length: int) -> None:
         if offset < 0 or length < 0 or offset + length > self.size:
@@ -111,16 +124,6 @@ class Mapped:
         """Close the file and the others."""
         for disk in (self.below, *self.others):
             disk.close()
-
-
-def _fill(view: memoryview, source: Disk | bytes | None, at: int) -> None:
-    """Put a piece into place."""
-    if source is None:
-        view[:] = bytes(len(view))
-    elif isinstance(source, bytes):
-        view[:] = source[at : at + len(view)]
-    else:
-        read_into(source, at, view)
 
 
 class Padded:
@@ -197,38 +200,13 @@ def numbers(raw: bytes, code: str, swap: bool) -> Sequence[int]:
     return found
 
 
-class Unpacked:
-    """Clusters that were unpacked, the last ones kept.
-
-    unpack: gives a cluster by where it lies packed: offset and length in bytes.
-    """
-
-    def __init__(self, unpack: Callable[[int, int], bytes]) -> None:
-        self._unpack = unpack
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, offset: int, length: int) -> bytes:
-        """A cluster."""
-        cluster = self._kept.get(offset)
-        if cluster is None:
-            cluster = self._unpack(offset, length)
-            self._kept[offset] = cluster
-            self._bytes += len(cluster)
-            while self._bytes > UNPACKED_KEPT and len(self._kept) > 1:
-                self._bytes -= len(self._kept.popitem(last=False)[1])
-        else:
-            self._kept.move_to_end(offset)
-        return cluster
-
-
 def merged(pieces: Iterator[Piece]) -> Iterator[Piece]:
     """The same pieces, those that lie behind each other in one disk taken together."""
     size = 0
-    source: Disk | bytes | None = None
+    source: Source = None
     at = 0
     for length, where, begin in pieces:
-        if size and where is source and (where is None or (begin == at + size and not isinstance(where, bytes))):
+        if size and where is source and (where is None or begin == at + size):
             size += length
             continue
         if size:

@@ -10,7 +10,8 @@ from pvgrub_sim.media.access import Context
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
 from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.deflate import inflate
-from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, Unpacked, merged
+from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
+from pvgrub_sim.media.formats.packed import Packed, Unpacker
 from pvgrub_sim.ondisk import qcow2 as layout
 
 HEAD: Final = 64 << 10
@@ -63,7 +64,7 @@ class Qcow2(Mapped):
         if not self._l1.inside:
             raise self.damaged("the L1 table lies outside of the file", header.l1_offset)
         self._l2: dict[int, Table] = {}
-        self._unpacked = Unpacked(self._unpack)
+        self._unpacker = Unpacker(self._unpack)
         self._data: Disk = Padded(below)
         self._data_size = below.size
         self._backing: Disk | None = None
@@ -156,7 +157,7 @@ class Qcow2(Mapped):
             shift = 62 - (self.header.cluster_bits - 8)
             at = entry & ((1 << shift) - 1)
             sectors = (entry >> shift & (1 << (self.header.cluster_bits - 8)) - 1) + 1
-            yield size, self._unpacked.get(at, sectors * SECTOR_SIZE - at % SECTOR_SIZE), inside
+            yield size, Packed(self._unpacker, at, sectors * SECTOR_SIZE - at % SECTOR_SIZE), inside
             return
         host = entry & layout.OFFSET_MASK
         if bitmap == layout.ALL_PLACED and host and not host & (self.cluster - 1) and host < self._data_size:

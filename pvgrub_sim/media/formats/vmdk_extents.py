@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
 from pvgrub_sim.media.formats.deflate import inflate
-from pvgrub_sim.media.formats.mapped import Padded, Piece, Table, Unpacked
+from pvgrub_sim.media.formats.mapped import Padded, Piece, Table
+from pvgrub_sim.media.formats.packed import Packed, Unpacker
 from pvgrub_sim.ondisk import vmdk as layout
 
 TABLES_KEPT: Final = 256
@@ -82,7 +83,7 @@ class SparseExtent:
         self._packed = bool(header.compression)
         self._markers = bool(header.flags & layout.MARKERS)
         self._zeroed = bool(header.flags & layout.ZEROED_GRAINS)
-        self._unpacked = Unpacked(self._unpack)
+        self._unpacker = Unpacker(self._unpack)
         self._set_up(header.capacity, header.grain, entries, header.directory)
 
     def _set_up(self, capacity: int, grain: int, entries: int, directory: int) -> None:
@@ -136,10 +137,7 @@ class SparseExtent:
             raise self._damaged(f"a grain at {at} lies outside of the file", entry_at)
         if not self._packed:
             return size, self._data, at + begin
-        grain = self._unpacked.get(at, self._grain)
-        if begin + size > len(grain):
-            raise self._damaged(f"a grain unpacks to {len(grain)} bytes of {self._grain}", at)
-        return size, grain, begin
+        return size, Packed(self._unpacker, at, self._grain), begin
 
     def _table(self, index: int) -> Table | None:
         table = self._tables.get(index)
@@ -165,9 +163,12 @@ class SparseExtent:
         if length > 2 * size + SECTOR_SIZE:
             raise self._damaged(f"a grain of {length} packed bytes", at)
         try:
-            return inflate(self._data.read(at, length), size, window=15)
+            grain = inflate(self._data.read(at, length), size, window=15)
         except ValueError as error:
             raise self._damaged(f"a grain does not unpack: {error}", at) from None
+        if len(grain) != size:
+            raise self._damaged(f"a grain unpacks to {len(grain)} bytes of {size}", at)
+        return grain
 
 
 class CowdExtent(SparseExtent):
