@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pvgrub_sim.errors import ImageError, ImageFileError, KernelFormatError, PvgrubSimError, UsageError
     from pvgrub_sim.findings.pages import explain
     from pvgrub_sim.findings.rule import Rule, all_rules
+    from pvgrub_sim.fleet.coordinator import scan
+    from pvgrub_sim.fleet.difference import ScanChange, ScanDifference
+    from pvgrub_sim.fleet.engines.choice import dask_engine, local_engine
+    from pvgrub_sim.fleet.engines.engine import Engine
+    from pvgrub_sim.fleet.reports import FLEET_FORMATS, compare_scans, fleet_report
+    from pvgrub_sim.fleet.values import EngineError, ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
     from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
     from pvgrub_sim.media.access import Access
@@ -51,6 +57,12 @@ _NAMES = {
     "errors": "ImageError ImageFileError KernelFormatError PvgrubSimError UsageError",
     "findings.pages": "explain",
     "findings.rule": "Rule all_rules",
+    "fleet.coordinator": "scan",
+    "fleet.difference": "ScanChange ScanDifference",
+    "fleet.engines.choice": "dask_engine local_engine",
+    "fleet.engines.engine": "Engine",
+    "fleet.reports": "FLEET_FORMATS compare_scans fleet_report",
+    "fleet.values": "EngineError ScanProgress ScanResult ScanSettings ScanState ScanSummary",
     "image": "inspect_image iter_file list_directory open_image read_file",
     "verdict": "boot",
     "kernels": "examine_kernel extract_kernel repack_kernel",
@@ -71,6 +83,7 @@ _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()
 """Where each public name lives: it is imported when it is first asked for, so that the command line starts fast."""
 
 __all__ = [
+    "FLEET_FORMATS",
     "PROFILES",
     "REPORT_FORMATS",
     "Access",
@@ -81,6 +94,8 @@ __all__ = [
     "ContentKind",
     "DirectoryEntry",
     "Disk",
+    "Engine",
+    "EngineError",
     "Event",
     "EventKind",
     "FileKind",
@@ -102,6 +117,13 @@ __all__ = [
     "ProfileInfo",
     "PvgrubSimError",
     "Rule",
+    "ScanChange",
+    "ScanDifference",
+    "ScanProgress",
+    "ScanResult",
+    "ScanSettings",
+    "ScanState",
+    "ScanSummary",
     "Severity",
     "Survey",
     "UsageError",
@@ -111,19 +133,24 @@ __all__ = [
     "akis",
     "all_rules",
     "boot",
+    "compare_scans",
+    "dask_engine",
     "examine_kernel",
     "explain",
     "extract_kernel",
     "find_profile",
+    "fleet_report",
     "inspect_image",
     "iter_file",
     "list_directory",
+    "local_engine",
     "one_line",
     "open_image",
     "printable",
     "read_file",
     "render_report",
     "repack_kernel",
+    "scan",
 ]
 
 

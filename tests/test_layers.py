@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("verdict",),
     ("akis", "repair"),
     ("report",),
+    ("fleet",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 )

@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "extract": ("extract", "write the unpacked ELF file of a kernel"),
     "repack": ("repack", "write a kernel anew, in a form that an older PV-GRUB boots"),
     "aki": ("aki", "look up Amazon's PV-GRUB kernel images, and which an AMI or image needs"),
+    "scan": ("scan", "look at many disk images: folders, lists, buckets, an account's AMIs"),
+    "fleet": ("fleet", "report what a scan has seen, and what changed since an older one"),
     "explain": ("explain", "tell what a rule of the findings means, and what to do about it"),
     "completion": ("completion", "print a script that completes commands, options and files in a shell"),
 }

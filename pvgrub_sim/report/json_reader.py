@@ -1,0 +1,60 @@
+"""Reads the JSON of an image back: what json_report.as_json() wrote becomes the verdict again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pvgrub_sim.model import (
+    BootError,
+    Event,
+    EventKind,
+    Finding,
+    LayoutPart,
+    LoadedFile,
+    Outcome,
+    ProfileInfo,
+    Severity,
+    Verdict,
+)
+
+_FILE_FIELDS = ("path", "size", "crc32")
+
+
+def parse(text: str) -> Verdict:
+    """The verdict that a JSON object of docs/json.md stands for; fields that are not known here are passed over."""
+    told: dict[str, Any] = json.loads(text)
+    return Verdict(
+        image=told["image"],
+        profile=ProfileInfo(**{name: told["profile"][name] for name in ProfileInfo._fields}),
+        outcome=Outcome(told["outcome"]),
+        entry=told["entry"],
+        default_entry=told["default_entry"],
+        config=told["config"],
+        errors=tuple(BootError(**_known(BootError._fields, error)) for error in told["errors"]),
+        kernel=_file(told["kernel"]),
+        initrd=_file(told["initrd"]),
+        cmdline=told["cmdline"],
+        console=told["console"],
+        writes=tuple(told["writes"]),
+        events=tuple(
+            Event(**{**_known(Event._fields, event), "kind": EventKind(event["kind"])}) for event in told["events"]
+        ),
+        findings=tuple(
+            Finding(**{**_known(Finding._fields, finding), "severity": Severity(finding["severity"])})
+            for finding in told["findings"]
+        ),
+        reason=told["reason"],
+        layout=tuple(LayoutPart(**_known(LayoutPart._fields, part)) for part in told["layout"]),
+    )
+
+
+def _known(fields: tuple[str, ...], item: dict[str, Any]) -> dict[str, Any]:
+    return {name: item[name] for name in fields if name in item}
+
+
+def _file(item: dict[str, Any] | None) -> LoadedFile | None:
+    if item is None:
+        return None
+    detail = {name: value for name, value in item.items() if name not in _FILE_FIELDS}
+    return LoadedFile(item["path"], item["size"], int(item["crc32"], 16), detail)

@@ -1,0 +1,169 @@
+"""The same scan on a Dask cluster, with real worker processes, which are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pvgrub_sim import EngineError, ScanResult, ScanSettings, ScanState, UsageError, dask_engine, local_engine, scan
+from pvgrub_sim.fleet.engines import dask
+from tests.fleet.fleets import comparable, stored, with_faults
+
+# What Dask's own parts warn of when their processes are killed is not ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore")
+distributed = pytest.importorskip("distributed") if not os.environ.get("CI") else __import__("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two worker processes and a scheduler."""
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def expected(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
+    """What a scan on this machine says."""
+    store = tmp_path_factory.mktemp("expected") / "scan.db"
+    scan([fleet], store=store, engine=local_engine(2))
+    return comparable(stored(store))
+
+
+def test_the_same_results_to_the_byte(cluster: Any, fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
+    store = tmp_path / "scan.db"
+    summary = scan([fleet], store=store, engine=dask_engine(cluster.scheduler_address))
+    assert summary.finished and summary.looked == summary.images
+    assert comparable(stored(store)) == expected
+
+
+def test_workers_killed_at_random_twenty_times(cluster: Any, fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
+    """Nothing is lost, and nothing is there twice."""
+    done = threading.Event()
+    kills = 0
+
+    def killer() -> None:
+        nonlocal kills
+        choice = random.Random(20)
+        while not done.wait(choice.uniform(0.1, 0.5)):
+            # One that has begun to work: a nanny gives up on a worker that dies while it starts.
+            known = set(cluster.scheduler.workers)
+            pids = [nanny.pid for nanny in cluster.workers.values() if nanny.worker_address in known and nanny.pid]
+            if len(pids) == 2:
+                os.kill(choice.choice(pids), signal.SIGKILL)
+                kills += 1
+
+    thread = threading.Thread(target=killer)
+    thread.start()
+    try:
+        for number in range(40):
+            store = tmp_path / f"scan-{number}.db"
+            told: list[ScanResult] = []
+            scan([fleet], store=store, engine=dask_engine(cluster.scheduler_address), on_result=told.append)
+            assert comparable(stored(store)) == expected
+            assert len(told) == len(set(told_of(told))) == len(expected)
+            if kills >= 20:
+                break
+    finally:
+        done.set()
+        thread.join()
+    assert kills >= 20
+
+
+def told_of(results: list[ScanResult]) -> list[tuple[str, str]]:
+    """Of which images and versions there was a result."""
+    return [(result.source, result.version) for result in results]
+
+
+def test_poison_is_recorded_as_on_one_machine(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in with_faults(tmp_path / "faults").items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("crash.img", "hang.img", "huge.img", "good.img"):
+        os.link(small / "boots.img", folder / name)
+    settings = ScanSettings(timeout=2, memory=1024)
+    scan([folder], store=tmp_path / "dask.db", engine=dask_engine(local=1), settings=settings)
+    scan([folder], store=tmp_path / "local.db", engine=local_engine(1), settings=settings)
+    told = stored(tmp_path / "dask.db")
+    assert comparable(told) == comparable(stored(tmp_path / "local.db"))
+    assert [result.state for result in told].count(ScanState.KILLED) == 3
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A scheduler and a worker as one starts them by hand: its process and its address."""
+    told = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([*command, "--scheduler-file", str(told)], **quiet)  # type: ignore[call-overload]
+    limit = time.monotonic() + 60
+    while not told.exists() or not told.read_text():
+        assert time.monotonic() < limit and process.poll() is None
+        time.sleep(0.1)
+    address = json.loads(told.read_text())["address"]
+    words = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
+    worker = subprocess.Popen([*words, "--death-timeout", "5"], **quiet)  # type: ignore[call-overload]
+    yield process, address
+    for one in (worker, process):
+        one.terminate()
+        one.wait()
+
+
+def test_a_scheduler_that_is_lost_ends_the_scan_and_the_next_one_goes_on(
+    scheduler: tuple[subprocess.Popen[bytes], str],
+    fleet: Path,
+    tmp_path: Path,
+    expected: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask, "LOST_SECONDS", 3.0)
+    process, address = scheduler
+    store = tmp_path / "scan.db"
+    with pytest.raises(EngineError, match=re.escape(address)):
+        scan([fleet], store=store, engine=dask_engine(address), on_result=lambda result: process.kill())
+    kept = comparable(stored(store))
+    assert 0 < len(kept) < len(expected)
+    assert set(map(repr, kept)) <= set(map(repr, expected))
+    summary = scan([fleet], store=store, engine=local_engine(2))
+    assert summary.looked == len(expected) - len(kept)
+    assert comparable(stored(store)) == expected
+
+
+def test_no_scheduler_there(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask, "CONNECT_SECONDS", 2.0)
+    with pytest.raises(EngineError, match=r"no Dask scheduler at tcp://127\.0\.0\.1:9"):
+        scan([small], engine=dask_engine("tcp://127.0.0.1:9"))
+    with pytest.raises(EngineError, match="no Dask scheduler at nonsense:"):
+        scan([small], engine=dask_engine("nonsense://x"))
+
+
+def test_a_worker_with_another_version_is_refused(
+    cluster: Any, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask, "__version__", "0.0.0")
+    with pytest.raises(EngineError, match=r"has pvgrub-sim .*, and this is 0\.0\.0"):
+        scan([small], store=tmp_path / "scan.db", engine=dask_engine(cluster.scheduler_address))
+
+
+@pytest.mark.parametrize("options", [{}, {"address": "tcp://x:1", "local": 2}, {"local": 0}])
+def test_what_dask_is_asked_for_must_make_sense(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        dask_engine(**options)
+
+
+def test_without_distributed_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'pvgrub-sim\[fleet\]'"):
+        dask_engine(local=1)
