@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pvgrub_sim import akis
-    from pvgrub_sim.errors import ImageError, ImageFileError, KernelFormatError, PvgrubSimError, UsageError
+    from pvgrub_sim.errors import EngineError, ImageError, ImageFileError, KernelFormatError, PvgrubSimError, UsageError
     from pvgrub_sim.findings.pages import explain
     from pvgrub_sim.findings.rule import Rule, all_rules
     from pvgrub_sim.fleet.coordinator import scan
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.fleet.engines.choice import dask_engine, local_engine
     from pvgrub_sim.fleet.engines.engine import Engine
     from pvgrub_sim.fleet.reports import FLEET_FORMATS, compare_scans, fleet_report
-    from pvgrub_sim.fleet.values import EngineError, ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
+    from pvgrub_sim.fleet.values import ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
     from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
     from pvgrub_sim.media.access import Access
@@ -54,7 +54,7 @@ __version__ = "0.1.0"
 """The version of pvgrub-sim."""
 
 _NAMES = {
-    "errors": "ImageError ImageFileError KernelFormatError PvgrubSimError UsageError",
+    "errors": "EngineError ImageError ImageFileError KernelFormatError PvgrubSimError UsageError",
     "findings.pages": "explain",
     "findings.rule": "Rule all_rules",
     "fleet.coordinator": "scan",
@@ -62,7 +62,7 @@ _NAMES = {
     "fleet.engines.choice": "dask_engine local_engine",
     "fleet.engines.engine": "Engine",
     "fleet.reports": "FLEET_FORMATS compare_scans fleet_report",
-    "fleet.values": "EngineError ScanProgress ScanResult ScanSettings ScanState ScanSummary",
+    "fleet.values": "ScanProgress ScanResult ScanSettings ScanState ScanSummary",
     "image": "inspect_image iter_file list_directory open_image read_file",
     "verdict": "boot",
     "kernels": "examine_kernel extract_kernel repack_kernel",

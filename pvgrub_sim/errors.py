@@ -77,3 +77,7 @@ class RepairError(PvgrubSimError):
         self.missing = missing
         self.ran = ran
         super().__init__(reason)
+
+
+class EngineError(PvgrubSimError):
+    """The engine of a scan is gone: its scheduler is lost, or its workers cannot be started."""

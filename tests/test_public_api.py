@@ -164,7 +164,7 @@ def test_values_are_frozen() -> None:
         if dataclasses.is_dataclass(value):
             assert value.__dataclass_params__.frozen, name
         else:
-            assert issubclass(value, (Enum, Exception, tuple)) or name in {"Disk", "LoaderMemory"}
+            assert issubclass(value, (Enum, Exception, tuple)) or name in {"Disk", "Engine", "LoaderMemory"}
 
 
 IMPORTS = """

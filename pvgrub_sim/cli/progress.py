@@ -78,11 +78,9 @@ def _rich() -> Any:
             for number, name in enumerate(progress.workers, 1)
             if name
         ]
-        return rich.console.Group(
-            rich.progress_bar.ProgressBar(max(progress.total, 1), progress.done),
-            rich.text.Text(words(progress)),
-            *workers,
-        )
+        # The bar comes last: it does not end its line.
+        bar = rich.progress_bar.ProgressBar(max(progress.total, 1), progress.done)
+        return rich.console.Group(rich.text.Text(words(progress)), *workers, bar)
 
     @contextmanager
     def bars() -> Iterator[Show]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import __version__
@@ -51,6 +52,9 @@ def is_image(source: str, access: Access) -> bool:
     """
     from pvgrub_sim.image import inspect_image, open_image
 
+    path = Path(source)
+    if path.is_file() and path.stat().st_size < SECTOR:
+        return False
     disk = open_image(source, access=access)
     try:
         if disk.size < SECTOR:

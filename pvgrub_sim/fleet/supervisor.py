@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pvgrub_sim
 from pvgrub_sim import __version__
+from pvgrub_sim.errors import EngineError
 from pvgrub_sim.fleet.child import OUT_OF_MEMORY
-from pvgrub_sim.fleet.values import EngineError, Job, Look, ScanSettings, ScanState
+from pvgrub_sim.fleet.values import Job, Look, ScanSettings, ScanState
 from pvgrub_sim.fleet.wire import HEAD, LONGEST, pack_request, unpack_look
 
 STRIKES = 2

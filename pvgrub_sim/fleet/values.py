@@ -7,14 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pvgrub_sim.errors import PvgrubSimError
-
 if TYPE_CHECKING:
     from pvgrub_sim.model import Verdict
-
-
-class EngineError(PvgrubSimError):
-    """The engine of a scan is gone: its scheduler is lost, or its workers cannot be started."""
 
 
 class ScanState(StrEnum):

@@ -15,10 +15,10 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from pvgrub_sim import __version__
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim.errors import EngineError, UsageError
 from pvgrub_sim.fleet.engines.engine import Answer
 from pvgrub_sim.fleet.supervisor import Supervisor
-from pvgrub_sim.fleet.values import EngineError, Job, Look, ScanSettings
+from pvgrub_sim.fleet.values import Job, Look, ScanSettings
 
 NEEDED = "scanning with Dask needs the package distributed: pip install 'pvgrub-sim[fleet]'"
 CONNECT_SECONDS = 15.0

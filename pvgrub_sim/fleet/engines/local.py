@@ -7,10 +7,10 @@ import queue
 import threading
 from collections.abc import Sequence
 
-from pvgrub_sim.errors import UsageError
+from pvgrub_sim.errors import EngineError, UsageError
 from pvgrub_sim.fleet.engines.engine import Answer
 from pvgrub_sim.fleet.supervisor import Supervisor
-from pvgrub_sim.fleet.values import EngineError, Job, ScanSettings
+from pvgrub_sim.fleet.values import Job, ScanSettings
 
 MOST_JOBS = 4096
 
