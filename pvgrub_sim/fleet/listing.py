@@ -15,7 +15,7 @@ from pvgrub_sim.fleet.values import Target
 LONGEST_WORD = 65536
 """Bytes of one line of a list."""
 _PATTERN = frozenset("*?[")
-_SCHEMES = ("http://", "https://", "s3://", "ebs:", "ami:", "file:")
+_SCHEMES = ("http://", "https://", "s3://", "gs://", "abfs://", "ebs:", "ami:", "file:")
 
 
 class _Skipped(NamedTuple):

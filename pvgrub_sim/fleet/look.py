@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import __version__
+from pvgrub_sim.budget import Budget
 from pvgrub_sim.errors import PvgrubSimError
 from pvgrub_sim.fleet.values import Job, Look, ScanSettings, ScanState
 from pvgrub_sim.media import Access
@@ -20,7 +21,7 @@ SECTOR = 512
 _FIRST_BYTES = 2048
 _EXT_MAGIC = 1024 + ext2.S_MAGIC
 AUTO = "auto"
-"""The version of PV-GRUB that an AMI is registered with, elsewhere Amazon's newest."""
+"""The PV-GRUB that an AMI is registered with, elsewhere Amazon's newest: what boot() takes when none is named."""
 
 
 def look(job: Job, settings: ScanSettings, memory: LoaderMemory | None = None) -> Look:
@@ -77,6 +78,9 @@ def _boot(job: Job, settings: ScanSettings, memory: LoaderMemory | None) -> Look
     from pvgrub_sim.verdict import boot
 
     aki, pvgrub = _version(job)
+    if memory is not None:
+        # What one image takes is not missing for the next.
+        memory.budget = Budget()
     verdict = boot(
         job.source,
         aki=aki,
@@ -86,7 +90,7 @@ def _boot(job: Job, settings: ScanSettings, memory: LoaderMemory | None) -> Look
         arch=settings.arch if aki is None else "auto",
         unpack=settings.unpack,
         findings=settings.findings,
-        memory=memory,
+        loader_memory=memory,
         access=Access(region=job.region or None),
     )
     detail = verdict.kernel.detail if verdict.kernel else {}
@@ -111,9 +115,7 @@ def _boot(job: Job, settings: ScanSettings, memory: LoaderMemory | None) -> Look
 def _version(job: Job) -> tuple[str | None, str | None]:
     """AKI and version for boot()."""
     if job.version == AUTO:
-        from pvgrub_sim.profiles.catalogue import by_id
-
-        return (job.aki if job.aki and by_id(job.aki) else None), None
+        return None, None
     return (job.version, None) if is_aki(job.version) else (None, job.version)
 
 

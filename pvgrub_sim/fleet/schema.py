@@ -55,7 +55,6 @@ CREATE TEMP TABLE targets (
     origin TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     region TEXT NOT NULL,
-    aki TEXT NOT NULL,
     sniff INTEGER NOT NULL,
     problem TEXT NOT NULL
 );

@@ -127,7 +127,7 @@ class Store:
         """
         rows = (
             (readable(target.source), json.dumps(target.source), readable(target.name), readable(target.origin),
-             target.fingerprint, target.region, target.aki, target.sniff, readable(target.problem))
+             target.fingerprint, target.region, target.sniff, readable(target.problem))
             for target in targets
         )  # fmt: skip
         with self.errors():
@@ -136,7 +136,7 @@ class Store:
             try:
                 run("DELETE FROM targets")
                 run("DELETE FROM versions")
-                self._base.executemany("INSERT OR IGNORE INTO targets VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+                self._base.executemany("INSERT OR IGNORE INTO targets VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
                 self._base.executemany("INSERT INTO versions VALUES (NULL, ?)", [(word,) for word in versions])
                 last = run("SELECT id, finished, request, tool FROM scans ORDER BY id DESC LIMIT 1").fetchone()
                 if last and last[1] is None and last[2:] == (request, __version__):
@@ -165,7 +165,7 @@ class Store:
 
     def pending(self, page: int = 1024) -> Iterator[Pending]:
         """The looks that are to be done, in the order of targets and versions; the store may be written meanwhile."""
-        fields = "targets.id, source, name, origin, fingerprint, region, aki, sniff, problem, version"
+        fields = "targets.id, source, name, origin, fingerprint, region, sniff, problem, version"
         query = (
             f"SELECT {fields} FROM targets, versions WHERE targets.id > :after AND targets.id <= :after + :page "
             f"AND NOT {_UP_TO_DATE} ORDER BY targets.id, position"
@@ -175,9 +175,9 @@ class Store:
         for after in range(0, last, page):
             with self.errors():
                 rows = self._base.execute(query, {**self._names, "after": after, "page": page}).fetchall()
-            for _, source, name, origin, fingerprint, region, aki, sniff, problem, version in rows:
-                target = Target(json.loads(source), name, origin, fingerprint, region, aki, bool(sniff), problem)
-                yield Pending(Job(target.source, version, region, aki, bool(sniff)), target)
+            for _, source, name, origin, fingerprint, region, sniff, problem, version in rows:
+                target = Target(json.loads(source), name, origin, fingerprint, region, bool(sniff), problem)
+                yield Pending(Job(target.source, version, region, bool(sniff)), target)
 
     def write(self, results: Sequence[ScanResult]) -> None:
         """Keep some results, all or none of them."""

@@ -29,8 +29,8 @@ class Target(NamedTuple):
 
     source: what boot() is given. name: what to call it in reports and to compare scans by: the path below the folder
     that was named. origin: the word by which it was named. fingerprint: what changes when the image does; empty where
-    nothing is known. region: of an AMI or bucket. aki: with which an AMI is registered. sniff: it was found in a
-    folder, and may be no image at all. problem: why it cannot be looked at, in words.
+    nothing is known. region: of an AMI or bucket. sniff: it was found in a folder, and may be no
+    image at all. problem: why it cannot be looked at, in words.
     """
 
     source: str
@@ -38,7 +38,6 @@ class Target(NamedTuple):
     origin: str
     fingerprint: str = ""
     region: str = ""
-    aki: str = ""
     sniff: bool = False
     problem: str = ""
 
@@ -49,7 +48,6 @@ class Job(NamedTuple):
     source: str
     version: str
     region: str = ""
-    aki: str = ""
     sniff: bool = False
 
 
