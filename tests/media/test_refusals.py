@@ -1,0 +1,143 @@
+"""What is not read is refused by its name; marks of trouble that do not matter to a reader are told."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim import inspect_image
+from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.media import layers_of, open_disk
+from tests.media.containers import MIB, as_raw, create, scribble
+from tests.tools import run
+
+
+def refused(image: Path) -> str:
+    with pytest.raises(ImageError) as caught:
+        open_disk(str(image))
+    said = str(caught.value)
+    assert said.startswith(str(image)) and "\n" not in said
+    return said
+
+
+def patched(image: Path, at: int, content: bytes) -> Path:
+    with image.open("r+b") as file:
+        file.seek(at)
+        file.write(content)
+    return image
+
+
+@pytest.mark.parametrize(("method", "word"), [("aes", "AES"), ("luks", "LUKS")])
+def test_an_encrypted_qcow2(method: str, word: str, tmp_path: Path) -> None:
+    words = ["--object", "secret,id=s,data=key", "-o", f"encrypt.format={method},encrypt.key-secret=s"]
+    if method == "luks":
+        words[-1] += ",encrypt.iter-time=10"
+    run("qemu-img", "create", "-q", "-f", "qcow2", *words, tmp_path / "disk", "1M")
+    assert f"qcow2 image that is encrypted ({word}), which is not read here" in refused(tmp_path / "disk")
+
+
+def test_an_unknown_feature_of_a_qcow2_by_its_own_table_and_by_its_number(tmp_path: Path) -> None:
+    image = create(tmp_path / "disk", "qcow2", MIB)
+    raw = image.read_bytes()
+    patched(image, 72, (1 << 9).to_bytes(8, "big"))
+    assert "has the unknown feature 'bit 9'" in refused(image)
+    at = raw.index(b"dirty bit") - 2
+    patched(image, at, struct.pack(">BB46s", 0, 9, b"holograms"))
+    assert "has the unknown feature 'holograms'" in refused(image)
+
+
+def test_a_qcow2_of_an_unknown_version_is_not_taken_for_raw_when_one_insists(tmp_path: Path) -> None:
+    image = patched(create(tmp_path / "disk", "qcow2", MIB), 4, (4).to_bytes(4, "big"))
+    with pytest.raises(ImageError, match="version 4 is unknown"):
+        open_disk(str(image), "qcow2")
+
+
+def test_marks_of_trouble_do_not_matter_to_a_reader(tmp_path: Path) -> None:
+    image = create(tmp_path / "disk", "qcow2", MIB)
+    scribble(image, "qcow2", MIB, "marks", 10)
+    expected = as_raw(image, "qcow2")
+    patched(image, 72, (1 | 2).to_bytes(8, "big"))
+    disk = open_disk(str(image))
+    assert "marked corrupt" in layers_of(disk)[0].detail
+    assert disk.read(0, disk.size) == expected
+    disk.close()
+
+
+@pytest.mark.parametrize(("kind", "word"), [(3, "undo"), (4, "differencing"), (9, "of type 9")])
+def test_a_vdi_that_needs_another(kind: int, word: str, tmp_path: Path) -> None:
+    image = patched(create(tmp_path / "disk", "vdi", MIB), 76, kind.to_bytes(4, "little"))
+    assert f"vdi image that is {word}" in refused(image)
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [("SESPARSE", "an SEsparse extent of ESXi"), ("VMFSRDM", "a raw device of ESX")]
+)
+def test_a_vmdk_of_other_extents(kind: str, word: str, tmp_path: Path) -> None:
+    lines = ["# Disk DescriptorFile", "version=1", "CID=1", "parentCID=ffffffff", f'RW 100 {kind} "disk-x.vmdk"', ""]
+    (tmp_path / "disk.vmdk").write_text("\n".join(lines))
+    assert f"vmdk image of {word}" in refused(tmp_path / "disk.vmdk")
+
+
+def test_a_vmdk_that_went_through_a_transfer_of_text(tmp_path: Path) -> None:
+    image = create(tmp_path / "disk", "vmdk", MIB)
+    assert image.read_bytes()[73:77] == b"\n \r\n"
+    assert "its line ends were changed" in refused(patched(image, 73, b"\n \n\n"))
+
+
+def test_a_vhd_of_an_unknown_type_and_with_a_wrong_checksum(tmp_path: Path) -> None:
+    image = create(tmp_path / "disk", "vhd", MIB)
+    raw = bytearray(image.read_bytes())
+    for at in (0, len(raw) - 512):
+        raw[at + 60 : at + 64] = (7).to_bytes(4, "big")
+        raw[at + 64 : at + 68] = bytes(4)
+        raw[at + 64 : at + 68] = (~sum(raw[at : at + 512]) & 0xFFFFFFFF).to_bytes(4, "big")
+    image.write_bytes(raw)
+    assert "unknown type 7" in refused(image)
+    assert "no footer with a right checksum" in refused(patched(patched(image, 70, b"\xff"), len(raw) - 442, b"\xfe"))
+
+
+def test_a_vhd_whose_first_footer_is_damaged_is_read_by_the_last(tmp_path: Path) -> None:
+    image = create(tmp_path / "disk", "vhd", 8 * MIB)
+    scribble(image, "vhd", 8 * MIB, "footer", 10)
+    expected = as_raw(image, "vhd")
+    disk = open_disk(str(patched(image, 100, b"damage")))
+    assert disk.read(0, disk.size) == expected
+    disk.close()
+
+
+def test_a_vhdx_whose_newest_header_or_first_region_table_is_damaged(tmp_path: Path) -> None:
+    image = create(tmp_path / "disk", "vhdx", 8 * MIB)
+    scribble(image, "vhdx", 8 * MIB, "header", 10)
+    expected = as_raw(image, "vhdx")
+    raw = image.read_bytes()
+    older = min((64 << 10, 128 << 10), key=lambda at: struct.unpack_from("<Q", raw, at + 8)[0])
+    patched(patched(image, older + 20, b"damage"), (192 << 10) + 30, b"damage")
+    disk = open_disk(str(image))
+    assert disk.read(0, disk.size) == expected
+    disk.close()
+    patched(image, (64 << 10) + (128 << 10) - older + 20, b"damage")
+    patched(image, (64 << 10) + 20, b"damage")
+    patched(image, (128 << 10) + 20, b"damage")
+    assert "no header with a right checksum" in refused(image)
+
+
+@pytest.mark.parametrize("format_", ["qcow2", "vmdk", "vhd", "vhdx", "vdi"])
+def test_a_format_that_is_insisted_on_and_is_not_there(format_: str, tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(bytes(4 * MIB))
+    with pytest.raises(ImageError, match=format_):
+        open_disk(str(tmp_path / "disk"), format_)
+
+
+def test_an_unknown_format_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "disk").write_bytes(bytes(4 * MIB))
+    with pytest.raises(UsageError, match="unknown image format 'qcow9': auto, raw, qcow2, vmdk"):
+        open_disk(str(tmp_path / "disk"), "qcow9")
+
+
+def test_a_survey_has_the_layers_and_that_of_a_raw_image_none(tmp_path: Path) -> None:
+    image = create(tmp_path / "disk", "qcow2", MIB)
+    told = inspect_image(image).to_json()["layers"]
+    assert told == [{"format": "qcow2", "name": str(image), "size": MIB, "detail": "v3, clusters of 65536"}]
+    assert inspect_image(image, image_format="raw").to_json()["layers"] == []
