@@ -48,6 +48,10 @@ class NoRoom(Exception):
     """A filesystem has no room for a file beside the one that it is to replace."""
 
 
+class Wrapped(Exception):
+    """An image is in a format that the tools do not know: they would take it for a raw one, and destroy it."""
+
+
 class Truncated(Exception):
     """An image is shorter than its filesystem, so that no tool may touch it."""
 
@@ -65,11 +69,18 @@ def _text(step: Step, folder: str) -> str:
         for target in targets_of(step):
             if target.short:
                 raise Truncated
+        # A boot disk is a file of its own, and files are copied out for it by pvgrub-sim.
+        if not isinstance(step, BootDisk) and any(target.wrapped for target in targets_of(step)):
+            raise Wrapped
         return "\n".join(Commands(folder).of(step))
     except Truncated:
         short = next(target for target in targets_of(step) if target.short)
         told = f"{short.image} ends {short.short} bytes before its filesystem does: it is truncated. Copy it anew from"
         return comment((f"{told} where it came from; no tool may repair it as it is.",))
+    except Wrapped:
+        target = next(target for target in targets_of(step) if target.wrapped)
+        told = f"no commands, for {target.image} is no raw image ({target.wrapped}). Make one of it (`qemu-img convert"
+        return comment((f"{told} -O raw`), and ask again with that; or by other means:", *in_words(step)))
     except NoRoom:
         return comment(("the filesystem has no room for the new file beside the old one:", *in_words(step)))
     except NotPlain as found:

@@ -17,7 +17,8 @@ class Target(NamedTuple):
     `(hd1,0)`. alone: the same when the image is the only disk. number: the partition's, from 1, or None for the whole
     disk. offset, size: of the volume, in bytes. filesystem: its type as blkid names it, or "". features: of that.
     room: bytes that are free in it, None where that is not known. short: bytes that its filesystem lies beyond the end
-    of the image, 0 as it should be.
+    of the image, 0 as it should be. wrapped: the format that the image is in, which no tool of a remedy knows; empty
+    for a raw image.
     """
 
     image: str
@@ -31,6 +32,7 @@ class Target(NamedTuple):
     features: tuple[str, ...] = ()
     room: int | None = None
     short: int = 0
+    wrapped: str = ""
 
 
 class Change(Enum):

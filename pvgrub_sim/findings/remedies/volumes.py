@@ -5,7 +5,7 @@ from __future__ import annotations
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.steps import EXT, Source, Target
-from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.media import AttachedDisk, Disk, layers_of
 from pvgrub_sim.ondisk import ext2
 
 
@@ -37,6 +37,7 @@ def target_of(place: Place) -> Target:
         features=content.features if content else (),
         room=room,
         short=short,
+        wrapped=_format_of(disk),
     )
 
 
@@ -49,4 +50,11 @@ def source_of(place: Place, path: str) -> Source:
 def image_of(attached: AttachedDisk, disk: int) -> Target:
     """A whole disk, whatever is on it."""
     name = attached.disk.name
-    return Target(name, disk, f"(hd{disk})", "(hd0)", None, 0, attached.disk.size, "")
+    wrapped = _format_of(attached.disk)
+    return Target(name, disk, f"(hd{disk})", "(hd0)", None, 0, attached.disk.size, "", wrapped=wrapped)
+
+
+def _format_of(disk: Disk) -> str:
+    """What a disk's bytes are wrapped in, empty where they lie in a file as they are."""
+    layers = layers_of(disk)
+    return layers[0].format if layers else ""
