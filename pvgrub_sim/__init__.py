@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.fleet.values import ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
     from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
+    from pvgrub_sim.keys import Key, parse_keys, read_keys
     from pvgrub_sim.media.access import Access
     from pvgrub_sim.media.disk import Disk, Layer
     from pvgrub_sim.model import (
@@ -43,8 +44,11 @@ if TYPE_CHECKING:
     from pvgrub_sim.profiles.profile import Profile
     from pvgrub_sim.profiles.versions import PROFILES, find_profile
     from pvgrub_sim.report import REPORT_FORMATS, render_report
+    from pvgrub_sim.report.words import handed_over, headline
     from pvgrub_sim.safetext import one_line, printable
+    from pvgrub_sim.session import MachineOptions, Session, interact
     from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
+    from pvgrub_sim.transcript import console_text
     from pvgrub_sim.verdict import boot
     from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
     from pvgrub_sim.xen.memory import LoaderMemory
@@ -65,6 +69,8 @@ _NAMES = {
     "fleet.values": "ScanProgress ScanResult ScanSettings ScanState ScanSummary",
     "image": "inspect_image iter_file list_directory open_image read_file",
     "verdict": "boot",
+    "transcript": "console_text",
+    "keys": "Key parse_keys read_keys",
     "kernels": "examine_kernel extract_kernel repack_kernel",
     "media.access": "Access",
     "media.disk": "Disk Layer",
@@ -72,8 +78,10 @@ _NAMES = {
     "Severity Verdict",
     "profiles.profile": "Profile",
     "profiles.versions": "PROFILES find_profile",
+    "report.words": "handed_over headline",
     "report": "REPORT_FORMATS render_report",
     "safetext": "one_line printable",
+    "session": "MachineOptions Session interact",
     "survey.result": "BootFile Content ContentKind FileKind PartitionTable Survey Volume",
     "xen.inspect": "KernelElf KernelFacts KernelOpinion KernelPayload",
     "xen.memory": "LoaderMemory",
@@ -107,10 +115,12 @@ __all__ = [
     "KernelFormatError",
     "KernelOpinion",
     "KernelPayload",
+    "Key",
     "Layer",
     "LayoutPart",
     "LoadedFile",
     "LoaderMemory",
+    "MachineOptions",
     "Outcome",
     "PartitionTable",
     "Profile",
@@ -124,6 +134,7 @@ __all__ = [
     "ScanSettings",
     "ScanState",
     "ScanSummary",
+    "Session",
     "Severity",
     "Survey",
     "UsageError",
@@ -134,20 +145,26 @@ __all__ = [
     "all_rules",
     "boot",
     "compare_scans",
+    "console_text",
     "dask_engine",
     "examine_kernel",
     "explain",
     "extract_kernel",
     "find_profile",
     "fleet_report",
+    "handed_over",
+    "headline",
     "inspect_image",
+    "interact",
     "iter_file",
     "list_directory",
     "local_engine",
     "one_line",
     "open_image",
+    "parse_keys",
     "printable",
     "read_file",
+    "read_keys",
     "render_report",
     "repack_kernel",
     "scan",

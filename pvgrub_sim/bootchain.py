@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pvgrub_sim.budget import GivenUp
+from pvgrub_sim.grub.console.backend import ConsoleBackend
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_open
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 WRONG_WIDTH = int(ErrNum.EXEC_FORMAT)
 HEAD = 1024
 """Bytes of a refused kernel that are kept: the setup header of a bzImage, the header of an ELF file."""
+
+
+Console = Callable[[], ConsoleBackend | None]
+"""Makes the far end of the console for a run, or None when nobody is there."""
+
+
+def nobody() -> None:
+    """Nobody is at the console."""
 
 
 class HandedOver(NamedTuple):
@@ -106,15 +115,17 @@ def run(
     unpack: bool = True,
     planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
     memory: LoaderMemory | None = None,
+    console: Console = nobody,
 ) -> Boot:
     """Run PV-GRUB with the disks attached until it hands over a kernel, waits or dies.
 
     disks: in any order; they are sorted by vbd number as init_disk() in stubdom/grub/mini-os.c does.
     unpack: False stops at the kernel's headers instead of unpacking it. planned: files that volumes will have, by
     drive (0x80 for hd0) and first sector, as if they were there already. memory: of whoever asks several times, where
-    what the loader finds out about kernels is remembered. Raises ImageError when the host cannot read an image.
+    what the loader finds out about kernels is remembered. console: who is there. Raises ImageError when the host
+    cannot read an image.
     """
-    return _run(disks, profile, cmain, unpack, memory=memory, planned=planned)
+    return _run(disks, profile, cmain, unpack, memory=memory, planned=planned, console=console)
 
 
 def run_entry(
@@ -159,10 +170,11 @@ def _run(
     *,
     memory: LoaderMemory | None,
     planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
+    console: Console = nobody,
 ) -> Boot:
     """Run a machine that begins with `start`; when that returns, PV-GRUB is in its menu."""
     ordered = sorted(disks, key=lambda disk: disk.vbd)
-    terminal = Terminal()
+    terminal = Terminal(console())
 
     def kexec(machine: Machine, handover: Handover) -> None:
         _load_kernel(boot, handover, unpack)
@@ -223,7 +235,12 @@ def refused_try(entry: int, path: str, kernel: bytes, refusal: Refusal, memory: 
 
 
 def run_auto(
-    disks: Sequence[AttachedDisk], profile: Profile, *, unpack: bool = True, memory: LoaderMemory | None = None
+    disks: Sequence[AttachedDisk],
+    profile: Profile,
+    *,
+    unpack: bool = True,
+    memory: LoaderMemory | None = None,
+    console: Console = nobody,
 ) -> Boot:
     """Run the build of PV-GRUB whose width is that of the first kernel tried.
 
@@ -231,8 +248,8 @@ def run_auto(
     the 32-bit build. Arguments and errors as for run().
     """
     memory = memory or LoaderMemory()
-    boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack, memory=memory)
+    boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack, memory=memory, console=console)
     first_refusal = next((tried.error for tried in boot.tries if tried.error), None)
     if first_refusal == WRONG_WIDTH:
-        return run(disks, profile._replace(arch="i386"), unpack=unpack, memory=memory)
+        return run(disks, profile._replace(arch="i386"), unpack=unpack, memory=memory, console=console)
     return boot

@@ -19,8 +19,12 @@ class Outcome(StrEnum):
     """No usable menu: the grubdom> prompt."""
     MENU = "menu"
     """PV-GRUB waits in the menu for a person."""
+    EDIT = "edit"
+    """The line editor of an entry, `grubdom edit>`, waits for a person."""
+    PAGER = "pager"
+    """"[Hit return to continue]" waits for a person."""
     WAITS = "waits"
-    """A key or a password is wanted inside an entry."""
+    """A key or a password is wanted inside an entry, or the menu's password."""
     HALT = "halt"
     REBOOT = "reboot"
     HANG = "hang"
@@ -150,15 +154,19 @@ class Verdict(NamedTuple):
     """Why PV-GRUB hangs, crashes or waits, in words; else empty."""
     layout: tuple[LayoutPart, ...] = ()
     """What lies where on the disks; empty when nobody looked."""
+    transcript: bytes = b""
+    """Every byte that PV-GRUB puts on the Xen console, from `vbd … is hd0` on; not part of the JSON report."""
+    attended: bool = False
+    """Somebody was at the console and may have pressed keys; findings are about the image as it boots by itself."""
 
     @property
     def boots_default(self) -> bool:
         """True when the default entry itself boots, or the menu does to which it leads with `configfile`.
 
         An error always ends its entry, so what boots without one was no fallback; entries of another menu have
-        numbers of their own, which says nothing about that.
+        numbers of their own, which says nothing about that. With somebody at the console: True when no entry failed.
         """
-        return self.outcome is Outcome.BOOTS and not self.errors
+        return self.outcome is Outcome.BOOTS and not any(error.entry is not None for error in self.errors)
 
 
 class DirectoryEntry(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from pvgrub_sim.bootchain import Boot, run, run_auto
+from pvgrub_sim.bootchain import Boot, Console, nobody, run, run_auto
 from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.media import Access, Disk
 from pvgrub_sim.model import BootError, Finding, LoadedFile, Outcome, ProfileInfo, Verdict
@@ -15,6 +15,7 @@ from pvgrub_sim.request import Request, read_request
 from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
+    from pvgrub_sim.keys import Key
     from pvgrub_sim.profiles.ami import AmiDescription
 
 
@@ -36,6 +37,7 @@ def boot(
     loader_memory: LoaderMemory | None = None,
     image_format: str = "auto",
     access: Access | None = None,
+    keys: Iterable[Key] | None = None,
 ) -> Verdict:
     """Tell what PV-GRUB would do with a disk image.
 
@@ -49,8 +51,8 @@ def boot(
     answer: the outcome is then `timeout`, or findings are missing, and `reason` says so. unpack: False checks a
     kernel's headers only, and looks for causes and remedies only when that does not boot. findings: False never looks
     for them, which is faster. loader_memory: of whoever asks several times, so that a kernel is unpacked once.
-    image_format, access: of all images, as for open_image().
-    Raises UsageError and ImageError; images are only read.
+    image_format, access: of all images, as for open_image(). keys: typed at PV-GRUB on a clock of their own; findings
+    are about the image as it boots without them. Raises UsageError and ImageError; images are only read.
     """
     budget = Budget(seconds=timeout)
     with ExitStack() as stack:
@@ -71,13 +73,26 @@ def boot(
         )
         run_it = run_auto if request.any_arch else run
         known = loader_memory or LoaderMemory(budget)
-        result = run_it(request.disks, request.profile, unpack=unpack, memory=known)
-        verdict = judge(result, request.disks[0].disk.name)
+        result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys))
+        verdict = judge(result, request.disks[0].disk.name)._replace(attended=keys is not None)
         if not findings or (not unpack and verdict.boots_default) or verdict.outcome is Outcome.TIMEOUT:
             return verdict
+        if keys is not None:
+            # What is to be said of an image does not hang on what somebody types.
+            result = run_it(request.disks, request.profile, unpack=unpack, memory=known)
         result.forget_files()
         known.budget = known.budget.renewed()
         return _with_findings(verdict, result, request, ari)
+
+
+def _typed(keys: Iterable[Key] | None) -> Console:
+    """Somebody who types the keys, in each run anew; nobody when there are none."""
+    if keys is None:
+        return nobody
+    from pvgrub_sim.keys import TypedKeys
+
+    typed = tuple(keys)
+    return lambda: TypedKeys(typed)
 
 
 def _with_findings(verdict: Verdict, result: Boot, request: Request, ari: str | None) -> Verdict:
@@ -138,4 +153,5 @@ def judge(result: Boot, image: str) -> Verdict:
         writes=tuple(event.number for event in machine.events if event.kind == "write" and event.number is not None),
         events=tuple(machine.events),
         reason=result.reason,
+        transcript=machine.term.raw(),
     )

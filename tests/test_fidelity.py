@@ -31,8 +31,9 @@ def rows() -> list[list[str]]:
 
 @cache
 def recorded(area: str) -> frozenset[str]:
-    lines = (ROOT / "fixtures" / "conformance" / area / "cases.jsonl").read_text("utf-8").splitlines()
-    return frozenset(json.loads(line)["case"] for line in lines)
+    file, field = ("sessions.jsonl", "name") if area == "sessions" else ("cases.jsonl", "case")
+    lines = (ROOT / "fixtures" / "conformance" / area / file).read_text("utf-8").splitlines()
+    return frozenset(json.loads(line)[field] for line in lines)
 
 
 @cache

@@ -7,11 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import REPORT_FORMATS, ImageError, UsageError, printable
-from pvgrub_sim.cli.images import configure_image, image_options
+from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
 from pvgrub_sim.cli.output import complain, keep_inputs, write_file
 
 if TYPE_CHECKING:
-    from pvgrub_sim import Verdict
+    from collections.abc import Sequence
+
+    from pvgrub_sim import Key, Verdict
 
 WORST_FIRST = (2, 1, 3, 0)
 """Exit statuses from worst to best: of several images the worst counts."""
@@ -22,32 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", metavar="IMAGE", nargs="+", help="disk image, block device or glob pattern (images are only read)"
     )
-    parser.add_argument(
-        "--disk",
-        action="append",
-        default=[],
-        metavar="DEVICE=IMAGE",
-        help="attach a further disk, e.g. /dev/sdb=data.img; disks are ordered by vbd number",
-    )
-    configure_image(parser)
-    parser.add_argument("--device", help="device name of the first disk (default: /dev/sda1, or the AMI's root device)")
-    version = parser.add_mutually_exclusive_group()
-    version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
-    version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version: amazon-1.01 … amazon-1.05, xen-4.2 …")
-    parser.add_argument(
-        "--arch",
-        choices=("auto", "x86_64", "i386"),
-        default="auto",
-        help="which build of PV-GRUB; auto (default): that of the kernel",
-    )
-    parser.add_argument(
-        "--config", metavar="PATH", help="config file as a Xen domain's extra= gives it: '(hd0)/boot/grub/menu.lst'"
-    )
-    parser.add_argument(
-        "--ami", metavar="FILE", help="JSON of `aws ec2 describe-images`: AKI, ARI, architecture and root device"
-    )
+    configure_machine(parser)
     parser.add_argument("--ari", metavar="ARI", help="ramdisk image that goes with the image: ari-…")
-    parser.add_argument("--memory", metavar="MIB", type=int, help="the domain's memory in MiB (default: 256)")
     parser.add_argument(
         "--timeout",
         metavar="S",
@@ -61,7 +39,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=REPORT_FORMATS, default="text", help="how to report (default: text)")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the report to FILE instead of standard output")
-    parser.add_argument("--console", action="store_true", help="print only what the Xen console would show")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--console", action="store_true", help="print all that the Xen console shows, and nothing else")
+    shown.add_argument("--log", action="store_true", help="print only what it shows from the first entry on, no menus")
+    parser.add_argument("--keys", metavar="FILE", help="keys that somebody presses: `idle down`, `@2.5 enter` …")
     parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, also a fallback")
 
 
@@ -70,10 +51,11 @@ def run(args: argparse.Namespace) -> int:
     verdicts: list[Verdict] = []
     statuses: list[int] = []
     images = _expand(args.images)
-    keep_inputs(args.output, [*images, *(_named_disk(text)[1] for text in args.disk), args.ami])
+    keep_inputs(args.output, [*images, *machine_inputs(args), args.keys])
+    keys = _keys(args.keys)
     for image in images:
         try:
-            verdict = _simulate(image, args)
+            verdict = _simulate(image, args, keys)
         except ImageError as error:
             complain(error)
             statuses.append(2)
@@ -116,23 +98,19 @@ def _expand(words: list[str]) -> list[str]:
     return images
 
 
-def _simulate(image: str, args: argparse.Namespace) -> Verdict:
+def _keys(path: str | None) -> Sequence[Key] | None:
+    if path is None:
+        return None
+    from pvgrub_sim import read_keys
+
+    return read_keys(path)
+
+
+def _simulate(image: str, args: argparse.Namespace, keys: Sequence[Key] | None) -> Verdict:
     from pvgrub_sim import boot
 
     return boot(
-        image,
-        disks=dict(_named_disk(text) for text in args.disk),
-        device=args.device,
-        aki=args.aki,
-        pvgrub=args.pvgrub,
-        arch=args.arch,
-        config=args.config,
-        ami=args.ami,
-        ari=args.ari,
-        memory=args.memory,
-        timeout=args.timeout,
-        unpack=not args.no_unpack,
-        **image_options(args),
+        image, ari=args.ari, timeout=args.timeout, unpack=not args.no_unpack, keys=keys, **machine_options(args)
     )
 
 
@@ -145,16 +123,13 @@ def exit_status(verdict: Verdict, *, allow_fallback: bool = False) -> int:
     return 0 if allow_fallback or verdict.boots_default else 3
 
 
-def _named_disk(text: str) -> tuple[str, str]:
-    device, equals, path = text.partition("=")
-    if not equals or not device or not path:
-        raise UsageError(f"--disk wants DEVICE=IMAGE (/dev/sdb=data.img), not {text!r}")
-    return device, path
-
-
 def _render(verdicts: list[Verdict], args: argparse.Namespace) -> str:
-    if args.console:
+    if args.log:
         return "".join(printable(verdict.console) + "\n" for verdict in verdicts if verdict.console)
+    if args.console:
+        from pvgrub_sim import console_text
+
+        return "".join(printable(console_text(verdict.transcript)) for verdict in verdicts)
     from pvgrub_sim import render_report
 
     color = args.output is None and sys.stdout.isatty()

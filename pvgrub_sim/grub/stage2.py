@@ -10,8 +10,9 @@ from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_close, grub_open
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, MAX_FALLBACK_ENTRIES, Machine
+from pvgrub_sim.grub.menu.booting import use_fallback
 from pvgrub_sim.grub.menu.config import Menu, read_menu
-from pvgrub_sim.grub.menu.menu import run_menu, use_fallback
+from pvgrub_sim.grub.menu.menu import run_menu
 from pvgrub_sim.grub.menu.prompt import enter_cmdline
 from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.model import EventKind, Outcome

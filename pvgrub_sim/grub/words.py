@@ -24,3 +24,15 @@ def first_word(text: bytes) -> bytes:
 def is_substring(short: bytes, text: bytes) -> bool:
     """True when `text` begins with `short` (substring() <= 0 in stage2/char_io.c)."""
     return text.startswith(short)
+
+
+def c_string(memory: bytes | bytearray, at: int = 0) -> bytes:
+    """The string that begins at an index, up to its NUL."""
+    end = memory.find(0, at)
+    return bytes(memory[at : end if end >= 0 else len(memory)])
+
+
+def copy_string(memory: bytearray, at: int, text: bytes) -> None:
+    """Write a string and its NUL into memory, which keeps what lies behind it (grub_strcpy())."""
+    memory.extend(bytes(max(at - len(memory), 0)))
+    memory[at : at + len(text) + 1] = text + b"\0"

@@ -41,6 +41,8 @@ def is_failure(verdict: Verdict, *, allow_fallback: bool) -> bool:
 
 def headline(verdict: Verdict) -> str:
     """The verdict in one sentence."""
+    if verdict.attended and verdict.outcome in _WAITING:
+        return one_line(_attended(verdict))
     return one_line(_SENTENCES[verdict.outcome](verdict))
 
 
@@ -92,10 +94,20 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
     """What was read and handed over, as (name, value), in the order a reader wants it."""
     rows = [("menu", verdict.config or "none found")]
     if verdict.entry is not None:
-        default = " (the default)" if verdict.boots_default and len(_menus(verdict)) <= 1 else ""
+        by_itself = verdict.boots_default and not verdict.attended
+        default = " (the default)" if by_itself and len(_menus(verdict)) <= 1 else ""
         rows.append(("boots", entry_name(verdict, verdict.entry) + default))
     elif verdict.default_entry is not None:
         rows.append(("default", entry_name(verdict, verdict.default_entry)))
+    rows += handed_over(verdict)
+    if verdict.writes:
+        rows.append(("writes", "sectors " + ", ".join(map(str, verdict.writes))))
+    return [(name, one_line(value)) for name, value in rows]
+
+
+def handed_over(verdict: Verdict) -> list[tuple[str, str]]:
+    """What `boot` gave to the kernel loader last, as (name, value): kernel, initrd, arguments; empty when nothing."""
+    rows: list[tuple[str, str]] = []
     if verdict.kernel:
         refused = "" if verdict.outcome is Outcome.BOOTS else ", not accepted"
         rows.append(("kernel", file_words(verdict.kernel) + refused))
@@ -103,8 +115,6 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
         rows.append(("initrd", file_words(verdict.initrd)))
     if verdict.cmdline is not None:
         rows.append(("arguments", verdict.cmdline or "(none)"))
-    if verdict.writes:
-        rows.append(("writes", "sectors " + ", ".join(map(str, verdict.writes))))
     return [(name, one_line(value)) for name, value in rows]
 
 
@@ -152,7 +162,8 @@ def _boots(verdict: Verdict) -> str:
     if not verdict.boots_default:
         return f"PV-GRUB boots {name} because {_failures(verdict) or 'another entry failed'}."
     menus = _menus(verdict)
-    which = f" of {menus[-1]}" if len(menus) > 1 else ", the default,"
+    default = "" if verdict.attended else ", the default,"
+    which = f" of {menus[-1]}" if len(menus) > 1 else default
     return f"PV-GRUB boots {name}{which} and hands over to {kernel}."
 
 
@@ -213,11 +224,24 @@ def _timeout(verdict: Verdict) -> str:
     return f"Whether the instance comes up is not known: {_because(verdict, 'the time was over')}."
 
 
+_WAITING = (Outcome.MENU, Outcome.EDIT, Outcome.PROMPT, Outcome.PAGER, Outcome.WAITS, Outcome.FAILS)
+
+
+def _attended(verdict: Verdict) -> str:
+    """Where PV-GRUB waits when all keys are pressed."""
+    why = _because(verdict, "PV-GRUB waits for a key")
+    if verdict.outcome is Outcome.FAILS and (failures := _failures(verdict)):
+        why = f"{failures}, and PV-GRUB waits for a key"
+    return f"No kernel is booted: {why}."
+
+
 _SENTENCES = {
     Outcome.BOOTS: _boots,
     Outcome.FAILS: _fails,
     Outcome.PROMPT: _prompt,
     Outcome.MENU: _menu,
+    Outcome.EDIT: _waits,
+    Outcome.PAGER: _waits,
     Outcome.WAITS: _waits,
     Outcome.HALT: _halt,
     Outcome.REBOOT: _reboot,

@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 
 import pytest
 
-from pvgrub_sim.grub.console.terminal import Keyboard, Terminal
+from pvgrub_sim.grub.console.backend import ConsoleBackend
+from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import Handover, Machine
@@ -97,7 +98,7 @@ class Runner:
         *,
         config: str = CONFIG,
         arch: str = "x86_64",
-        keyboard: Keyboard | None = None,
+        keyboard: ConsoleBackend | None = None,
         unreadable_from: int | None = None,
         disks: int = 1,
     ) -> Machine:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pvgrub_sim.grub.builtins.passwords import check_password
 from pvgrub_sim.grub.builtins.table import Flag, builtin
+from pvgrub_sim.grub.console.line_editor import get_cmdline
 from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.file.open import grub_close, grub_open
 from pvgrub_sim.grub.machine import MAX_FALLBACK_ENTRIES, Machine, PasswordType
-from pvgrub_sim.grub.menu.line_editor import get_cmdline
-from pvgrub_sim.grub.menu.passwords import check_password
 from pvgrub_sim.grub.stop import Restart
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import Outcome
@@ -77,7 +77,7 @@ def password(m: Machine, arg: bytes, flags: Flag) -> None:
         kind = PasswordType.UNSUPPORTED
         arg = skip_to(arg)
     if flags & (Flag.CMDLINE | Flag.SCRIPT):
-        typed = get_cmdline(m, b"Password: ", b"", 31, Outcome.WAITS, echo=ord("*"), readline=False)
+        typed = get_cmdline(m, b"Password: ", b"", 31, Outcome.WAITS, echo=ord("*"))
         if not check_password(typed or b"", first_word(arg), kind):
             m.fail(ErrNum.PRIVILEGED)
         return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Protocol
 
+from pvgrub_sim.grub.console.backend import ConsoleBackend, Nobody
+from pvgrub_sim.grub.console.serial_input import SerialInput
 from pvgrub_sim.grub.console.terminfo import Terminfo, tparm
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -15,6 +16,9 @@ LAST_COLUMN = 79
 MAX_LINES = 24
 RAW_LIMIT = 16 << 20
 """Bytes of transcript after which printing is taken to go on for ever; no boot prints nearly as much."""
+
+NEWLINE = b"\r\r\n"
+"""GRUB puts a CR before LF, and console_print() in Mini-OS's lib/console.c another."""
 
 _PLAIN = re.compile(rb"[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
 
@@ -27,16 +31,6 @@ _ACS = {
 }  # fmt: skip
 
 
-class Keyboard(Protocol):
-    """Somebody who may press keys. Codes are GRUB's (ASCII; 16 up, 14 down, 27 escape, …)."""
-
-    def pressed(self) -> bool:
-        """True when a key waits to be read; called once for every second that a timeout counts."""
-
-    def read(self) -> int:
-        """The next key, waiting for it; raises Stop when there will be none."""
-
-
 class TermKind(Enum):
     """The terminals of PV-GRUB's term_table, with the names that `terminal` knows."""
 
@@ -47,11 +41,12 @@ class TermKind(Enum):
 class Terminal:
     """Collects what PV-GRUB prints, as bytes, and asks for keys; by default nobody presses one.
 
-    keyboard: where keys come from, or None. The state that behaviour depends on bears GRUB's names.
+    backend: the far end of the console. The state that behaviour depends on bears GRUB's names.
     """
 
-    def __init__(self, keyboard: Keyboard | None = None) -> None:
-        self.keyboard = keyboard
+    def __init__(self, backend: ConsoleBackend | None = None) -> None:
+        self.backend = Nobody() if backend is None else backend
+        self._input = SerialInput(self.backend)
         self.kind = TermKind.SERIAL
         self.need_init = {TermKind.SERIAL: True, TermKind.GRAPHICS: True}
         self.terminfo = Terminfo()
@@ -60,6 +55,7 @@ class Terminal:
         self.use_pager = True
         self.history: list[bytes] = []
         self.kill = b""
+        self.completion = bytearray()
         self._x = 0
         self._y = 0
         self._out = bytearray()
@@ -103,6 +99,7 @@ class Terminal:
 
     def _emit(self, data: bytes) -> None:
         self._out += data
+        self.backend.printed(data)
         if len(self._out) > RAW_LIMIT:
             raise Stop(Outcome.HANG, f"PV-GRUB prints more than {RAW_LIMIT >> 20} MiB on the console")
 
@@ -119,7 +116,7 @@ class Terminal:
             if room > 0:
                 self._emit(run[:room])
                 run = run[room:]
-            self._emit(b"\r\n")
+            self._emit(NEWLINE)
             self._x = 0
             self._y += 1
             room = LAST_COLUMN
@@ -141,11 +138,11 @@ class Terminal:
             self._x = max(self._x - 1, 0)
         elif code != 0x07:
             if self._x >= LAST_COLUMN:
-                self._emit(b"\r\n")
+                self._emit(NEWLINE)
                 self._x = 0
                 self._y += 1
             self._x += 1
-        self._emit(bytes((code,)))
+        self._emit(b"\r\n" if code == 0x0A else bytes((code,)))
 
     def _more(self) -> bool:
         """The pager (do_more()): counts lines of a command given at the prompt."""
@@ -159,7 +156,7 @@ class Terminal:
         self.highlight(True)
         self.write(b"[Hit return to continue]")
         self.highlight(False)
-        while self.getkey(Outcome.WAITS, "the pager waits for return") not in (0x0A, 0x0D):
+        while self.getkey(Outcome.PAGER, "the pager waits for return") not in (0x0A, 0x0D):
             pass
         self.write(b"\r                        \r")
         self.count_lines = 0
@@ -192,19 +189,18 @@ class Terminal:
 
     # keys
 
-    def checkkey(self) -> bool:
-        """True when a key was pressed (checkkey())."""
-        return self.keyboard is not None and self.keyboard.pressed()
+    def checkkey(self) -> int | None:
+        """The key that was pressed, which stays to be read; None when there is none (checkkey())."""
+        return self._input.checkkey()
 
     def getkey(self, waiting: Outcome, reason: str) -> int:
         """The next key (getkey()); raises Stop with `waiting` and `reason` when nobody is there to press one."""
-        if self.keyboard is None:
-            raise Stop(waiting, reason)
-        return self.keyboard.read()
+        return self._input.getkey(waiting, reason)
 
 
 _DROPPED = bytes(code for code in range(0x20) if code not in b"\n\r\x1b")
 _ESCAPE = re.compile(rb"\x1b\[[0-9;]*([A-Za-z])")
+_NEWLINE = re.compile(rb"\r+\n|\r")
 _CLEARED = b"\x01"
 _REDRAWN = re.compile(rb"\x01*\n?    GNU GRUB  version.*?(?=\n\x01*  Booting |\Z)", re.S)
 
@@ -220,7 +216,7 @@ def clean(raw: bytes) -> str:
         return ""
     text = raw[start:].translate(None, _DROPPED)
     text = _ESCAPE.sub(lambda found: _CLEARED if found[1] == b"J" else b"", text)
-    text = text.replace(b"\x1b", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    text = _NEWLINE.sub(b"\n", text.replace(b"\x1b", b""))
     text = _REDRAWN.sub(b"", text).replace(_CLEARED, b"")
     lines = text.decode("utf-8", "backslashreplace").split("\n")
     return "\n".join(line.rstrip() for line in lines).rstrip()

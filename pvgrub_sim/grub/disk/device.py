@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+from typing import NamedTuple
+
 from pvgrub_sim.cint import MAXINT
 from pvgrub_sim.grub.disk.partitions import sane_partition
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -35,35 +38,68 @@ def safe_parse_maxint(m: Machine, text: bytes, at: int = 0) -> tuple[int, int]:
     return value, at
 
 
+class PartChoice(Enum):
+    """How far a device string names a partition (part_choice in stage2/disk_io.c)."""
+
+    UNSPECIFIED = auto()
+    DISK = auto()
+    CHOSEN = auto()
+
+
+class DeviceString(NamedTuple):
+    """What a device string says.
+
+    text: the string, completed where it ends with a device's letter. rest: what follows it, None when it does not
+    end, and errnum is 11 then. incomplete: the string ends too early. disk_choice: it may still name any disk.
+    """
+
+    text: bytes
+    rest: bytes | None = None
+    incomplete: bool = False
+    disk_choice: bool = True
+    part_choice: PartChoice = PartChoice.UNSPECIFIED
+
+
 def set_device(m: Machine, text: bytes) -> bytes:
     """Parse a device string such as `(hd0,1)`, make it the current device, return what follows it.
 
     As set_device() in stage2/disk_io.c. Raises GrubError 11, 12, 23 or 35.
     """
-    m.current_drive = m.saved_drive
-    m.current_partition = WHOLE_DISK
-    if text == b"(":
-        return b""
-    rest: bytes | None = None
-    if text[:1] == b"(":
-        rest = _parse_parenthesis(m, text)
-    sane_partition(m)
+    rest = parse_device(m, text).rest
     if rest is None:
-        m.fail(ErrNum.DEV_FORMAT)
+        raise GrubError(m.errnum)
     return rest
 
 
-def _parse_parenthesis(m: Machine, text: bytes) -> bytes | None:
-    """What stands between the parentheses; returns the rest behind them, None when it does not end there."""
+def parse_device(m: Machine, text: bytes) -> DeviceString:
+    """Parse a device string as set_device() does, and tell more of it, for tab completion."""
+    m.current_drive = m.saved_drive
+    m.current_partition = WHOLE_DISK
+    device = DeviceString(text, incomplete=not text)
+    if text[:1] == b"(":
+        device = _parse_parenthesis(m, text)
+        if device.rest is not None and device.part_choice is PartChoice.UNSPECIFIED:
+            return device
+    sane_partition(m)
+    if device.rest is None:
+        m.errnum = ErrNum.DEV_FORMAT
+    return device
+
+
+def _parse_parenthesis(m: Machine, text: bytes) -> DeviceString:
+    """What stands between the parentheses."""
     at = 1
     kind = text[1:2]
+    if not kind:
+        return DeviceString(text, b"")
+    disk_choice = True
     if kind not in (b",", b")"):
         named = kind in (b"f", b"h") or (kind == b"n" and m.network_ready)
         named = named or (kind == b"c" and m.cdrom_drive != GRUB_INVALID_DRIVE)
         if named:
             if text[2:] in (b"", b"d"):
                 # Only a device's letters, as in tab completion: it counts as a whole.
-                return b""
+                return DeviceString(text[:2] + b"d", b"")
             at += 2
             if text[at - 1 : at] != b"d":
                 # QUIRK: the number is parsed all the same, so that one too large is the error told, and the drive
@@ -74,6 +110,7 @@ def _parse_parenthesis(m: Machine, text: bytes) -> bytes | None:
         elif kind == b"c" and m.cdrom_drive != GRUB_INVALID_DRIVE:
             m.current_drive = m.cdrom_drive
         else:
+            disk_choice = False
             try:
                 m.current_drive, at = safe_parse_maxint(m, text, at)
             finally:
@@ -83,17 +120,17 @@ def _parse_parenthesis(m: Machine, text: bytes) -> bytes | None:
     if m.errnum:
         raise GrubError(m.errnum)
     if text[at : at + 1] == b")":
-        return text[at + 1 :]
-    if text[at : at + 1] != b",":
-        return None
-    return _parse_partition(m, text, at + 1)
+        return DeviceString(text, text[at + 1 :], disk_choice=disk_choice, part_choice=PartChoice.CHOSEN)
+    if text[at : at + 1] == b",":
+        return _parse_partition(m, text, at + 1)
+    return DeviceString(text, incomplete=at >= len(text), disk_choice=disk_choice)
 
 
-def _parse_partition(m: Machine, text: bytes, at: int) -> bytes | None:
+def _parse_partition(m: Machine, text: bytes, at: int) -> DeviceString:
     """What follows the comma of a device string."""
-    chosen = False
+    choice = PartChoice.DISK
     if text[at : at + 1].isdigit():
-        chosen = True
+        choice = PartChoice.CHOSEN
         m.current_partition = 0
         if not m.current_drive & 0x80:
             m.fail(ErrNum.DEV_FORMAT)
@@ -105,15 +142,15 @@ def _parse_partition(m: Machine, text: bytes, at: int) -> bytes | None:
             m.current_partition = ((text[at] - ord("a")) << 8) | (m.current_partition & 0xFF00FF)
             at += 1
     elif b"a" <= text[at : at + 1] <= b"h":
-        chosen = True
+        choice = PartChoice.CHOSEN
         m.current_partition = ((text[at] - ord("a")) << 8) | 0xFF00FF
         at += 1
     if text[at : at + 1] != b")":
-        return None
-    if not chosen:
+        return DeviceString(text, incomplete=at >= len(text), disk_choice=False, part_choice=choice)
+    if choice is PartChoice.DISK:
         # QUIRK: `(hd0,)` is the partition of the root device.
         m.current_partition = m.saved_partition
-    return text[at + 1 :]
+    return DeviceString(text, text[at + 1 :], disk_choice=False, part_choice=PartChoice.CHOSEN)
 
 
 def _partition_number(m: Machine, text: bytes, at: int) -> tuple[int, int]:

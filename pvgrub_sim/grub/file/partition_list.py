@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.grub.disk.partitions import BSD_TYPES, EXTENDED_TYPES, sane_partition, walk
+from collections.abc import Iterator
+
+from pvgrub_sim.grub.console.print_error import print_error
+from pvgrub_sim.grub.disk.partitions import BSD_TYPES, EXTENDED_TYPES, Slice, sane_partition, walk
 from pvgrub_sim.grub.disk.raw import select_drive
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import attempt_mount
 from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
-from pvgrub_sim.grub.menu.script import print_error
 
 
 def print_fsys_type(m: Machine) -> None:
@@ -38,66 +40,67 @@ def _start_walk(m: Machine) -> None:
 
 
 def print_partitions(m: Machine) -> None:
-    """Print the partitions of the current drive and what is mounted on each; errors are not kept."""
+    """Print the partitions of the current drive and what is mounted on each.
+
+    errnum is set afterwards when there is no such drive; other errors are not kept.
+    """
     try:
         _start_walk(m)
     except GrubError:
         return
     slices = walk(m, WHOLE_DISK)
-    term = m.term
     try:
         found = next(slices)
         while True:
             kind = found.type
-            if not kind or kind in EXTENDED_TYPES:
-                if kind:
-                    m.errnum = ErrNum.NONE
-                found = next(slices)
+            if kind and kind not in EXTENDED_TYPES:
+                m.term.write(b"   Partition num: %d, " % (found.partition >> 16))
+            if kind in BSD_TYPES:
+                found = _print_bsd_partitions(m, slices, kind)
+                if m.errnum:
+                    break
                 continue
-            term.write(b"   Partition num: %d, " % (found.partition >> 16))
-            if kind not in BSD_TYPES:
-                _check_and_print_mount(m)
-                m.errnum = ErrNum.NONE
-                found = next(slices)
-                continue
-            seen = False
-            try:
-                found = next(slices)
-                while (letter := found.partition >> 8 & 0xFF) != 0xFF:
-                    if not seen:
-                        term.write(b"[BSD sub-partitions immediately follow]\n")
-                        seen = True
-                    term.write(b"     BSD Partition num: '%c', " % (letter + ord("a")))
+            if kind:
+                if kind not in EXTENDED_TYPES:
                     _check_and_print_mount(m)
-                    found = next(slices)
-            except GrubError:
-                if not seen:
-                    _no_bsd(m, kind)
-                raise
-            if not seen:
-                _no_bsd(m, kind)
-            if m.errnum:
-                break
+                m.errnum = ErrNum.NONE
+            found = next(slices)
     except GrubError:
         pass
     m.errnum = ErrNum.NONE
 
 
-def _no_bsd(m: Machine, kind: int) -> None:
-    m.term.write(b" No BSD sub-partition found, partition type 0x%x\n" % kind)
+def _print_bsd_partitions(m: Machine, slices: Iterator[Slice], kind: int) -> Slice:
+    """Print the BSD partitions of the current slice; returns the slice behind them. Raises GrubError at the end."""
+    seen = False
+    try:
+        while (letter := (found := next(slices)).partition >> 8 & 0xFF) != 0xFF:
+            if not seen:
+                m.term.write(b"[BSD sub-partitions immediately follow]\n")
+                seen = True
+            m.term.write(b"     BSD Partition num: '%c', " % (letter + ord("a")))
+            _check_and_print_mount(m)
+    finally:
+        if not seen:
+            m.term.write(b" No BSD sub-partition found, partition type 0x%x\n" % kind)
+    return found
 
 
 def partition_names(m: Machine) -> list[bytes]:
-    """What may stand behind the comma of a device string, closing parenthesis included."""
+    """What may stand behind the comma of a device string, closing parenthesis included; errnum as above."""
     names: list[bytes] = []
     try:
         _start_walk(m)
+    except GrubError:
+        return names
+    try:
         for found in walk(m, WHOLE_DISK):
             letter = found.partition >> 8 & 0xFF
             if letter != 0xFF:
                 names.append(b"%d,%c)" % (found.partition >> 16, letter + ord("a")))
             elif found.type and found.type not in EXTENDED_TYPES | BSD_TYPES:
                 names.append(b"%d)" % (found.partition >> 16))
+            m.errnum = ErrNum.NONE
     except GrubError:
         m.errnum = ErrNum.NONE
     return names

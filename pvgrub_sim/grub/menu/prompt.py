@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pvgrub_sim.grub.builtins.table import Flag, find_command, run_builtin
+from pvgrub_sim.grub.console.line_editor import get_cmdline
+from pvgrub_sim.grub.console.print_error import print_error
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.machine import Machine
-from pvgrub_sim.grub.menu.line_editor import get_cmdline
-from pvgrub_sim.grub.menu.script import init_cmdline, print_error
+from pvgrub_sim.grub.menu.completion import complete
+from pvgrub_sim.grub.menu.script import init_cmdline
 from pvgrub_sim.grub.stop import RestartCmdline
 from pvgrub_sim.grub.words import skip_to
 from pvgrub_sim.model import Outcome
@@ -33,8 +37,15 @@ def print_cmdline_message(m: Machine, *, forever: bool) -> None:
     )
 
 
-def enter_cmdline(m: Machine, *, forever: bool) -> None:
-    """Read commands and run them until escape is pressed; forever: there is no menu to go back to."""
+def _no_heap(line: bytes) -> None:
+    """The heap does not matter."""
+
+
+def enter_cmdline(m: Machine, *, forever: bool, use_heap: Callable[[bytes], None] = _no_heap) -> None:
+    """Read commands and run them until escape is pressed.
+
+    forever: there is no menu to go back to. use_heap: told of what the command-line buffer holds.
+    """
     init_cmdline(m)
     m.in_entry = False
     while True:
@@ -45,9 +56,11 @@ def enter_cmdline(m: Machine, *, forever: bool) -> None:
                 print_error(m)
                 m.errnum = ErrNum.NONE
                 m.script_line = b""
-                line = get_cmdline(m, PROMPT, b"", CMDLINE_LENGTH, Outcome.PROMPT)
+                use_heap(b"")
+                line = get_cmdline(m, PROMPT, b"", CMDLINE_LENGTH, Outcome.PROMPT, complete=complete)
                 if line is None:
                     return
+                use_heap(line)
                 if line:
                     run_line(m, line)
         except RestartCmdline:

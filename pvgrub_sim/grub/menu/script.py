@@ -6,24 +6,13 @@ from collections.abc import Iterable
 
 from pvgrub_sim.grub.builtins.table import Flag, find_command, run_builtin
 from pvgrub_sim.grub.console.keys import getkey
-from pvgrub_sim.grub.errnum import ERR_LIST, ErrNum
+from pvgrub_sim.grub.console.print_error import print_error
+from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, KernelType, Machine
 from pvgrub_sim.grub.words import skip_to
-from pvgrub_sim.model import BootError, EventKind, Outcome
+from pvgrub_sim.model import EventKind, Outcome
 
 COMMAND_STEPS = 10
-
-
-def print_error(m: Machine) -> None:
-    """Print the error that errnum holds, if any (stage2/char_io.c:print_error)."""
-    if not m.errnum:
-        return
-    number, words = int(m.errnum), ERR_LIST[m.errnum]
-    m.term.write(b"\nError %d: %s\n" % (number, words.encode()))
-    command = m.script_line.decode("utf-8", "backslashreplace")
-    entry = m.current_entryno if m.in_entry else None
-    m.boot_errors.append(BootError(entry, number, words, command))
-    m.emit(EventKind.ERROR, words, number=number, entry=entry)
 
 
 def init_cmdline(m: Machine) -> None:

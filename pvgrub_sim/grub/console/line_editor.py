@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pvgrub_sim.grub.console.keys import ESCAPE, RETURN_KEYS, getkey
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.grub.words import c_string, copy_string
 from pvgrub_sim.model import Outcome
 
 MAX_CMDLINE = 1600
@@ -16,6 +19,12 @@ HISTORY_SIZE = 5
 _TAB, _START, _END, _FORWARD, _BACK, _KILL_START, _KILL_END, _YANK = 9, 1, 5, 6, 2, 21, 11, 25
 _DELETE, _BACKSPACE, _PREVIOUS, _NEXT = 4, 8, 16, 14
 
+Complete = Callable[[Machine, bytearray, bool, bool], int]
+"""Completes the string in a buffer: takes whether it is a file's name, and whether to print the candidates instead.
+
+Returns how many there are besides the first, -1 when there is none or an error was printed.
+"""
+
 
 def get_cmdline(
     m: Machine,
@@ -25,15 +34,16 @@ def get_cmdline(
     waiting: Outcome,
     *,
     echo: int | None = None,
-    readline: bool = True,
+    complete: Complete | None = None,
 ) -> bytes | None:
     """A line that somebody types; None when escape is pressed.
 
     text: what the line holds to begin with. maxlen: its limit in bytes, NUL included. waiting: how the run ends
-    when nobody is there. echo: printed instead of what is typed. readline: with history and completion.
+    when nobody is there. echo: printed instead of what is typed. complete: for the TAB key, which
+    comes with the other keys of readline; None for a line without them.
     """
     maxlen = min(maxlen, MAX_CMDLINE)
-    return _Editor(m, prompt, text[: MAX_CMDLINE - 1], maxlen=maxlen, echo=echo, readline=readline).run(waiting)
+    return _Editor(m, prompt, text[: MAX_CMDLINE - 1], maxlen=maxlen, echo=echo, complete=complete).run(waiting)
 
 
 def _reason(prompt: bytes) -> str:
@@ -44,13 +54,13 @@ class _Editor:
     """One line while it is edited. Shown in sections of up to 77 columns, one at a time."""
 
     def __init__(
-        self, m: Machine, prompt: bytes, text: bytes, *, maxlen: int, echo: int | None, readline: bool
+        self, m: Machine, prompt: bytes, text: bytes, *, maxlen: int, echo: int | None, complete: Complete | None
     ) -> None:
         self.m = m
         self.prompt = prompt
         self.maxlen = maxlen
         self.echo = echo
-        self.readline = readline
+        self.complete = complete
         self.line = bytearray(text)
         self.at = len(text)
         self.x = 0
@@ -62,8 +72,8 @@ class _Editor:
         """Handle keys up to return or escape."""
         self.show()
         while (key := getkey(self.m, waiting, _reason(self.prompt))) not in RETURN_KEYS:
-            if self.readline:
-                self._readline_key(key)
+            if self.complete:
+                self._readline_key(key, self.complete)
             if key == ESCAPE:
                 return None
             if key == _DELETE and self.at < len(self.line):
@@ -75,7 +85,7 @@ class _Editor:
                 self._insert(bytes((key,)))
         self.m.term.write(b"\n")
         line = bytes(self.line) if self.echo is not None else bytes(self.line).lstrip(b" ")
-        if self.readline and line:
+        if self.complete and line:
             self._add_history(line, 0)
         return line
 
@@ -159,10 +169,10 @@ class _Editor:
 
     # keys of readline
 
-    def _readline_key(self, key: int) -> None:
+    def _readline_key(self, key: int, complete: Complete) -> None:
         term = self.m.term
         if key == _TAB:
-            self._complete()
+            self._complete_word(complete)
         elif key == _START:
             self._back(self.at)
         elif key == _END:
@@ -203,30 +213,32 @@ class _Editor:
         lines.insert(number, line)
         del lines[HISTORY_SIZE:]
 
-    def _complete(self) -> None:
-        from pvgrub_sim.grub.menu.completion import print_completions
-
+    def _complete_word(self, complete: Complete) -> None:
         # The first word is a command's name; what follows it, behind `=` as well, a file's.
+        line, m = self.line, self.m
         stop = 0
-        while self.line[stop : stop + 1] == b" ":
+        while line[stop : stop + 1] == b" ":
             stop += 1
-        while stop < len(self.line) and self.line[stop] not in b"= ":
+        while stop < len(line) and line[stop] not in b"= ":
             stop += 1
-        text = bytes(self.line)
-        equal = text.find(b"=", stop)
-        if equal >= 0 and b" " not in text[stop:equal]:
-            text = text[:equal] + b" " + text[equal + 1 :]
-        begin = text.rfind(b" ", 0, self.at) + 1
-        word = text[begin : self.at]
-        m = self.m
+        is_filename = self.at > stop
+        equal = stop if line[stop : stop + 1] == b"=" else -1
+        if equal >= 0:
+            line[equal] = ord(" ")
+        begin = line.rfind(b" ", 0, self.at) + 1
+        length = self.at - begin
+        copy_string(m.term.completion, 0, bytes(line[begin : self.at]))
         m.buf_drive = -1
-        found = print_completions(m, word, is_filename=self.at > stop)
+        more = complete(m, m.term.completion, is_filename, False)
         m.errnum = ErrNum.NONE
-        if found.ways is not None:
-            self._insert(found.text[len(word) :])
-            if found.ways > 1:
+        if more >= 0:
+            self._insert(c_string(m.term.completion, length))
+            if more > 0:
                 m.term.write(b"\n")
-                print_completions(m, found.text, is_filename=self.at > stop, show=True)
+                complete(m, m.term.completion, is_filename, True)
                 m.errnum = ErrNum.NONE
-        if found.ways != 1:
+        if equal >= 0:
+            # QUIRK: put back where it was, though the line may have grown in front of it.
+            line[equal] = ord("=")
+        if more:
             self.show()

@@ -1,0 +1,71 @@
+"""The options that say which PV-GRUB runs, in what domain, on which disks."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pvgrub_sim import UsageError
+from pvgrub_sim.cli.images import configure_image, image_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pvgrub_sim import MachineOptions
+
+
+def configure_machine(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "--disk",
+        action="append",
+        default=[],
+        metavar="DEVICE=IMAGE",
+        help="attach a further disk, e.g. /dev/sdb=data.img; disks are ordered by vbd number",
+    )
+    configure_image(parser)
+    parser.add_argument("--device", help="device name of the first disk (default: /dev/sda1, or the AMI's root device)")
+    version = parser.add_mutually_exclusive_group()
+    version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
+    version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version: amazon-1.01 … amazon-1.05, xen-4.2 …")
+    parser.add_argument(
+        "--arch",
+        choices=("auto", "x86_64", "i386"),
+        default="auto",
+        help="which build of PV-GRUB; auto (default): that of the kernel",
+    )
+    parser.add_argument(
+        "--config", metavar="PATH", help="config file as a Xen domain's extra= gives it: '(hd0)/boot/grub/menu.lst'"
+    )
+    parser.add_argument("--memory", metavar="MIB", type=int, help="the domain's memory in MiB (default: 256)")
+    parser.add_argument(
+        "--ami", metavar="FILE", help="JSON of `aws ec2 describe-images`: AKI, ARI, architecture and root device"
+    )
+
+
+def machine_options(args: argparse.Namespace) -> MachineOptions:
+    """The options as keyword arguments of boot(), Session() and interact(); raises UsageError."""
+    return {
+        "disks": dict(_named_disk(text) for text in args.disk),
+        "device": args.device,
+        "aki": args.aki,
+        "pvgrub": args.pvgrub,
+        "arch": args.arch,
+        "config": args.config,
+        "ami": args.ami,
+        "memory": args.memory,
+        **image_options(args),
+    }
+
+
+def machine_inputs(args: argparse.Namespace) -> Iterator[str | None]:
+    """The files that the options name."""
+    yield from (_named_disk(text)[1] for text in args.disk)
+    yield args.ami
+
+
+def _named_disk(text: str) -> tuple[str, str]:
+    device, equals, path = text.partition("=")
+    if not equals or not device or not path:
+        raise UsageError(f"--disk wants DEVICE=IMAGE (/dev/sdb=data.img), not {text!r}")
+    return device, path
