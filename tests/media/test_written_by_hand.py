@@ -11,17 +11,14 @@ import pytest
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import layers_of, open_disk
 from tests.media.containers import MIB, SECTOR, as_raw, create, noise, scribble
+from tests.media.vmdk_writers import write_cowd, write_mixed, write_stream, write_vmfs
 from tests.media.writers import (
     data_write_guid,
     into_the_log,
     laid_over,
     random_sectors,
-    write_cowd,
     write_differencing_vhd,
     write_differencing_vhdx,
-    write_mixed,
-    write_stream,
-    write_vmfs,
 )
 from tests.tools import run
 

@@ -14,13 +14,12 @@ import pytest
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import open_disk
 from tests.media.containers import MIB, convert, create, noise, scribble
+from tests.media.vmdk_writers import write_cowd, write_stream
 from tests.media.writers import (
     into_the_log,
     random_sectors,
-    write_cowd,
     write_differencing_vhd,
     write_differencing_vhdx,
-    write_stream,
 )
 
 SECONDS = 10
