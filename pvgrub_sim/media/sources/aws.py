@@ -64,6 +64,19 @@ def call(name: str, ask: Callable[[], _T], offset: int | None = None) -> _T:
     raise AssertionError
 
 
+def whole(body: Any) -> bytes:
+    """All of an answer's body; raises Again when it ends too early."""
+    from botocore.exceptions import IncompleteReadError
+
+    try:
+        data: bytes = body.read()
+    except IncompleteReadError as error:
+        raise Again(words(error)) from None
+    finally:
+        body.close()
+    return data
+
+
 def code_of(error: Exception) -> str:
     """The service's own word for an error, such as `AccessDenied`; empty for what is none of its errors."""
     answer = getattr(error, "response", None)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
-from pvgrub_sim.media.sources.aws import Again, call, client, code_of
+from pvgrub_sim.media.sources.aws import Again, call, client, code_of, whole
 from pvgrub_sim.media.sources.blocks import BlockDisk
 
 if TYPE_CHECKING:
@@ -114,8 +114,7 @@ class _Snapshot:
                 # Tokens expire before the time that is told, when keys change.
                 token = renewed
                 raise Again("AWS answers ValidationException") from None
-            with answer["BlockData"] as body:
-                data: bytes = body.read()
+            data = whole(answer["BlockData"])
             if len(data) != self.block or answer.get("DataLength", self.block) != self.block:
                 raise Again(f"a block of {len(data)} bytes instead of {self.block}")
             if answer.get("ChecksumAlgorithm") != "SHA256":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
-from pvgrub_sim.media.sources.aws import Again, call, client, code_of
+from pvgrub_sim.media.sources.aws import Again, call, client, code_of, whole
 from pvgrub_sim.media.sources.blocks import BlockDisk
 from pvgrub_sim.media.sources.http import BLOCK
 
@@ -61,13 +61,12 @@ class _Object:
                 if code_of(error) in ("PreconditionFailed", "412", "InvalidRange", "416"):
                     raise ImageError(self.name, "changed while it was read", offset) from None
                 raise
-            with answer["Body"] as body:
-                data: bytes = body.read()
+            data = whole(answer["Body"])
             if answer.get("ETag") != self.etag:
                 raise ImageError(self.name, "changed while it was read", offset)
-            whole = answer.get("ContentRange")
-            if len(data) != length or whole != f"bytes {offset}-{offset + length - 1}/{self.size}":
-                raise Again(f"{len(data)} bytes ({whole}) instead of {length}")
+            told = answer.get("ContentRange")
+            if len(data) != length or told != f"bytes {offset}-{offset + length - 1}/{self.size}":
+                raise Again(f"{len(data)} bytes ({told}) instead of {length}")
             return data
 
         data = call(self.name, ask, offset)
