@@ -13,15 +13,18 @@ _SWAP_MAGIC: Final = (b"SWAPSPACE2", b"SWAP-SPACE")
 _SUSPENDED: Final = (b"S1SUSPEND", b"S2SUSPEND", b"ULSUSPEND")
 
 
-def probe_raid(area: Area) -> Content | None:
-    """A member of a Linux software RAID, metadata 0.90, 1.0, 1.1 or 1.2 (Linux, drivers/md/md.c)."""
+def probe_raid(area: Area, *, end: bool = True) -> Content | None:
+    """A member of a Linux software RAID, metadata 0.90, 1.0, 1.1 or 1.2 (Linux, drivers/md/md.c).
+
+    end: whether to look at the end as well, where versions 0.90 and 1.0 lie.
+    """
     at_090 = (area.size & ~0xFFFF) - 0x10000
     at_10 = (area.size // SECTOR_SIZE - 16 & ~7) * SECTOR_SIZE
-    for version, at in (("1.1", 0), ("1.2", 4096), ("1.0", at_10)):
+    for version, at in (("1.1", 0), ("1.2", 4096), *((("1.0", at_10),) if end else ())):
         raw = area.peek(at, 4096)
         if raw[:4] == _MD_MAGIC and raw[4:8] == b"\x01\0\0\0" and int.from_bytes(raw[144:152], "little") * 512 == at:
             return _raid_1(raw, version)
-    raw = area.peek(at_090, 4096)
+    raw = area.peek(at_090, 4096) if end else b""
     if raw[:4] == _MD_MAGIC and raw[4:8] == bytes(4):
         return _raid_090(raw)
     return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from pvgrub_sim.media.disk import ForwardOnly
+from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk.xfs import SB_MAGIC
 from pvgrub_sim.survey import containers, lvm, superblocks
@@ -29,10 +31,19 @@ def identify(area: Area) -> list[Found]:
         if one is not None:
             found.append(one)
     for simple in _SIMPLE:
-        content = simple(area)
+        if simple is containers.probe_raid and isinstance(area.disk, ForwardOnly):
+            # The end costs all that lies before it, and where something else lies there is no superblock.
+            content = containers.probe_raid(area, end=not _covered(area))
+        else:
+            content = simple(area)
         if content is not None:
             found.append((content, None))
     return found
+
+
+def _covered(area: Area) -> bool:
+    """Whether a filesystem or a partition reaches over the place at an area's end where RAID superblocks lie."""
+    return used_bytes(area.peek(0, 4096)) > area.size - 8192
 
 
 def _filesystem(kind: str, open_reader: Callable[[], Reader] | None, problems: list[str], **fields: Any) -> Found:

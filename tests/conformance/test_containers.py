@@ -1,4 +1,4 @@
-"""The images of the `amazon` group inside every format of virtual disks: the same verdict as recorded."""
+"""The images of the `amazon` group inside every format: the same verdict as recorded."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tests.conformance.compare import differences
 from tests.conformance.test_conformance import CASES, load_cases
 from tests.images import unpack_sparse
 from tests.media.containers import convert
+from tests.media.machines import write_ova, write_xva
+from tests.tools import run
 
 FORMATS: dict[str, tuple[str, tuple[str, ...], bool]] = {
     "qcow2": ("qcow2", (), False),
@@ -25,6 +27,8 @@ FORMATS: dict[str, tuple[str, tuple[str, ...], bool]] = {
     "vdi": ("vdi", (), False),
 }
 
+
+STREAMS = {"gz": "gzip", "xz": "xz", "zst": "zstd", "bz2": "bzip2", "lz4": "lz4"}
 
 AMAZON = [case for area, case in load_cases() if area == "amazon" and not case.get("undefined")]
 
@@ -40,3 +44,19 @@ def test_the_same_verdict_in_every_format(case: dict[str, Any], tmp_path: Path) 
         assert not (found := differences(case, verdict)), f"{name}: {case['what']}\n" + "\n".join(found)
         for file in tmp_path.glob("disk*"):
             file.unlink()
+
+
+@pytest.mark.parametrize("case", AMAZON, ids=lambda case: case["case"])
+def test_the_same_verdict_in_streams_and_machines(case: dict[str, Any], tmp_path: Path) -> None:
+    raw = unpack_sparse(CASES / "amazon" / case["image"], tmp_path / "disk.raw")
+    version = case["profile"].removeprefix("amazon-")
+    aki = f"pv-grub-{case['aki_device']}_{version}-{case['arch']}.gz"
+    made = {name: tmp_path / f"packed.{name}" for name in (*STREAMS, "ova", "xva", "tar")}
+    for name, tool in STREAMS.items():
+        made[name].write_bytes(run(tool, "-1", "-c", raw))
+    write_ova(made["ova"], [(0, raw)])
+    write_xva(made["xva"], [("0", "Ref:3", raw.read_bytes())], keepalive=2)
+    run("tar", "-C", tmp_path, "--format=oldgnu", "-Scf", made["tar"], "disk.raw")
+    for name, disk in made.items():
+        verdict = boot(disk, aki=aki, findings=False)
+        assert not (found := differences(case, verdict)), f"{name}: {case['what']}\n" + "\n".join(found)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, read_upto
+from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
 from pvgrub_sim.media.formats.frames import lz4_size, xz_size, zstd_size
 from pvgrub_sim.media.formats.spool import Forward, Spool
@@ -20,7 +20,6 @@ _WRAP: Final = 1 << 32
 """gzip tells the size of what is in it modulo this."""
 _SLACK: Final = 64 << 20
 """Bytes that a disk may have behind its last partition or filesystem, for its size to be taken from there."""
-_MBR_ENTRY: Final = struct.Struct("<4xB3xII")
 
 
 def open_gzip(below: Disk, context: Context) -> Disk:
@@ -83,20 +82,3 @@ def _gzip_size(disk: Disk, spool: Spool) -> int | None:
     size = told + (max(used - told, 0) + _WRAP - 1) // _WRAP * _WRAP
     near = used <= size <= used + _SLACK and size % 512 == 0
     return size if near and disk.size <= size + (size >> 10) + 4096 else None
-
-
-def used_bytes(head: bytes) -> int:
-    """How far a disk is used by the partitions, or the filesystem, that begin in its first 4 KiB; 0 where none does."""
-    if len(head) < 4096:
-        return 0
-    if head[1080:1082] == b"\x53\xef":
-        blocks, log = struct.unpack_from("<I", head, 1028)[0], head[1048]
-        return blocks << 10 + log if log <= 6 else 0
-    if head[:4] == b"XFSB":
-        return int.from_bytes(head[4:8], "big") * int.from_bytes(head[8:16], "big")
-    if head[510:512] != b"\x55\xaa":
-        return 0
-    entries = list(_MBR_ENTRY.iter_unpack(head[446:510]))
-    if any(kind == 0xEE for kind, _, _ in entries) and head[512:520] == b"EFI PART":
-        return (int.from_bytes(head[544:552], "little") + 1) * 512
-    return max((first + count) * 512 for kind, first, count in entries if kind) if any(e[0] for e in entries) else 0
