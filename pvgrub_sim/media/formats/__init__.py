@@ -21,23 +21,22 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
     it is and how to get a raw image.
     """
     disk = below
-    for depth in range(DEEPEST):
-        name = image_format if depth == 0 and image_format != "auto" else detect(disk)
-        if name == "raw":
-            return disk
-        row = FORMATS.get(name)
-        if row is None:
-            raise UsageError(f"unknown image format {name!r}: auto, raw, {', '.join(readable())}")
-        try:
+    try:
+        for depth in range(DEEPEST):
+            name = image_format if depth == 0 and image_format != "auto" else detect(disk)
+            if name == "raw":
+                return disk
+            row = FORMATS.get(name)
+            if row is None:
+                raise UsageError(f"unknown image format {name!r}: auto, raw, {', '.join(readable())}")
             disk = _open(row, disk, context)
-        except ImageError:
-            if disk is not below:
-                disk.close()
-            raise
-        if not row.wraps or isinstance(disk, Machine):
-            return disk
-    disk.close()
-    raise ImageError(below.name, f"is wrapped more than {DEEPEST} times")
+            if not row.wraps or isinstance(disk, Machine):
+                return disk
+        raise ImageError(below.name, f"is wrapped more than {DEEPEST} times")
+    except BaseException:
+        if disk is not below:
+            disk.close()
+        raise
 
 
 def readable() -> list[str]:

@@ -70,14 +70,23 @@ def open_bundle(below: Disk, context: Context) -> Disk:
     packed = Spool(below.name, parts, Layer("bundle", below.name, 0, "AES-128-CBC, gzip"), context)
     stream = _Digested(gzip_stream(Input(packed)), below.name, manifest.digest)
     unpacked = Spool(below.name, stream, Layer("bundle", below.name, 0, "AES-128-CBC, gzip"), context, below=below)
+    try:
+        return _image(below.name, unpacked, manifest)
+    except BaseException:
+        unpacked.close()
+        raise
+
+
+def _image(name: str, unpacked: Spool, manifest: Manifest) -> Disk:
+    """The first file of the tar stream."""
     for member in TarReader(unpacked):
         if member.is_file:
             if member.size != manifest.size:
-                raise ImageError(below.name, f"holds an image of {member.size} bytes, not {manifest.size} as it says")
-            layer = Layer("bundle", below.name, member.size, "AES-128-CBC, gzip, tar")
+                raise ImageError(name, f"holds an image of {member.size} bytes, not {manifest.size} as it says")
+            layer = Layer("bundle", name, member.size, "AES-128-CBC, gzip, tar")
             disk = _Image(unpacked, member.size, member.pieces, layer)
-            return MachineDisk(below.name, [("/dev/sda1", disk)], Booting(), manifest.machine)
-    raise ImageError(below.name, "is a bundle without an image in it")
+            return MachineDisk(name, [("/dev/sda1", disk)], Booting(), manifest.machine)
+    raise ImageError(name, "is a bundle without an image in it")
 
 
 class _Image(ForwardPieces):

@@ -51,9 +51,13 @@ def open_zip(below: Disk, context: Context) -> Disk:
     entry = max(named or entries, key=lambda one: one.size)
     disk = _opened(below, entry, context)
     if not named:
-        head = read_upto(disk, 0, HEAD)
-        if not (seen_by_grub(head) or recognised(head)):
-            raise ImageError(below.name, "is a zip archive without a disk image in it")
+        try:
+            head = read_upto(disk, 0, HEAD)
+            if not (seen_by_grub(head) or recognised(head)):
+                raise ImageError(below.name, "is a zip archive without a disk image in it")
+        except ImageError:
+            disk.close()
+            raise
     return disk
 
 
