@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pvgrub_sim.media import AttachedDisk
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
-    "filesystem": ("layout", "ext", "filesystem"),
-    "menu": ("lookup", "menu", "entries", "paths"),
-    "kernel": ("kernel", "kernel_config"),
-    "aws": ("aws", "aki"),
-    "machine": ("machine",),
+    "filesystem": ("partitions", "ext", "filesystems"),
+    "menu": ("lookup", "menu_head", "entries", "paths"),
+    "kernel": ("kernels", "kernel_config"),
+    "aws": ("registration", "akis"),
+    "machine": ("pvgrub_itself",),
 }
-"""Family and the modules of this package that hold its rules, in the order of the report."""
+"""Family and the modules of rules/ that hold its rules, in the order of the report."""
 
 _FAMILY_OF: Final = {module: family for family, modules in FAMILIES.items() for module in modules}
 
@@ -82,7 +82,7 @@ def rule(
 def all_rules() -> dict[str, Rule]:
     """All rules by id, in the order in which they are applied."""
     for module in _FAMILY_OF:
-        import_module(f"{__package__}.{module}")
+        import_module(f"{__package__}.rules.{module}")
     return dict(sorted(_RULES.items(), key=lambda item: len(item[1].unless)))
 
 

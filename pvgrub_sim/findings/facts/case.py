@@ -18,7 +18,7 @@ from pvgrub_sim.survey.picture import survey_disks
 from pvgrub_sim.survey.result import BootFile, FileKind, Survey
 
 if TYPE_CHECKING:
-    from pvgrub_sim.findings.opinion import Opinion
+    from pvgrub_sim.findings.facts.kernels import Opinion
     from pvgrub_sim.profiles.ami import AmiDescription
 
 HEAD: Final = 64 << 10
@@ -80,7 +80,7 @@ class Case:
         """What the rules before have found."""
         self._files: list[FileRef] | None = None
         self.opinions: list[Opinion] | None = None
-        """What the loader says to the kernels, once somebody has asked (findings/opinion.py)."""
+        """What the loader says to the kernels, once somebody has asked (facts/kernels.py)."""
 
     # ---- the run
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.opinion import GZIP, Inside, Opinion, gunzip, inside, opinions, use_other_kernel
+from pvgrub_sim.findings.facts.kernels import GZIP, Inside, Opinion, gunzip, inside, opinions, use_other_kernel
 from pvgrub_sim.findings.remedies.files import repack
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.ext import boot_places
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.files import btrfs_boot_disk
 from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of, target_of
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.findings.rules.ext import boot_places
 from pvgrub_sim.grub.viewer import Slot
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import ContentKind, FileKind

@@ -9,10 +9,10 @@ from typing import Final
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import Entry, Line, may_stand_in_entry
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.findings.lookup import ROOT_UNKNOWN, root_argument_of
 from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, overwrite, substitute
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.findings.rules.lookup import ROOT_UNKNOWN, root_argument_of
 from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
 

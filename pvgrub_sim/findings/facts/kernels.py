@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case, FileRef
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.findings.lookup import initrd_for, kernel_files
 from pvgrub_sim.findings.remedies.edits import edit_menu, substitute
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
+from pvgrub_sim.findings.rules.lookup import initrd_for, kernel_files
 
 if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelFacts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.findings.ext import boot_places, differing, read_error
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.files import boot_disk
@@ -12,6 +11,7 @@ from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.findings.rules.ext import boot_places, differing, read_error
 from pvgrub_sim.model import Severity
 
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case, FileRef
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.findings.lookup import initrd_for, kernel_files
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.findings.rules.lookup import initrd_for, kernel_files
 from pvgrub_sim.model import Severity
 
 BAD_FILENAME, NOT_FOUND, SYMLINK_LOOP = 1, 15, 26

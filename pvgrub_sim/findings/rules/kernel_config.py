@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case, FileRef
-from pvgrub_sim.findings.opinion import use_other_kernel
+from pvgrub_sim.findings.facts.kernels import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import BootFile

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.bootchain import run
-from pvgrub_sim.findings.aws import aki_of, akis_like
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.findings.rules.registration import NEWEST_VERSION, aki_of, akis_like
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.profiles import find_profile
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION

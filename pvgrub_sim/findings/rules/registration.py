@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from pvgrub_sim.findings.ext import boot_places
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.remedies.steps import Operand, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.findings.rules.ext import boot_places
 from pvgrub_sim.model import Severity
 
 if TYPE_CHECKING:
