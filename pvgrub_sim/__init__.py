@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pvgrub_sim import akis
     from pvgrub_sim.errors import EngineError, ImageError, ImageFileError, KernelFormatError, PvgrubSimError, UsageError
+    from pvgrub_sim.findings.examine import all_rules
     from pvgrub_sim.findings.pages import explain
-    from pvgrub_sim.findings.rule import Rule, all_rules
+    from pvgrub_sim.findings.rule import Rule
     from pvgrub_sim.fleet.coordinator import scan
     from pvgrub_sim.fleet.difference import ScanChange, ScanDifference
     from pvgrub_sim.fleet.engines.choice import dask_engine, local_engine
@@ -60,7 +61,8 @@ __version__ = "0.1.0"
 _NAMES = {
     "errors": "EngineError ImageError ImageFileError KernelFormatError PvgrubSimError UsageError",
     "findings.pages": "explain",
-    "findings.rule": "Rule all_rules",
+    "findings.examine": "all_rules",
+    "findings.rule": "Rule",
     "fleet.coordinator": "scan",
     "fleet.difference": "ScanChange ScanDifference",
     "fleet.engines.choice": "dask_engine local_engine",

@@ -6,6 +6,7 @@ the modules that FAMILIES names; its text is its page in docs/rules.md.
 
 from __future__ import annotations
 
-from pvgrub_sim.findings.rule import FAMILIES, Rule, all_rules, examine
+from pvgrub_sim.findings.examine import all_rules, examine
+from pvgrub_sim.findings.rule import FAMILIES, Rule
 
 __all__ = ["FAMILIES", "Rule", "all_rules", "examine"]

@@ -7,7 +7,8 @@ import textwrap
 from typing import Final
 
 from pvgrub_sim.errors import UsageError
-from pvgrub_sim.findings.rule import Rule, all_rules
+from pvgrub_sim.findings.examine import all_rules
+from pvgrub_sim.findings.rule import Rule
 
 ABOUT: Final = {
     "filesystem": "Filesystems and partitions: what PV-GRUB does not see, or misreads",

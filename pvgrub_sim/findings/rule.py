@@ -1,21 +1,14 @@
-"""What a rule is, the table of all rules, and how they are applied to a run."""
+"""What a rule is, what it says, and the table into which the rules enter themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
 
-from pvgrub_sim.budget import GivenUp
-from pvgrub_sim.findings.remedies.commands import as_text
-from pvgrub_sim.findings.remedies.edits import bring_together
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Remedy
-from pvgrub_sim.model import Finding, Severity
-
-if TYPE_CHECKING:
-    from pvgrub_sim.bootchain import Boot
-    from pvgrub_sim.findings.facts.case import Case
-    from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.model import Severity
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "filesystem": ("partitions", "ext", "filesystems"),
@@ -34,12 +27,12 @@ class Draft(NamedTuple):
 
     message: str
     remedy: Remedy = ()
-    where: str = ""
+    where: Where = Where()
     evidence: str = ""
     severity: Severity | None = None
 
 
-Check = Callable[["Case"], Iterator[Draft]]
+Check = Callable[[Case], Iterator[Draft]]
 
 
 class Rule(NamedTuple):
@@ -61,7 +54,8 @@ class Rule(NamedTuple):
     unless: tuple[str, ...] = ()
 
 
-_RULES: dict[str, Rule] = {}
+RULES: Final[dict[str, Rule]] = {}
+"""All rules whose modules have been imported, by id."""
 
 
 def rule(
@@ -70,65 +64,10 @@ def rule(
     """Enter a function into the table of rules; arguments as the fields of Rule."""
 
     def enter(check: Check) -> Check:
-        if name in _RULES:
+        if name in RULES:
             raise ValueError(f"two rules are called {name}")
         family = _FAMILY_OF[check.__module__.rpartition(".")[2]]
-        _RULES[name] = Rule(name, severity, title, family, doc.strip() + "\n", check, outside, unless)
+        RULES[name] = Rule(name, severity, title, family, doc.strip() + "\n", check, outside, unless)
         return check
 
     return enter
-
-
-def all_rules() -> dict[str, Rule]:
-    """All rules by id, in the order in which they are applied."""
-    for module in _FAMILY_OF:
-        import_module(f"{__package__}.rules.{module}")
-    return dict(sorted(_RULES.items(), key=lambda item: len(item[1].unless)))
-
-
-def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Finding, ...]:
-    """What the rules have to say about a run, as far as its budget goes: boot.left_out is why it ended before.
-
-    disks: as for bootchain.run(). circumstances: as for Case. Raises ImageError when the host cannot read an image.
-    """
-    from pvgrub_sim.findings.facts.case import Case
-
-    case = Case(boot, disks, **circumstances)
-    findings: list[tuple[Finding, Remedy]] = []
-    try:
-        _apply(all_rules(), case, findings)
-    except GivenUp as error:
-        boot.left_out = str(error)
-    images = [attached.disk.name for attached in disks]
-    remedies = bring_together([remedy for _, remedy in findings])
-    return tuple(
-        finding._replace(remedy=as_text(remedy, images))
-        for (finding, _), remedy in zip(findings, remedies, strict=True)
-    )
-
-
-def _apply(rules: dict[str, Rule], case: Case, findings: list[tuple[Finding, Remedy]]) -> None:
-    """Add what each rule has to say to the findings; raises GivenUp."""
-    for entry in rules.values():
-        if any(one.severity is Severity.ERROR and rules[one.rule].family in entry.unless for one, _ in findings):
-            continue
-        for draft in entry.check(case):
-            finding = _finding(entry, draft, case.healthy)
-            if (finding, draft.remedy) not in findings:
-                findings.append((finding, draft.remedy))
-                case.told.append(finding)
-
-
-def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
-    severity = draft.severity or entry.severity
-    if healthy and severity is Severity.ERROR and not entry.outside:
-        # The machine has the last word: what boots is not in error.
-        severity = Severity.WARNING
-    message = draft.message[:1].upper() + draft.message[1:] if draft.message.startswith("entry ") else draft.message
-    message, where, evidence = map(_shown, (message, draft.where, draft.evidence))
-    return Finding(entry.id, severity, message, "", where, evidence)
-
-
-def _shown(text: str) -> str:
-    """Text of an image for a report: bytes that are not UTF-8 as \\xNN."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -10,15 +10,16 @@ from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.facts.menufile import Entry, Line, MenuFile
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.grub.viewer import Seen, Slot, Viewer
 from pvgrub_sim.media import AttachedDisk
-from pvgrub_sim.model import BootError, EventKind, Finding, Outcome, Severity
+from pvgrub_sim.model import BootError, EventKind, Outcome, Severity
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.survey.picture import survey_disks
 from pvgrub_sim.survey.result import BootFile, FileKind, Survey
 
 if TYPE_CHECKING:
-    from pvgrub_sim.findings.facts.kernels import Opinion
+    from pvgrub_sim.findings.facts.kernels import LoaderAnswer
     from pvgrub_sim.profiles.ami import AmiDescription
 
 HEAD: Final = 64 << 10
@@ -40,15 +41,22 @@ class FileRef(NamedTuple):
     place: Place | None
     seen: Seen
 
-    @property
-    def name(self) -> str:
-        """`(hd0)/boot/vmlinuz`."""
-        return f"{self.device}{self.path}"
+    def where(self, offset: int | None = None) -> Where:
+        """For a finding: the file, or a byte of it."""
+        return Where(self.device, self.path, offset=offset)
 
     @property
     def role(self) -> str:
         """The command that names it."""
         return self.line.command
+
+
+class Told(NamedTuple):
+    """What a rule has said already: which, how grave, and where."""
+
+    rule: str
+    severity: Severity
+    where: Where
 
 
 class Case:
@@ -75,11 +83,11 @@ class Case:
         self.ari = ari
         self.aki_named = aki_named
         self._surveys = surveys
-        self.eyes = Viewer([attached.disk for attached in self.disks], boot.profile, boot.memory.budget)
-        self.told: list[Finding] = []
+        self.viewer = Viewer([attached.disk for attached in self.disks], boot.profile, boot.memory.budget)
+        self.told: list[Told] = []
         """What the rules before have found."""
         self._files: list[FileRef] | None = None
-        self.opinions: list[Opinion] | None = None
+        self.loader_answers: list[LoaderAnswer] | None = None
         """What the loader says to the kernels, once somebody has asked (facts/kernels.py)."""
 
     # ---- the run
@@ -139,7 +147,7 @@ class Case:
         """All volumes of all disks."""
         found = []
         for index, (attached, view) in enumerate(zip(self.disks, self.surveys, strict=True)):
-            names = self.eyes.partitions(index) if view.partitions else {}
+            names = self.viewer.partitions(index) if view.partitions else {}
             for volume in view.volumes:
                 if volume.number is None:
                     found.append(Place(attached, index, volume, f"(hd{index})", True))
@@ -150,7 +158,7 @@ class Case:
 
     def place(self, device: str) -> Place | None:
         """The volume that a device string stands for, as PV-GRUB resolves it."""
-        slot = self.eyes.slot(device)
+        slot = self.viewer.slot(device)
         if not isinstance(slot, Slot):
             return next((place for place in self.places if place.device == device), None)
         for place in self.places:
@@ -177,7 +185,7 @@ class Case:
     def menu_raw(self) -> bytes | None:
         """The menu's bytes as PV-GRUB reads them, or as they are where it did not; None without one."""
         if self.config:
-            return self.eyes.read(*split_device(self.config), menufile.MOST_BYTES + 1)
+            return self.viewer.read(*split_device(self.config), menufile.MOST_BYTES + 1)
         if self.menu_home:
             place, path = self.menu_home
             return place.head(path, menufile.MOST_BYTES + 1)
@@ -196,9 +204,9 @@ class Case:
             return self.config
         return f"{self.menu_home[0].device}{self.menu_home[1]}" if self.menu_home else ""
 
-    def at(self, line: Line | None) -> str:
-        """`(hd0)/boot/grub/menu.lst line 7`."""
-        return f"{self.menu_name} line {line.number}" if line else self.menu_name
+    def at(self, line: Line | None) -> Where:
+        """For a finding: a line of the menu, or the menu."""
+        return Where(*split_device(self.menu_name), line=line.number if line else None)
 
     @property
     def default(self) -> int | None:
@@ -233,12 +241,12 @@ class Case:
 
         entry: None, where it is not known which, stands for all of them.
         """
-        errors = [finding for finding in self.told if finding.severity is Severity.ERROR]
+        errors = [told.where for told in self.told if told.severity is Severity.ERROR]
         if entry is None:
             return bool(errors)
-        lines = tuple(f" line {line.number}" for line in (entry.title, *entry.lines))
-        names = tuple(f"{ref.name} " for ref in self.files() if ref.entry is entry)
-        return any(one.where.endswith(lines) or f"{one.where} ".startswith(names) for one in errors if one.where)
+        spots = {self.at(line) for line in (entry.title, *entry.lines)}
+        files = {(ref.device, ref.path) for ref in self.files() if ref.entry is entry}
+        return any(where in spots or (where.path and (where.device, where.path) in files) for where in errors)
 
     def line_of(self, error: BootError) -> Line | None:
         """The line of the menu at which PV-GRUB printed an error."""
@@ -272,7 +280,7 @@ class Case:
                 device, path = split_device(line.file)
                 device = device or root
                 place = self.place(device) if device.startswith("(") else None
-                seen = self.eyes.look(device, path) if device.startswith("(") else Seen(21)
+                seen = self.viewer.look(device, path) if device.startswith("(") else Seen(21)
                 yield FileRef(entry, line, device, path, place, seen)
 
     def elsewhere(self, ref: FileRef) -> Place | None:
@@ -280,7 +288,7 @@ class Case:
         if not ref.seen.error or not ref.path.startswith("/") or (ref.place and ref.place.is_file(ref.path)):
             return None
         for place in self.places:
-            if place.seen and place is not ref.place and not self.eyes.look(place.device, ref.path).error:
+            if place.seen and place is not ref.place and not self.viewer.look(place.device, ref.path).error:
                 return place
         return None
 
@@ -288,7 +296,7 @@ class Case:
         """The first 64 KiB of a kernel as stored: honestly where that can be, else as PV-GRUB reads them."""
         raw = ref.place.head(ref.path, HEAD) if ref.place else None
         if raw is None and not ref.seen.error:
-            raw = self.eyes.read(ref.device, ref.path, HEAD, stored=True)
+            raw = self.viewer.read(ref.device, ref.path, HEAD, stored=True)
         return raw or b""
 
     def boot_files(self, kind: FileKind) -> Iterator[tuple[Place, BootFile]]:

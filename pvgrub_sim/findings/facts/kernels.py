@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case, FileRef
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.findings.remedies.edits import edit_menu, substitute
-from pvgrub_sim.findings.remedies.steps import Remedy, advice
-from pvgrub_sim.findings.rules.lookup import initrd_for, kernel_files
+from pvgrub_sim.survey.area import Damaged
 
 if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelFacts
@@ -23,7 +21,7 @@ LARGEST_KERNEL: Final = 256 << 20
 GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
 
 
-class Opinion(NamedTuple):
+class LoaderAnswer(NamedTuple):
     """What the loader says, or would say, to a kernel.
 
     ref: which. answer: with the refusal, and with the facts and the head of a kernel that is refused. tried: PV-GRUB
@@ -55,29 +53,27 @@ class Opinion(NamedTuple):
         return self.answer.facts
 
 
-def opinions(case: Case) -> list[Opinion]:
+def loader_answers(case: Case) -> list[LoaderAnswer]:
     """The kernels of reachable entries, each with the loader's answer."""
-    if case.opinions is None:
-        case.opinions = list(_opinions(case))
-    return case.opinions
+    if case.loader_answers is None:
+        case.loader_answers = list(_loader_answers(case))
+    return case.loader_answers
 
 
-def _opinions(case: Case) -> Iterator[Opinion]:
+def _loader_answers(case: Case) -> Iterator[LoaderAnswer]:
     for ref in case.files("kernel"):
         one = case.tried(ref)
         if one is not None:
-            yield Opinion(ref, one, True)
+            yield LoaderAnswer(ref, one, True)
         elif case.config is None and (kernel := whole(ref.place, ref.path)):
-            given = judge(case, kernel)
+            given = ask_loader(case, kernel)
             # Which build of PV-GRUB runs is not known before a kernel is.
             if given.error != WRONG_WIDTH:
-                yield Opinion(ref, given, False)
+                yield LoaderAnswer(ref, given, False)
 
 
 def whole(place: Place | None, path: str) -> bytes | None:
     """A kernel as it is, gunzipped as GRUB would."""
-    from pvgrub_sim.survey.area import Damaged
-
     node = place.node(path) if place else None
     if place is None or node is None or node.size > LARGEST_KERNEL:
         return None
@@ -98,7 +94,7 @@ def gunzip(raw: bytes, most: int = LARGEST_KERNEL) -> bytes:
         return raw
 
 
-def judge(case: Case, kernel: bytes) -> KernelTry:
+def ask_loader(case: Case, kernel: bytes) -> KernelTry:
     """What the loader says to the bytes of a kernel."""
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
@@ -122,25 +118,3 @@ def inside(facts: KernelFacts | None) -> Inside:
     if facts is None:
         return Inside()
     return Inside(facts.elf.machine if facts.elf else 0, facts.notes, facts.pae)
-
-
-def use_other_kernel(case: Case, ref: FileRef) -> Remedy:
-    """Commands that make the entry boot another kernel of its device that the loader takes, or advice."""
-    place = ref.place
-    for file in reversed(kernel_files(place) if place else []):
-        if place is None or file.path == ref.path or case.eyes.look(place.device, file.path).error:
-            continue
-        kernel = whole(place, file.path)
-        if kernel is None or judge(case, kernel).error:
-            continue
-        edits = [substitute(ref.line, ref.path, file.path)]
-        initrd = ref.entry.first("initrd")
-        right = initrd_for(place, file.path)
-        if initrd is not None and right and right != initrd.file:
-            edits.append(substitute(initrd, initrd.file, right))
-        return edit_menu(case, *edits)
-    return advice(
-        "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's "
-        "linux-image-amd64,",
-        "say), repack it if its payload asks for it, and name it in the menu",
-    )

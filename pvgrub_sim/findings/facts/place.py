@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.survey.result import Content, ContentKind, Volume
 from pvgrub_sim.survey.surveyor import open_reader
@@ -43,10 +44,10 @@ class Place(Files):
         return self.filesystem.type if self.filesystem else ""
 
     @property
-    def where(self) -> str:
+    def where(self) -> Where:
         """For a finding: `(hd0,0) at byte 1048576 of disk.img`."""
-        at = "" if self.whole else f" at byte {self.volume.offset}"
-        return f"{self.device}{at} of {self.attached.disk.name}"
+        offset = None if self.whole else self.volume.offset
+        return Where(self.device, offset=offset, image=self.attached.disk.name)
 
     def has(self, kind: ContentKind) -> bool:
         """True when something of that kind was found there."""

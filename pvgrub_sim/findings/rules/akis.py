@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.bootchain import run
+from pvgrub_sim.findings.facts.akis import NEWEST_VERSION, aki_of, akis_like
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.findings.rules.registration import NEWEST_VERSION, aki_of, akis_like
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.profiles import find_profile
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
@@ -59,7 +60,7 @@ def outdated(case: Case) -> Iterator[Draft]:
     yield Draft(
         f"{name} is outdated: {then}",
         _steps(case),
-        row.id if row else "",
+        Where(subject=row.id) if row else Where(),
         f"simulated with PV-GRUB {NEWEST_VERSION}: boots" if helps else "",
         Severity.ERROR if helps else None,
     )
@@ -122,7 +123,7 @@ def not_pvgrub(case: Case) -> Iterator[Draft]:
                 yield Draft(
                     f"{case.ami.image_id}: {remark.text}.",
                     advice(f"a PV-GRUB of its own: {akis_like(case, case.ami.architecture or case.profile.arch)}"),
-                    case.ami.image_id,
+                    Where(subject=case.ami.image_id),
                     "",
                     remark.severity,
                 )

@@ -9,10 +9,12 @@ from typing import Final
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import Entry, Line, may_stand_in_entry
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.root import root_argument_of
+from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, overwrite, substitute
+from pvgrub_sim.findings.remedies.menus import ROOT_UNKNOWN
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.findings.rules.lookup import ROOT_UNKNOWN, root_argument_of
 from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
 
@@ -71,7 +73,7 @@ def _root_for(case: Case, entry: Entry) -> str | None:
     line = next((found for found, _ in entry.files()), None)
     if line is None:
         return None
-    return next((place.device for place in case.places if not case.eyes.look(place.device, line.file).error), None)
+    return next((place.device for place in case.places if not case.viewer.look(place.device, line.file).error), None)
 
 
 @rule(
@@ -223,7 +225,7 @@ def entry_fails(case: Case) -> Iterator[Draft]:
             f"Entry {error.entry} ends at '{error.command}' in Error {error.number}: {error.message}"
             + (f" ({meaning})." if meaning else "."),
             (),
-            case.at(line) if line else "",
+            case.at(line) if line else Where(),
         )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pvgrub_sim.findings.facts.boot_files import boot_places, read_error
 from pvgrub_sim.findings.facts.case import Case, FileRef
-from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.readings import differing
 from pvgrub_sim.findings.remedies.files import boot_disk, rewrite
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run
 from pvgrub_sim.findings.remedies.volumes import target_of
@@ -15,8 +16,6 @@ from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.viewer import Gap
 
 FILESYSTEM_ERROR, CORRUPT, SYMLINK_LOOP = 14, 16, 26
-LARGEST_COMPARED: Final = 256 << 20
-"""Bytes of a file up to which both readings of it are compared."""
 
 HARMFUL: Final = {
     "inline_data": "small files and directories lie in the inode, where PV-GRUB does not look",
@@ -31,32 +30,6 @@ HARMFUL: Final = {
     "large_dir": "directories may have three levels of index",
 }
 """Features of which the driver knows nothing and which can change what it reads, and what they do."""
-
-
-def boot_places(case: Case) -> Iterator[Place]:
-    """The volumes that hold what booting needs: the menu, the files it names, or any boot files at all."""
-    wanted: dict[str, Place] = {}
-    if case.menu_home:
-        wanted[case.menu_home[0].device] = case.menu_home[0]
-    for ref in case.files():
-        if ref.place:
-            wanted[ref.place.device] = ref.place
-    if case.config is None:
-        for place in case.places:
-            if place.filesystem and any(file.kind != "other" for file in place.filesystem.files):
-                wanted[place.device] = place
-    yield from wanted.values()
-
-
-def read_error(case: Case, place: Place) -> tuple[str, int] | None:
-    """A file that is there and that PV-GRUB cannot open, with its error number; None when it opens all it needs."""
-    paths = [case.menu_home[1]] if case.menu_home and case.menu_home[0] is place else []
-    paths += [ref.path for ref in case.files() if ref.place is place]
-    paths += [file.path for file in (place.filesystem.files if place.filesystem else ()) if file.kind != "other"]
-    for path in dict.fromkeys(paths):
-        if place.is_file(path) and (error := case.eyes.look(place.device, path).error):
-            return path, error
-    return None
 
 
 @rule(
@@ -103,29 +76,6 @@ def ext4_64bit(case: Case) -> Iterator[Draft]:
         )
 
 
-def differing(case: Case, ref: FileRef) -> int | None:
-    """Byte offset at which PV-GRUB's reading of a file departs from what it holds; None when it does not."""
-    from pvgrub_sim.survey.area import Damaged
-
-    node = ref.place.node(ref.path) if ref.place else None
-    if ref.place is None or node is None or node.size > LARGEST_COMPARED:
-        return None
-    seen = case.eyes.read(ref.device, ref.path, node.size, stored=True)
-    if seen is None:
-        return 0
-    at = 0
-    try:
-        for piece in ref.place.pieces(ref.path):
-            here = seen[at : at + len(piece)]
-            if here != piece:
-                same = next((n for n, (a, b) in enumerate(zip(here, piece, strict=False)) if a != b), len(here))
-                return at + same
-            at += len(piece)
-    except Damaged:
-        return None
-    return None
-
-
 def _first(case: Case, ref: FileRef, unwritten: bool) -> Gap | None:
     """The first gap of a kind in a file, when PV-GRUB reads something else there than zeros or fails."""
     if ref.place is None or ref.place.type not in EXT or ref.seen.error not in (0, CORRUPT):
@@ -138,7 +88,7 @@ def _first(case: Case, ref: FileRef, unwritten: bool) -> Gap | None:
 def _consequence(case: Case, ref: FileRef, at: int) -> str:
     if ref.seen.error:
         return f"opening it ends in Error {ref.seen.error}"
-    if case.eyes.read(ref.device, ref.path, ref.seen.size, stored=True) is None:
+    if case.viewer.read(ref.device, ref.path, ref.seen.size, stored=True) is None:
         return "reading it ends in an error"
     return f"from byte {at} on PV-GRUB reads other bytes than are in the file, without an error"
 
@@ -173,7 +123,7 @@ def ext4_holes(case: Case) -> Iterator[Draft]:
             f"{ref.path} on {ref.device} has a hole of {gap.length} bytes at byte {gap.offset} and is mapped by "
             f"{mapped}: {_consequence(case, ref, at)}.",
             rewrite(ref.place, ref.path),
-            f"{ref.name} at byte {gap.offset}",
+            ref.where(gap.offset),
             f"holes: {_list(ref.place.gaps(ref.path), False)}",
         )
 
@@ -208,7 +158,7 @@ def ext4_unwritten(case: Case) -> Iterator[Draft]:
             f"{ref.path} on {ref.device} has {gap.length} unwritten bytes at byte {gap.offset}, which are zeros for "
             f"Linux: {_consequence(case, ref, at)}.",
             rewrite(ref.place, ref.path),
-            f"{ref.name} at byte {gap.offset}",
+            ref.where(gap.offset),
             f"unwritten: {_list(ref.place.gaps(ref.path), True)}",
         )
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings.facts.boot_files import boot_places, read_error
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.readings import differing
 from pvgrub_sim.findings.remedies.files import boot_disk
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.findings.rules.ext import boot_places, differing, read_error
 from pvgrub_sim.model import Severity
 
 
@@ -46,7 +47,7 @@ calls deprecated.
 def xfs_v5(case: Case) -> Iterator[Draft]:
     for place in xfs_places(case):
         content = place.filesystem
-        if content is None or content.version != "5" or case.eyes.driver(place.device):
+        if content is None or content.version != "5" or case.viewer.driver(place.device):
             continue
         yield Draft(
             f"The filesystem on {place.device} is XFS version 5, and PV-GRUB mounts version 4 only.",
@@ -118,7 +119,7 @@ def xfs_holes(case: Case) -> Iterator[Draft]:
                 f"cp --sparse=never {shown_word(ref.path)} {shown_word(ref.path + '.new')}",
                 f"mv {shown_word(ref.path + '.new')} {shown_word(ref.path)}",
             ),
-            f"{ref.name} at byte {gaps[0].offset}",
+            ref.where(gaps[0].offset),
             "holes: " + ", ".join(f"{gap.offset}+{gap.length}" for gap in gaps[:8]),
         )
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case, FileRef
-from pvgrub_sim.findings.facts.kernels import use_other_kernel
+from pvgrub_sim.findings.facts.where import Where
+from pvgrub_sim.findings.remedies.menus import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import BootFile
@@ -46,7 +47,7 @@ def kernel_config(case: Case) -> Iterator[Draft]:
             f"{file.path} beside the kernel {ref.path} has CONFIG_XEN_PV not set: the kernel is not built for Xen's "
             "paravirtual mode.",
             use_other_kernel(case, ref),
-            f"{ref.device}{file.path}",
+            Where(ref.device, file.path),
             ", ".join(f"{name}={value}" for name, value in told.items()),
         )
 

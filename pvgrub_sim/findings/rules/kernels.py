@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.facts.kernels import GZIP, Inside, Opinion, gunzip, inside, opinions, use_other_kernel
+from pvgrub_sim.findings.facts.kernels import GZIP, Inside, LoaderAnswer, gunzip, inside, loader_answers
 from pvgrub_sim.findings.remedies.files import repack
+from pvgrub_sim.findings.remedies.menus import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
@@ -17,9 +18,9 @@ OLDEST_PROTOCOL: Final = 0x208
 EM_386: Final = 3
 
 
-def _name(opinion: Opinion) -> str:
-    text = opinion.facts.version.split(" ")[0] if opinion.facts else ""
-    return f"{opinion.ref.path} (Linux {text})" if text else opinion.ref.path
+def _name(answer: LoaderAnswer) -> str:
+    text = answer.facts.version.split(" ")[0] if answer.facts else ""
+    return f"{answer.ref.path} (Linux {text})" if text else answer.ref.path
 
 
 @rule(
@@ -62,7 +63,7 @@ def payload_unsupported(case: Case) -> Iterator[Draft]:
             "and this is "
             f"{case.pvgrub}, {why}.",
             repack(ref.place, ref.path),
-            f"{ref.name} at byte {header.payload_start}",
+            ref.where(header.payload_start),
             f"payload magic {raw[header.payload_start : header.payload_start + 6].hex(' ')}, "
             f"{header.payload_length} bytes",
         )
@@ -86,16 +87,16 @@ every kernel without CONFIG_XEN_PV, are such.
 def no_xen_notes(case: Case) -> Iterator[Draft]:
     from pvgrub_sim.xen.refusal import NOTES_REFUSED
 
-    for opinion in opinions(case):
-        if opinion.cause not in NOTES_REFUSED:
+    for answer in loader_answers(case):
+        if answer.cause not in NOTES_REFUSED:
             continue
-        found = inside(opinion.facts)
+        found = inside(answer.facts)
         if for_pvh_alone(found):
             continue
         yield Draft(
-            f"The kernel {_name(opinion)} has no notes that Xen's loader accepts: {_own(opinion.reason)}.",
-            use_other_kernel(case, opinion.ref),
-            case.at(opinion.ref.line),
+            f"The kernel {_name(answer)} has no notes that Xen's loader accepts: {_own(answer.reason)}.",
+            use_other_kernel(case, answer.ref),
+            case.at(answer.ref.line),
             _notes(found),
         )
 
@@ -129,23 +130,23 @@ the domain dies at once. Then it is a warning here, for the handover itself work
     outside=True,
 )
 def pvh_only(case: Case) -> Iterator[Draft]:
-    for opinion in opinions(case):
-        if opinion.error == 9:
-            found = inside(opinion.facts)
-        elif opinion.tried and not opinion.error and opinion.ref.entry.number == case.boot.machine.booted_entry:
+    for answer in loader_answers(case):
+        if answer.error == 9:
+            found = inside(answer.facts)
+        elif answer.tried and not answer.error and answer.ref.entry.number == case.boot.machine.booted_entry:
             found = Inside(notes=case.boot.kernel_detail.get("notes") or {})
         else:
             continue
         if not for_pvh_alone(found):
             continue
-        taken = "" if opinion.error else " The loader takes it, and the domain dies at its first instruction."
+        taken = "" if answer.error else " The loader takes it, and the domain dies at its first instruction."
         yield Draft(
-            f"The kernel {_name(opinion)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is "
+            f"The kernel {_name(answer)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is "
             "for PVH only." + taken,
-            use_other_kernel(case, opinion.ref),
-            case.at(opinion.ref.line),
+            use_other_kernel(case, answer.ref),
+            case.at(answer.ref.line),
             _notes(found),
-            Severity.ERROR if opinion.error else Severity.WARNING,
+            Severity.ERROR if answer.error else Severity.WARNING,
         )
 
 
@@ -170,18 +171,18 @@ the 64-bit AKI.
 """,
 )
 def pae_missing(case: Case) -> Iterator[Draft]:
-    for opinion in opinions(case):
-        if opinion.error != 9:
+    for answer in loader_answers(case):
+        if answer.error != 9:
             continue
-        found = inside(opinion.facts)
+        found = inside(answer.facts)
         if found.machine != EM_386 or not found.notes or found.pae in ("extended-cr3", "bimodal"):
             continue
         mode = found.notes.get("PAE_MODE", found.notes.get("PAE"))
         told = "no PAE_MODE note" if mode is None else f"its PAE mode {mode!r} does not count"
         yield Draft(
-            f"The kernel {_name(opinion)} is a 32-bit one without PAE ({told}), which Xen does not run.",
-            use_other_kernel(case, opinion.ref),
-            case.at(opinion.ref.line),
+            f"The kernel {_name(answer)} is a 32-bit one without PAE ({told}), which Xen does not run.",
+            use_other_kernel(case, answer.ref),
+            case.at(answer.ref.line),
             _notes(found),
         )
 
@@ -203,14 +204,14 @@ Xen's notes.
 def boot_protocol(case: Case) -> Iterator[Draft]:
     from pvgrub_sim.xen.refusal import Cause
 
-    for opinion in opinions(case):
-        if opinion.cause is not Cause.PROTOCOL_TOO_OLD or opinion.facts is None:
+    for answer in loader_answers(case):
+        if answer.cause is not Cause.PROTOCOL_TOO_OLD or answer.facts is None:
             continue
         yield Draft(
-            f"The kernel {_name(opinion)} has boot protocol {opinion.facts.protocol}, and PV-GRUB's loader wants 2.08 "
+            f"The kernel {_name(answer)} has boot protocol {answer.facts.protocol}, and PV-GRUB's loader wants 2.08 "
             "or later.",
-            use_other_kernel(case, opinion.ref),
-            f"{opinion.ref.name} at byte {bzimage.VERSION}",
+            use_other_kernel(case, answer.ref),
+            answer.ref.where(bzimage.VERSION),
         )
 
 
@@ -229,16 +230,15 @@ binaries. Anything else, a BSD loader, an EFI program, a kernel of another machi
 """,
 )
 def not_a_kernel(case: Case) -> Iterator[Draft]:
-    for opinion in opinions(case):
-        head = opinion.answer.head
-        if opinion.error != 9 or bzimage.is_bzimage(head) or head[:4] == ELF_MAGIC:
+    for answer in loader_answers(case):
+        head = answer.answer.head
+        if answer.error != 9 or bzimage.is_bzimage(head) or head[:4] == ELF_MAGIC:
             continue
         yield Draft(
-            f"{opinion.ref.path} is neither a bzImage nor an ELF file: it begins with "
-            f"{head[:8].hex(' ') or 'nothing'}.",
-            use_other_kernel(case, opinion.ref),
-            case.at(opinion.ref.line),
-            f"{opinion.facts.size if opinion.facts else 0} bytes",
+            f"{answer.ref.path} is neither a bzImage nor an ELF file: it begins with {head[:8].hex(' ') or 'nothing'}.",
+            use_other_kernel(case, answer.ref),
+            case.at(answer.ref.line),
+            f"{answer.facts.size if answer.facts else 0} bytes",
         )
     for entry in case.reachable:
         line = entry.first("chainloader")
@@ -266,10 +266,10 @@ Xen does not know.
     unless=("filesystem",),
 )
 def kernel_refused(case: Case) -> Iterator[Draft]:
-    for opinion in opinions(case):
-        if opinion.error == 9 and not case.explained(opinion.ref.entry):
+    for answer in loader_answers(case):
+        if answer.error == 9 and not case.explained(answer.ref.entry):
             yield Draft(
-                f"The loader refuses the kernel {_name(opinion)}: {_own(opinion.reason)}.",
-                use_other_kernel(case, opinion.ref),
-                case.at(opinion.ref.line),
+                f"The loader refuses the kernel {_name(answer)}: {_own(answer.reason)}.",
+                use_other_kernel(case, answer.ref),
+                case.at(answer.ref.line),
             )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pvgrub_sim.findings.facts.boot_files import boot_places
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.files import btrfs_boot_disk
 from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of, target_of
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.findings.rules.ext import boot_places
 from pvgrub_sim.grub.viewer import Slot
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import ContentKind, FileKind
@@ -50,7 +51,7 @@ def partition_type(case: Case) -> Iterator[Draft]:
         right = RIGHT_TYPES.get(place.type)
         if place.whole or volume.table not in ("mbr", "logical") or right is None or not place.seen:
             continue
-        if case.eyes.driver(place.device) or int(volume.type, 16) == int(right, 16):
+        if case.viewer.driver(place.device) or int(volume.type, 16) == int(right, 16):
             continue
         yield Draft(
             f"{place.device} holds {place.type}, but its type is {volume.type} ({volume.type_name}), where "
@@ -96,7 +97,7 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
             f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see partition "
             f"{', '.join(map(str, numbers))}.",
             _as_mbr(case, index),
-            f"(hd{index}) sector 1 of {view.image}",
+            Where(f"(hd{index})", sector=1, image=view.image),
             f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}",
             None if case.config is None else Severity.WARNING,
         )
@@ -126,7 +127,7 @@ def _as_mbr(case: Case, index: int) -> Remedy:
 
 
 def _mbr_types(case: Case, index: int) -> str:
-    slots = [case.eyes.slot(f"(hd{index},{number})") for number in range(4)]
+    slots = [case.viewer.slot(f"(hd{index},{number})") for number in range(4)]
     return ", ".join(f"0x{slot.type & 0xFF:02x}" for slot in slots if isinstance(slot, Slot) and slot.type) or "none"
 
 
@@ -223,7 +224,7 @@ def filesystem_unreadable(case: Case) -> Iterator[Draft]:
         return
     for place in case.places:
         content = place.filesystem
-        if content is None or not place.seen or content.type in OWN_RULES or case.eyes.driver(place.device):
+        if content is None or not place.seen or content.type in OWN_RULES or case.viewer.driver(place.device):
             continue
         yield Draft(
             f"{place.device} is {place.type}, which no driver of PV-GRUB mounts.",

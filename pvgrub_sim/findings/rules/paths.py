@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
 from pvgrub_sim.findings.facts.case import Case, FileRef
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
@@ -12,7 +13,6 @@ from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.findings.rules.lookup import initrd_for, kernel_files
 from pvgrub_sim.model import Severity
 
 BAD_FILENAME, NOT_FOUND, SYMLINK_LOOP = 1, 15, 26
@@ -174,7 +174,7 @@ def file_too_large(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{ref.path} on {ref.device} has {node.size} bytes, more than the {LARGEST} that PV-GRUB can count{seen}.",
             advice(f"make {ref.path} smaller: for an initrd MODULES=dep (initramfs-tools) or hostonly=yes (dracut)"),
-            ref.name,
+            ref.where(),
         )
 
 

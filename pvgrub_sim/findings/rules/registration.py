@@ -5,45 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from pvgrub_sim.findings.facts.akis import aki_of, akis_like
+from pvgrub_sim.findings.facts.boot_files import boot_places
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Operand, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.findings.rules.ext import boot_places
 from pvgrub_sim.model import Severity
 
 if TYPE_CHECKING:
-    from pvgrub_sim.profiles.catalogue import Aki
-from pvgrub_sim.profiles.versions import NEWEST_VERSION
+    pass
 
 WRONG_WIDTH: Final = 13
 TESTED: Final = ("ext2fs", "jfs", "xfs", "reiserfs")
 """The drivers of the filesystems that AWS names as tested."""
 OTHER_ARCH: Final = {"x86_64": "i386", "i386": "x86_64"}
-
-
-def aki_of(case: Case) -> Aki | None:
-    """The catalogue's row of the AKI in use, from the command line or the AMI's description."""
-    named = case.profile.aki or (case.ami.kernel_id if case.ami else None)
-    if not named:
-        return None
-    # Only now, for it reads the catalogue.
-    from pvgrub_sim.profiles.catalogue import by_id
-
-    return by_id(named)
-
-
-def akis_like(case: Case, arch: str) -> str:
-    """Where to find the newest AKI of an architecture."""
-    from pvgrub_sim.profiles.catalogue import select, version_key
-
-    row = aki_of(case)
-    region = row.region if row else case.ami.region if case.ami else None
-    found = select(region=region, arch=arch, device="hd0") if region else ()
-    best = max(found, key=lambda one: version_key(one.version), default=None)
-    if best is not None:
-        return f"{best.id} ({best.name}) in {best.region}"
-    return f"pv-grub-hd0_{NEWEST_VERSION}-{arch}: pvgrub-sim aki list --arch {arch} --version {NEWEST_VERSION}"
 
 
 @rule(
@@ -87,7 +64,7 @@ def arch_mismatch(case: Case) -> Iterator[Draft]:
             f"{case.ami.image_id} is registered for {case.ami.architecture}, and its PV-GRUB boots {mine} "
             "kernels only.",
             advice(f"register the AMI with {akis_like(case, case.ami.architecture)}"),
-            case.ami.image_id,
+            Where(subject=case.ami.image_id),
         )
 
 
@@ -119,7 +96,7 @@ def ari(case: Case) -> Iterator[Draft]:
             f"aws ec2 register-image --kernel-id {_kernel(case)} --virtualization-type paravirtual "
             f"--architecture {case.profile.arch} --root-device-name /dev/sda1 --name NAME --block-device-mappings ...",
         ),
-        case.ami.image_id if case.ami else "",
+        Where(subject=case.ami.image_id) if case.ami else Where(),
     )
 
 
@@ -150,7 +127,7 @@ def hvm(case: Case) -> Iterator[Draft]:
             f"{case.ami.image_id} is an HVM image: its instances boot without PV-GRUB, and this verdict does "
             "not apply.",
             (),
-            case.ami.image_id,
+            Where(subject=case.ami.image_id),
         )
 
 
@@ -169,7 +146,7 @@ also has drivers for FAT, minix, ISO 9660 and UFS2, which this tool simulates.
 )
 def filesystem_untested(case: Case) -> Iterator[Draft]:
     for place in boot_places(case) if case.amazon else ():
-        driver = case.eyes.driver(place.device)
+        driver = case.viewer.driver(place.device)
         if driver and driver not in TESTED and place.seen:
             yield Draft(
                 f"{place.device} is {place.type or driver}, which AWS does not name among the filesystems tested with "

@@ -1,0 +1,85 @@
+"""The rules applied to a run: drafts become findings, remedies become text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from pvgrub_sim.bootchain import Boot
+from pvgrub_sim.budget import GivenUp
+from pvgrub_sim.findings.facts.case import Case, Told
+from pvgrub_sim.findings.remedies.commands import as_text
+from pvgrub_sim.findings.remedies.edits import bring_together
+from pvgrub_sim.findings.remedies.steps import Remedy
+from pvgrub_sim.findings.rule import FAMILIES, RULES, Draft, Rule
+from pvgrub_sim.media import AttachedDisk
+from pvgrub_sim.model import Finding, Severity
+
+
+class Found(NamedTuple):
+    """What a rule has found: its finding, still without a remedy's text, and the remedy."""
+
+    finding: Finding
+    remedy: Remedy
+
+
+def all_rules() -> dict[str, Rule]:
+    """All rules by id, in the order in which they are applied."""
+    for modules in FAMILIES.values():
+        for module in modules:
+            import_module(f"{__package__}.rules.{module}")
+    return dict(sorted(RULES.items(), key=lambda item: len(item[1].unless)))
+
+
+def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Finding, ...]:
+    """What the rules have to say about a run, as far as its budget goes: boot.left_out is why it ended before.
+
+    disks: as for bootchain.run(). circumstances: as for Case. Raises ImageError when the host cannot read an image.
+    """
+    images = [attached.disk.name for attached in disks]
+    return tuple(
+        one.finding._replace(remedy=as_text(one.remedy, images)) for one in diagnose(boot, disks, **circumstances)
+    )
+
+
+def diagnose(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Found, ...]:
+    """The same with the remedies as steps, in which all edits of one menu are one.
+
+    Every step's finding says which rule wants it, and why. Arguments and errors as for examine().
+    """
+    case = Case(boot, disks, **circumstances)
+    found: list[Found] = []
+    try:
+        _apply(all_rules(), case, found)
+    except GivenUp as error:
+        boot.left_out = str(error)
+    remedies = bring_together([one.remedy for one in found])
+    return tuple(one._replace(remedy=remedy) for one, remedy in zip(found, remedies, strict=True))
+
+
+def _apply(rules: dict[str, Rule], case: Case, found: list[Found]) -> None:
+    """Add what each rule has to say; raises GivenUp."""
+    for entry in rules.values():
+        if any(told.severity is Severity.ERROR and rules[told.rule].family in entry.unless for told in case.told):
+            continue
+        for draft in entry.check(case):
+            one = Found(_finding(entry, draft, case.healthy), draft.remedy)
+            if one not in found:
+                found.append(one)
+                case.told.append(Told(entry.id, one.finding.severity, draft.where))
+
+
+def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
+    severity = draft.severity or entry.severity
+    if healthy and severity is Severity.ERROR and not entry.outside:
+        # The machine has the last word: what boots is not in error.
+        severity = Severity.WARNING
+    message = draft.message[:1].upper() + draft.message[1:] if draft.message.startswith("entry ") else draft.message
+    message, where, evidence = map(_shown, (message, draft.where.text, draft.evidence))
+    return Finding(entry.id, severity, message, "", where, evidence)
+
+
+def _shown(text: str) -> str:
+    """Text of an image for a report: bytes that are not UTF-8 as \\xNN."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -1,0 +1,112 @@
+"""Makers of steps that give PV-GRUB a menu, and its entries another root or kernel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files, looked_at, places_looked_at
+from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.kernels import ask_loader, whole
+from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.root import kernel_arguments
+from pvgrub_sim.findings.remedies.edits import edit_menu, insert_before, substitute
+from pvgrub_sim.findings.remedies.files import install, link, replace
+from pvgrub_sim.findings.remedies.names import shown_word
+from pvgrub_sim.findings.remedies.steps import Edit, Remedy, advice
+from pvgrub_sim.findings.remedies.volumes import source_of
+
+NEWEST: Final = "pv-grub-hd0_1.05"
+ROOT_UNKNOWN: Final = (
+    "which filesystem is the root? No volume of these disks holds an operating system and has a label or UUID."
+)
+
+
+def bring_menu(case: Case, place: Place, path: str) -> Remedy:
+    """Commands that make a menu found where it is looked for, or advice to take another PV-GRUB."""
+    targets = places_looked_at(case, place)
+    if not targets or not case.viewer.driver(place.device):
+        lines = [f"{case.pvgrub} looks at {looked_at(case)}"]
+        if place.index:
+            order = "disks are hd0, hd1, ... in the order of their device names"
+            lines.append(f"{order}: {place.attached.disk.name} must come first")
+            return advice(*lines)
+        if case.amazon:
+            lines.append(f"AKIs from 1.04 on look at the first four partitions too: {NEWEST}-{case.profile.arch}, or")
+            lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
+            lines.append(f"pvgrub-sim boot --pvgrub amazon-1.05 {shown_word(place.attached.disk.name)}")
+        else:
+            lines.append(f'start the domain with extra = "{place.device}{path}"')
+        return advice(*lines)
+    folder, _, name = path.rpartition("/")
+    for target in targets:
+        if target.rpartition("/")[0] == folder:
+            return link(place, target, name)
+    target = targets[0]
+    if target == "/boot" + path and not place.node("/boot"):
+        return link(place, "/boot", ".")
+    return install(place, target, source_of(place, path))
+
+
+def new_menu(case: Case, place: Place, path: str | None = None) -> Remedy:
+    """Write a menu for the kernels of a volume. path: of a menu whose place it takes."""
+    targets = places_looked_at(case, place)
+    kernels = kernel_files(place)
+    if not kernels:
+        return advice("install a kernel with CONFIG_XEN_PV, then write a menu.lst for it")
+    if not targets and path is None:
+        return advice(f"{case.pvgrub} does not look at {place.device} for a menu: take an AKI of 1.04 or later")
+    kernel = kernels[-1].path
+    arguments = kernel_arguments(case, place, kernel)
+    entry = [f"title Linux {kernel.rpartition('/')[2]}", f"root {place.device}"]
+    entry.append(f"kernel {kernel} {arguments or 'root=ROOT ro console=hvc0'}")
+    if initrd := initrd_for(place, kernel):
+        entry.append(f"initrd {initrd}")
+    lines = ["default 0", "timeout 3", "", *entry]
+    target = path or next((path for path in targets if place.node(path.rpartition("/")[0])), targets[0])
+    if arguments is None:
+        return advice(
+            ROOT_UNKNOWN,
+            f"With its name in the place of ROOT, write {place.device}{target}:",
+            *lines,
+        )
+    text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    return replace(place, path, text) if path is not None else install(place, target, text)
+
+
+def new_menu_somewhere(case: Case) -> Remedy:
+    for place in case.places:
+        if kernel_files(place) and places_looked_at(case, place):
+            return new_menu(case, place)
+    return ()
+
+
+def new_root(ref: FileRef, device: str) -> Edit:
+    if ref.line.file.startswith("("):
+        return substitute(ref.line, ref.device, device)
+    before = [line for line in ref.entry.lines if line.known and line.number < ref.line.number]
+    root = next((line for line in reversed(before) if line.command in ("root", "rootnoverify")), None)
+    if root is None:
+        return insert_before(ref.line, f"root {device}")
+    return substitute(root, root.device, device)
+
+
+def use_other_kernel(case: Case, ref: FileRef) -> Remedy:
+    """Commands that make the entry boot another kernel of its device that the loader takes, or advice."""
+    place = ref.place
+    for file in reversed(kernel_files(place) if place else []):
+        if place is None or file.path == ref.path or case.viewer.look(place.device, file.path).error:
+            continue
+        kernel = whole(place, file.path)
+        if kernel is None or ask_loader(case, kernel).error:
+            continue
+        edits = [substitute(ref.line, ref.path, file.path)]
+        initrd = ref.entry.first("initrd")
+        right = initrd_for(place, file.path)
+        if initrd is not None and right and right != initrd.file:
+            edits.append(substitute(initrd, initrd.file, right))
+        return edit_menu(case, *edits)
+    return advice(
+        "install a kernel that is built for Xen's paravirtual mode (CONFIG_XEN_PV=y, 64-bit: Debian's "
+        "linux-image-amd64,",
+        "say), repack it if its payload asks for it, and name it in the menu",
+    )
