@@ -50,7 +50,7 @@ class HandedOver(NamedTuple):
 
 
 class KernelTry(NamedTuple):
-    """A kernel that the loader was given: by which entry, its path there, and what came of it.
+    """A kernel that the loader was given: by which entry of which menu, its path there, and what came of it.
 
     refusal: why it was refused, None when it was accepted. Of one that was refused, facts: what is inside (without
     opinions), and head: its first bytes, HEAD at most.
@@ -61,6 +61,7 @@ class KernelTry(NamedTuple):
     refusal: Refusal | None = None
     facts: KernelFacts | None = None
     head: bytes = b""
+    menu: str | None = None
 
     @property
     def error(self) -> int:
@@ -150,7 +151,7 @@ def run_entry(
         except GrubError:
             return
         machine.errnum = ErrNum.NONE
-        machine.config_opened = config
+        machine.config_opened = machine.menu_path = config
         menu = read_menu(machine)
         machine.fallback_entryno = -1
         machine.first_default_entry = machine.current_entryno = number
@@ -221,10 +222,11 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
         image = parse_image(handover.kernel, machine.profile, log, unpack=unpack, memory=boot.memory)
     except KernelRefused as refused:
         boot.kernel_detail = dict(refused.detail)
-        boot.tries.append(refused_try(*attempt, handover.kernel, refused.refusal, boot.memory))
+        told = refused_try(*attempt, handover.kernel, refused.refusal, boot.memory)
+        boot.tries.append(told._replace(menu=machine.menu_path))
         machine.fail(ErrNum(refused.number))
     boot.kernel_detail = dict(image.detail)
-    boot.tries.append(KernelTry(*attempt))
+    boot.tries.append(KernelTry(*attempt, menu=machine.menu_path))
 
 
 def refused_try(entry: int, path: str, kernel: bytes, refusal: Refusal, memory: LoaderMemory) -> KernelTry:

@@ -67,7 +67,7 @@ class EventKind(StrEnum):
 
 
 class Event(NamedTuple):
-    """One step of a run; fields that do not apply to its kind are None."""
+    """One step of a run; fields that do not apply to its kind are None. An entry is one of a menu: both go together."""
 
     kind: EventKind
     text: str = ""
@@ -75,6 +75,8 @@ class Event(NamedTuple):
     number: int | None = None
     path: str | None = None
     size: int | None = None
+    menu: str | None = None
+    """The config file that `entry` is one of."""
 
 
 class BootError(NamedTuple):
@@ -86,6 +88,8 @@ class BootError(NamedTuple):
     command: str
     detail: str = ""
     """What the kernel loader had against the kernel, where it was that; else empty."""
+    menu: str | None = None
+    """The config file that the entry is one of."""
 
 
 class LoadedFile(NamedTuple):

@@ -120,7 +120,8 @@ def _with_details(errors: Iterable[BootError], result: Boot) -> Iterator[BootErr
     """The errors, those of the kernel loader with what it had against the kernel."""
     refused = [tried for tried in result.tries if tried.error]
     for error in errors:
-        if refused and (error.entry, error.number) == (refused[0].entry, refused[0].error):
+        first = refused[0] if refused else None
+        if first and (error.menu, error.entry, error.number) == (first.menu, first.entry, first.error):
             yield error._replace(detail=refused.pop(0).reason)
         else:
             yield error

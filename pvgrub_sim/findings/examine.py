@@ -75,8 +75,7 @@ def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:
     if healthy and severity is Severity.ERROR and not entry.outside:
         # The machine has the last word: what boots is not in error.
         severity = Severity.WARNING
-    message = draft.message[:1].upper() + draft.message[1:] if draft.message.startswith("entry ") else draft.message
-    message, where, evidence = map(_shown, (message, draft.where.text, draft.evidence))
+    message, where, evidence = map(_shown, (draft.message, draft.where.text, draft.evidence))
     return Finding(entry.id, severity, message, "", where, evidence)
 
 

@@ -167,6 +167,8 @@ class Machine:
     # what is told about the run afterwards
     config_opened: str | None = None
     """The config file that was opened first."""
+    menu_path: str | None = None
+    """The config file that was opened last: the menu of the entries that run."""
     first_default_entry: int | None = None
     """The entry that the first menu boots by itself."""
     booted_entry: int | None = None
@@ -250,4 +252,6 @@ class Machine:
 
     def emit(self, kind: EventKind, text: str = "", **fields: int | str | None) -> None:
         """Record an event; fields as in model.Event."""
+        if fields.get("entry") is not None:
+            fields["menu"] = self.menu_path
         self.events.append(Event(kind, text, **fields))  # type: ignore[arg-type]  # checked by Event itself

@@ -116,6 +116,7 @@ def _open_menu(m: Machine) -> Menu | None:
     m.errnum = ErrNum.NONE
     path = m.config_file.decode("utf-8", "backslashreplace")
     m.emit(EventKind.CONFIG, path=path, size=m.filemax)
+    m.menu_path = path
     m.config_opened = m.config_opened or path
     _init_config(m)
     menu = read_menu(m)

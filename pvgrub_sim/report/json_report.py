@@ -57,6 +57,7 @@ def _error(error: BootError) -> dict[str, Any]:
         "message": error.message,
         "command": error.command,
         "detail": error.detail,
+        **({"menu": error.menu} if error.menu is not None else {}),
     }
 
 
@@ -79,7 +80,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _event(event: Event) -> dict[str, Any]:
-    optional = {"entry": event.entry, "number": event.number, "path": event.path, "size": event.size}
+    optional = {
+        "entry": event.entry,
+        "number": event.number,
+        "path": event.path,
+        "size": event.size,
+        "menu": event.menu,
+    }
     return {
         "kind": str(event.kind),
         "text": event.text,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.profiles.versions import NEWEST_AMAZON
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.catalogue import Aki
 
-NEWEST_VERSION: Final = "1.05"
+NEWEST_VERSION: Final = NEWEST_AMAZON.removeprefix("amazon-")
 
 
 def aki_of(case: Case) -> Aki | None:

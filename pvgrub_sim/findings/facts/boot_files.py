@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.findings.facts.case import Case, split_device
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.menufile import split_device
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.survey.result import BootFile, FileKind
 

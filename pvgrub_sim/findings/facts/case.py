@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings.facts import menufile
-from pvgrub_sim.findings.facts.menufile import Entry, Line, MenuFile
+from pvgrub_sim.findings.facts.file_ref import FileRef
+from pvgrub_sim.findings.facts.menufile import Entry, Line, MenuFile, parse_number, split_device
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.grub.viewer import Seen, Slot, Viewer
 from pvgrub_sim.media import AttachedDisk
-from pvgrub_sim.model import BootError, EventKind, Outcome, Severity
+from pvgrub_sim.model import BootError, Event, EventKind, Outcome, Severity
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.survey.picture import survey_disks
 from pvgrub_sim.survey.result import BootFile, FileKind, Survey
@@ -25,30 +26,6 @@ if TYPE_CHECKING:
 HEAD: Final = 64 << 10
 """Bytes of a kernel that its header and payload's magic lie in."""
 FILE_COMMANDS: Final = ("kernel", "initrd", "module", "modulenounzip")
-
-
-class FileRef(NamedTuple):
-    """A file that a reachable entry names.
-
-    device: where, "" when the entry has no root. place: that device as it really is, None when there is none.
-    seen: what PV-GRUB gets when it opens the file.
-    """
-
-    entry: Entry
-    line: Line
-    device: str
-    path: str
-    place: Place | None
-    seen: Seen
-
-    def where(self, offset: int | None = None) -> Where:
-        """For a finding: the file, or a byte of it."""
-        return Where(self.device, self.path, offset=offset)
-
-    @property
-    def role(self) -> str:
-        """The command that names it."""
-        return self.line.command
 
 
 class Told(NamedTuple):
@@ -109,9 +86,8 @@ class Case:
 
     @property
     def healthy(self) -> bool:
-        """True when the default entry itself boots."""
-        machine = self.boot.machine
-        return self.boot.outcome is Outcome.BOOTS and machine.booted_entry == machine.first_default_entry
+        """True when the default entry itself boots, or the menu to which it leads."""
+        return self.boot.outcome is Outcome.BOOTS and not self.errors
 
     @property
     def config(self) -> str | None:
@@ -127,11 +103,6 @@ class Case:
     def tries(self) -> list[KernelTry]:
         """The kernels that the loader was given."""
         return self.boot.tries
-
-    @cached_property
-    def several_menus(self) -> bool:
-        """True when a configfile command led to another menu, so that entry numbers are ambiguous."""
-        return sum(event.kind is EventKind.CONFIG for event in self.boot.machine.events) > 1
 
     # ---- the disks
 
@@ -232,9 +203,21 @@ class Case:
         """The entries that can run without a person: the default, the fallbacks, and those that did run."""
         if self.menu is None:
             return ()
-        tried = [] if self.several_menus else [e.entry for e in self.boot.machine.events if e.kind is EventKind.ENTRY]
-        numbers = dict.fromkeys([self.default, *tried, *self.fallbacks])
+        tried = [event for event in self.boot.machine.events if event.kind is EventKind.ENTRY]
+        numbers = dict.fromkeys([self.default, *(e.entry for e in tried if e.menu == self.config), *self.fallbacks])
         return tuple(entry for number in numbers if (entry := self.menu.entry(number)))
+
+    def entry_of(self, told: BootError | Event | KernelTry) -> Entry | None:
+        """The entry that an error, an event or a kernel belongs to; None for one of another menu."""
+        return self.menu.entry(told.entry) if self.menu is not None and told.menu == self.config else None
+
+    @property
+    def booted(self) -> Entry | None:
+        """The entry that boots; None when none does, or one of another menu."""
+        machine = self.boot.machine
+        if self.menu is None or self.boot.outcome is not Outcome.BOOTS or machine.menu_path != self.config:
+            return None
+        return self.menu.entry(machine.booted_entry)
 
     def explained(self, entry: Entry | None) -> bool:
         """True when a rule before has an error at a line of the entry, or at a file that it names.
@@ -250,9 +233,7 @@ class Case:
 
     def line_of(self, error: BootError) -> Line | None:
         """The line of the menu at which PV-GRUB printed an error."""
-        if self.menu is None or self.several_menus:
-            return None
-        entry = self.menu.entry(error.entry)
+        entry = self.entry_of(error)
         command = error.command.replace("\t", " ")
         return next((line for line in (entry.lines if entry else ()) if line.text == command), None)
 
@@ -309,24 +290,4 @@ class Case:
 
     def tried(self, ref: FileRef) -> KernelTry | None:
         """What the loader said to that kernel, None when it was never given it."""
-        if self.several_menus:
-            return None
-        return next((one for one in self.tries if one.entry == ref.entry.number and one.path == ref.line.file), None)
-
-
-def split_device(text: str) -> tuple[str, str]:
-    """`(hd0,0)/boot` as `(hd0,0)` and `/boot`; the device is "" when there is none."""
-    if not text.startswith("("):
-        return "", text
-    device, bracket, path = text.partition(")")
-    return device + bracket, path
-
-
-def parse_number(text: str) -> int | None:
-    """A number as GRUB reads one at the start of a text, None when there is none."""
-    digits = ""
-    for character in text:
-        if not ("0" <= character <= "9"):
-            break
-        digits += character
-    return int(digits) if digits and len(digits) < 10 else None
+        return next((one for one in self.tries if self.entry_of(one) is ref.entry and one.path == ref.line.file), None)

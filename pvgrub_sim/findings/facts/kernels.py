@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pvgrub_sim.bootchain import KernelTry, refused_try
-from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.survey.area import Damaged
 

@@ -61,6 +61,11 @@ class Entry:
         """`entry 0 'Linux'`."""
         return f"entry {self.number} '{self.title.argument}'"
 
+    @property
+    def opening(self) -> str:
+        """The same at the start of a sentence."""
+        return f"Entry {self.number} '{self.title.argument}'"
+
     def first(self, *commands: str) -> Line | None:
         """The first known line with one of the commands."""
         return next((line for line in self.lines if line.known and line.command in commands), None)
@@ -150,3 +155,21 @@ def may_stand_in_entry(line: Line) -> bool:
     """True for a command that an entry may hold (BUILTIN_CMDLINE)."""
     command = find_command(line.command.encode("utf-8", "surrogateescape"))
     return command is not None and bool(command.flags & Flag.CMDLINE)
+
+
+def split_device(text: str) -> tuple[str, str]:
+    """`(hd0,0)/boot` as `(hd0,0)` and `/boot`; the device is "" when there is none."""
+    if not text.startswith("("):
+        return "", text
+    device, bracket, path = text.partition(")")
+    return device + bracket, path
+
+
+def parse_number(text: str) -> int | None:
+    """A number as GRUB reads one at the start of a text, None when there is none."""
+    digits = ""
+    for character in text:
+        if not ("0" <= character <= "9"):
+            break
+        digits += character
+    return int(digits) if digits and len(digits) < 10 else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.survey.area import Damaged
 
 LARGEST_COMPARED: Final = 256 << 20

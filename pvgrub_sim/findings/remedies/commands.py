@@ -13,13 +13,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, shown, word
+from pvgrub_sim.findings.remedies.sed import expressions
 from pvgrub_sim.findings.remedies.steps import (
     EXT,
     Advice,
     BootDisk,
     BtrfsBootDisk,
-    Change,
-    Edit,
     EditMenu,
     MakeLink,
     MoveFile,
@@ -151,7 +150,7 @@ class Commands:
             lines.append(self._copy_out(step.target, step.path, "menu.lst") + NEXT)
         # Lines are counted in the menu that was seen: any other one is left alone.
         lines.append(f"echo '{step.seen}  {menu}' | sha256sum -c --quiet{NEXT}")
-        lines.append(f"sed -i {_expressions(step.edits)} {menu}{NEXT}")
+        lines.append(f"sed -i {expressions(step.edits)} {menu}{NEXT}")
         size = step.size + sum(len(edit.new) + 1 for edit in step.edits)
         return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True)
 
@@ -248,7 +247,7 @@ class Commands:
             inside.append(f"write {self._file(name)} {_quoted(path)}")
             compared.append(f"pvgrub-sim cat --survey {new} {word('(hd0)' + path)} | cmp - {self._file(name)}{NEXT}")
         if step.edits:
-            lines.append(f"sed -i {_expressions(step.edits)} {self._file('menu.lst')}{NEXT}")
+            lines.append(f"sed -i {expressions(step.edits)} {self._file('menu.lst')}{NEXT}")
         lines.append(f"mke2fs -q -F -t ext2 -L boot {new} {step.size >> 10}k{NEXT}")
         commands = [*(f"mkdir {_quoted(folder)}" for folder in folders), *inside]
         lines += [f"debugfs -w -f - {new} <<'END'{NEXT}", *commands, "END", *compared]
@@ -323,46 +322,3 @@ def debugfs(target: Target, commands: Sequence[str], then: str = "") -> list[str
 def _quoted(path: str) -> str:
     """A path as a word of a debugfs command."""
     return f'"{plain(path)}"' if " " in path else plain(path)
-
-
-def _expressions(edits: Iterable[Edit]) -> str:
-    """Edits as arguments of sed, in their order."""
-    return " ".join(f"-e {_script(edit)}" for edit in edits)
-
-
-def _script(edit: Edit) -> str:
-    last = edit.number + edit.span - 1
-    address = f"{edit.number}" if edit.span == 1 else f"{edit.number},{last}"
-    match edit.change:
-        case Change.REPLACE:
-            try:
-                script = f"{address}s|{_pattern(plain(edit.old))}|{_replacement(plain(edit.new))}|"
-            except NotPlain:
-                # What goes need not be named where the line as a whole can be.
-                script = f"{address}c {plain(edit.text.replace(edit.old, edit.new, 1))}"
-        case Change.DELETE:
-            script = f"{address}d"
-        case Change.OVERWRITE:
-            script = f"{address}c {plain(edit.new)}"
-        case Change.BEFORE:
-            script = f"{edit.number}i {plain(edit.new)}"
-        case Change.AFTER:
-            script = f"{last}a {plain(edit.new)}"
-        case Change.APPEND:
-            script = rf"{last}s|[ \t\r]*$|{_replacement(plain(edit.new))}|"
-    return _single_quoted(script)
-
-
-def _single_quoted(script: str) -> str:
-    """A script in single quotes: no text in it holds one."""
-    assert "'" not in script
-    return f"'{script}'"
-
-
-def _pattern(text: str) -> str:
-    quoted = "".join("\\" + c if c in r"\.*[]^$|" else c for c in text)
-    return quoted.replace(" ", "[ \\t]")
-
-
-def _replacement(text: str) -> str:
-    return "".join("\\" + c if c in "\\&|" else c for c in text)

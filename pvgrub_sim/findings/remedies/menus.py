@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from pvgrub_sim.findings.facts.akis import NEWEST_VERSION
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files, looked_at, places_looked_at
-from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.kernels import ask_loader, whole
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import kernel_arguments
@@ -14,8 +16,8 @@ from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import Edit, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import source_of
+from pvgrub_sim.profiles.versions import NEWEST_AMAZON
 
-NEWEST: Final = "pv-grub-hd0_1.05"
 ROOT_UNKNOWN: Final = (
     "which filesystem is the root? No volume of these disks holds an operating system and has a label or UUID."
 )
@@ -31,9 +33,10 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
             lines.append(f"{order}: {place.attached.disk.name} must come first")
             return advice(*lines)
         if case.amazon:
-            lines.append(f"AKIs from 1.04 on look at the first four partitions too: {NEWEST}-{case.profile.arch}, or")
+            newest = f"pv-grub-hd0_{NEWEST_VERSION}-{case.profile.arch}"
+            lines.append(f"AKIs from 1.04 on look at the first four partitions too: {newest}, or")
             lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
-            lines.append(f"pvgrub-sim boot --pvgrub amazon-1.05 {shown_word(place.attached.disk.name)}")
+            lines.append(f"pvgrub-sim boot --pvgrub {NEWEST_AMAZON} {shown_word(place.attached.disk.name)}")
         else:
             lines.append(f'start the domain with extra = "{place.device}{path}"')
         return advice(*lines)

@@ -12,8 +12,7 @@ from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
-from pvgrub_sim.profiles import find_profile
-from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
+from pvgrub_sim.profiles.versions import NEWEST_AMAZON, find_profile
 
 # The catalogue and what reads it are imported where they are used: most boots name no AKI.
 
@@ -70,8 +69,7 @@ def newest_boots(case: Case) -> bool:
     """True when the newest of Amazon's versions boots the default entry."""
     profile = find_profile(NEWEST_AMAZON, case.profile.arch)
     result = run(case.disks, profile, memory=case.boot.memory)
-    machine = result.machine
-    return result.outcome is Outcome.BOOTS and machine.booted_entry == machine.first_default_entry
+    return result.outcome is Outcome.BOOTS and not result.machine.boot_errors
 
 
 def _steps(case: Case) -> Remedy:

@@ -148,7 +148,7 @@ def root_argument(case: Case) -> Iterator[Draft]:
             remedy = edit_menu(case, substitute(line, wanted[0].strip(), right))
         there = ", ".join(f"{place.device} {kind}={text}" for place, text in _labels(case, kind)) or f"no {kind} at all"
         yield Draft(
-            f"{entry.name} tells the kernel root={kind}={value}, which no filesystem of the disks given has.",
+            f"{entry.opening} tells the kernel root={kind}={value}, which no filesystem of the disks given has.",
             remedy,
             case.at(line),
             f"found: {there}",
@@ -217,7 +217,7 @@ word for the cause: it says what the error's number means, and at which line it 
 )
 def entry_fails(case: Case) -> Iterator[Draft]:
     for error in case.errors:
-        if case.explained(None if case.menu is None or case.several_menus else case.menu.entry(error.entry)):
+        if case.explained(case.entry_of(error)):
             continue
         line = case.line_of(error)
         meaning = MEANINGS.get(error.number)
@@ -249,7 +249,7 @@ def starts_nothing(case: Case) -> Iterator[Draft]:
     ending = ENDINGS.get(case.boot.outcome)
     if not tried or ending is None:
         return
-    entry = case.menu.entry(tried[-1].entry) if case.menu and not case.several_menus else None
+    entry = case.entry_of(tried[-1])
     line = entry.first("pause", "password", "halt", "reboot") if entry else None
     why = f" ('{line.text}')" if line else ""
     remedy = edit_menu(case, delete(line)) if line and line.command in ("pause", "password") else ()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import boot_places, read_error
-from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.readings import differing
 from pvgrub_sim.findings.remedies.files import boot_disk, rewrite
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.menus import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule

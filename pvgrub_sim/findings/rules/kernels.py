@@ -133,7 +133,7 @@ def pvh_only(case: Case) -> Iterator[Draft]:
     for answer in loader_answers(case):
         if answer.error == 9:
             found = inside(answer.facts)
-        elif answer.tried and not answer.error and answer.ref.entry.number == case.boot.machine.booted_entry:
+        elif answer.tried and not answer.error and answer.ref.entry is case.booted:
             found = Inside(notes=case.boot.kernel_detail.get("notes") or {})
         else:
             continue
@@ -244,7 +244,7 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
         line = entry.first("chainloader")
         if line is not None:
             yield Draft(
-                f"{entry.name} chain-loads {line.argument}, and there is no BIOS in a paravirtual guest to run it.",
+                f"{entry.opening} chain-loads {line.argument}, and there is no BIOS in a paravirtual guest to run it.",
                 (),
                 case.at(line),
             )

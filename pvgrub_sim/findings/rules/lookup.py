@@ -152,7 +152,7 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
         told.add(ref.entry.title.number)
         here = ref.device or "no device, for the entry has no root"
         yield Draft(
-            f"{ref.entry.name} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; "
+            f"{ref.entry.opening} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; "
             "the file is "
             f"on {home.device}.",
             edit_menu(case, new_root(ref, home.device)),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.findings.facts.case import Case, parse_number
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.menufile import Entry, parse_number
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, set_header
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import BootError, EventKind, Outcome, Severity
@@ -66,7 +67,7 @@ entry 0, without a word.
 def default_out_of_range(case: Case) -> Iterator[Draft]:
     menu = case.menu
     line = menu.setting("default") if menu else None
-    if menu is None or line is None or not menu.count or case.several_menus:
+    if menu is None or line is None or not menu.count:
         return
     number = parse_number(line.argument)
     if number is None or number < menu.count:
@@ -97,7 +98,13 @@ it void.
 )
 def fallback_missing(case: Case) -> Iterator[Draft]:
     menu = case.menu
-    if menu is None or menu.count < 2 or case.fallbacks or case.several_menus or case.default is None:
+    if (
+        menu is None
+        or menu.count < 2
+        or case.fallbacks
+        or case.default is None
+        or leads_elsewhere(menu.entry(case.default))
+    ):
         return
     line = menu.setting("fallback")
     others = [number for number in range(menu.count) if number != case.default]
@@ -112,6 +119,11 @@ def fallback_missing(case: Case) -> Iterator[Draft]:
         "",
         None if works is not None else Severity.NOTE,
     )
+
+
+def leads_elsewhere(entry: Entry | None) -> bool:
+    """True for an entry that goes on with another menu, whose own entries then count."""
+    return entry is not None and entry.first("configfile") is not None
 
 
 def entry_boots(case: Case, number: int) -> bool:
@@ -135,12 +147,12 @@ kernel without Xen's notes.
 """,
 )
 def fallback_broken(case: Case) -> Iterator[Draft]:
-    if case.menu is None or case.several_menus:
+    if case.menu is None:
         return
     line = case.menu.setting("fallback")
     for number in dict.fromkeys(case.fallbacks):
         entry = case.menu.entry(number)
-        if number == case.default or entry is None:
+        if number == case.default or entry is None or leads_elsewhere(entry):
             continue
         result = case.entry_run(number)
         if result is None or result.outcome is Outcome.BOOTS:

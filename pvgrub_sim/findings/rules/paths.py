@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
-from pvgrub_sim.findings.facts.case import Case, FileRef
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
 from pvgrub_sim.findings.remedies.names import shown_word
@@ -77,7 +78,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
         bare = unquoted(ref)
         if bare is not None:
             yield Draft(
-                f"{ref.entry.name} names {ref.path} in quotes, which PV-GRUB takes for a part of the name.",
+                f"{ref.entry.opening} names {ref.path} in quotes, which PV-GRUB takes for a part of the name.",
                 edit_menu(case, substitute(ref.line, ref.path, bare)),
                 case.at(ref.line),
                 ref.line.text,
@@ -85,7 +86,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
             continue
         if right := other_case(ref.place, ref.path):
             yield Draft(
-                f"{ref.entry.name} names {ref.path}, and the file on {ref.device} is {right}.",
+                f"{ref.entry.opening} names {ref.path}, and the file on {ref.device} is {right}.",
                 edit_menu(case, substitute(ref.line, ref.path, right)),
                 case.at(ref.line),
                 ref.line.text,
@@ -94,7 +95,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
         full = with_space(ref)
         if full is not None and ref.place is not None:
             yield Draft(
-                f"{ref.entry.name} names '{full}', and PV-GRUB takes the blank for the end of the name: it "
+                f"{ref.entry.opening} names '{full}', and PV-GRUB takes the blank for the end of the name: it "
                 f"looks for {ref.path}.",
                 _rename(case, ref, full),
                 case.at(ref.line),
@@ -238,7 +239,7 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
             remedy = edit_menu(case, *_other_kernel(ref, ref.place, files[-1]))
         is_it = f"; it is {other}" if other else ""
         yield Draft(
-            f"{ref.entry.name} names the kernel {ref.path}, which {_absent(ref)}{is_it} (Error {ref.seen.error}).",
+            f"{ref.entry.opening} names the kernel {ref.path}, which {_absent(ref)}{is_it} (Error {ref.seen.error}).",
             remedy,
             case.at(ref.line),
             _there(files),
@@ -288,7 +289,7 @@ def initrd_missing(case: Case) -> Iterator[Draft]:
         right = near(ref) or (initrd_for(ref.place, kernel.file) if ref.place and kernel else None)
         edit = substitute(ref.line, ref.path, right) if right else delete(ref.line)
         yield Draft(
-            f"{ref.entry.name} names the {ref.role} {ref.path}, which {_absent(ref)} "
+            f"{ref.entry.opening} names the {ref.role} {ref.path}, which {_absent(ref)} "
             f"(Error {ref.seen.error})" + (f"; there is {right}." if right else "."),
             edit_menu(case, edit),
             case.at(ref.line),
@@ -299,7 +300,7 @@ def initrd_missing(case: Case) -> Iterator[Draft]:
         right = initrd_for(ref.place, ref.path)
         if right:
             yield Draft(
-                f"{ref.entry.name} has no initrd line, and {right} is there for its kernel.",
+                f"{ref.entry.opening} has no initrd line, and {right} is there for its kernel.",
                 edit_menu(case, insert_after(ref.line, f"initrd {right}")),
                 case.at(ref.line),
                 "",

@@ -15,5 +15,6 @@ def print_error(m: Machine) -> None:
     m.term.write(b"\nError %d: %s\n" % (number, words.encode()))
     command = m.script_line.decode("utf-8", "backslashreplace")
     entry = m.current_entryno if m.in_entry else None
-    m.boot_errors.append(BootError(entry, number, words, command))
+    menu = m.menu_path if entry is not None else None
+    m.boot_errors.append(BootError(entry, number, words, command, menu=menu))
     m.emit(EventKind.ERROR, words, number=number, entry=entry)
