@@ -1,7 +1,8 @@
 """Findings: why an image does not boot, or will not one day, and what to do about it.
 
-Each rule is a small pure function over a Case (one run, its disks, an honest survey of them), grouped by family in
-the modules that FAMILIES names; its text is its page in docs/rules.md.
+Inside: facts (facts/), the rules that draw on them (rule.py, rules/), remedies as steps and their text (remedies/), the
+rules applied to a run (examine.py), and the rules' pages (pages.py). Not inside: what an image does, which is the
+machine's, and carrying a remedy out, which is a repair.
 """
 
 from __future__ import annotations

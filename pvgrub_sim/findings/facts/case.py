@@ -274,7 +274,7 @@ class Case:
         return None
 
     def kernel_head(self, ref: FileRef) -> bytes:
-        """The first 64 KiB of a kernel as stored: honestly where that can be, else as PV-GRUB reads them."""
+        """The first 64 KiB of a kernel as stored: as the survey reads them where it can, else as PV-GRUB does."""
         raw = ref.place.head(ref.path, HEAD) if ref.place else None
         if raw is None and not ref.seen.error:
             raw = self.viewer.read(ref.device, ref.path, HEAD, stored=True)
