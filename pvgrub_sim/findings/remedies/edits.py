@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pvgrub_sim.findings.facts import menufile
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.remedies.steps import Advice, Change, Edit, EditMenu, Remedy, writable
 from pvgrub_sim.findings.remedies.volumes import target_of
-
-if TYPE_CHECKING:
-    from pvgrub_sim.findings.facts.case import Case
-    from pvgrub_sim.findings.facts.menufile import Line
 
 GZIP: Final = b"\x1f\x8b"
 

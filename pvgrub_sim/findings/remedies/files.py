@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.edits import menu_text, merged, substitute
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import (
@@ -22,10 +24,6 @@ from pvgrub_sim.findings.remedies.steps import (
     writable,
 )
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
-
-if TYPE_CHECKING:
-    from pvgrub_sim.findings.facts.case import Case
-    from pvgrub_sim.findings.facts.place import Place
 
 MIB: Final = 1 << 20
 WHOLE: Final = "(hd0)"
