@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.profiles.versions import NEWEST_AMAZON
+from pvgrub_sim.profiles.versions import NEWEST_VERSION
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.catalogue import Aki
-
-NEWEST_VERSION: Final = NEWEST_AMAZON.removeprefix("amazon-")
 
 
 def aki_of(case: Case) -> Aki | None:

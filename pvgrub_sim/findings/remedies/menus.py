@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from pvgrub_sim.findings.facts.akis import NEWEST_VERSION
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files, looked_at, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
@@ -16,7 +15,7 @@ from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import Edit, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import source_of
-from pvgrub_sim.profiles.versions import NEWEST_AMAZON
+from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
 
 ROOT_UNKNOWN: Final = (
     "which filesystem is the root? No volume of these disks holds an operating system and has a label or UUID."

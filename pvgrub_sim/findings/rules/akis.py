@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.bootchain import run
-from pvgrub_sim.findings.facts.akis import NEWEST_VERSION, aki_of, akis_like
+from pvgrub_sim.findings.facts.akis import aki_of, akis_like
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
-from pvgrub_sim.profiles.versions import NEWEST_AMAZON, find_profile
+from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION, find_profile
 
 # The catalogue and what reads it are imported where they are used: most boots name no AKI.
 
