@@ -11,7 +11,7 @@ from pvgrub_sim.findings.remedies.steps import Remedy
 from pvgrub_sim.model import Severity
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
-    "filesystem": ("partitions", "ext", "filesystems"),
+    "filesystem": ("ext", "partitions", "filesystems"),
     "menu": ("lookup", "menu_head", "entries", "paths"),
     "kernel": ("kernels", "kernel_config"),
     "aws": ("registration", "akis"),

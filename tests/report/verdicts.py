@@ -28,8 +28,8 @@ CMDLINE = "root=LABEL=/ console=hvc0"
 
 def _entry(number: int, title: str, *commands: str) -> list[Event]:
     return [
-        Event(EventKind.ENTRY, title, entry=number),
-        *(Event(EventKind.COMMAND, line, entry=number) for line in commands),
+        Event(EventKind.ENTRY, title, entry=number, menu=CONFIG),
+        *(Event(EventKind.COMMAND, line, entry=number, menu=CONFIG) for line in commands),
     ]
 
 
@@ -77,7 +77,7 @@ def fallback() -> Verdict:
         entry=1,
         default_entry=0,
         config=CONFIG,
-        errors=(BootError(0, 15, "File not found", "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro"),),
+        errors=(BootError(0, 15, "File not found", "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro", menu=CONFIG),),
         kernel=KERNEL,
         initrd=None,
         cmdline="",
