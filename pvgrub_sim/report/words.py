@@ -158,7 +158,9 @@ def _because(verdict: Verdict, otherwise: str) -> str:
 
 def _boots(verdict: Verdict) -> str:
     kernel = f"the kernel {verdict.kernel.path}" if verdict.kernel else "its kernel"
-    name = entry_name(verdict, verdict.entry) if verdict.entry is not None else kernel
+    if verdict.entry is None:
+        return f"PV-GRUB hands over to {kernel}, as it was told at its prompt."
+    name = entry_name(verdict, verdict.entry)
     if not verdict.boots_default:
         return f"PV-GRUB boots {name} because {_failures(verdict) or 'another entry failed'}."
     menus = _menus(verdict)

@@ -234,7 +234,7 @@ def keys_file(name: str, path: Path) -> Path:
         ("menu-third", 0, "PV-GRUB boots entry 2 'E2' and hands over to the kernel /boot/vmlinuz-a."),
         ("fallback-no-timeout-moved", 3, "PV-GRUB boots entry 2 "),
         ("edit-fails-returns", 3, "PV-GRUB boots entry 0 "),
-        ("prompt-forever-boot", 0, "PV-GRUB boots the kernel /boot/vmlinuz-a and hands over to"),
+        ("prompt-forever-boot", 0, "PV-GRUB hands over to the kernel /boot/vmlinuz-a, as it was told at its prompt."),
         ("tab-full-screen", 1, "No kernel is booted: PV-GRUB waits in the menu."),
         ("random-47", 1, "No kernel is booted: PV-GRUB waits at the prompt grubdom edit>."),
         ("random-28", 1, "No kernel is booted: PV-GRUB waits at the prompt Password:."),
