@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -48,40 +47,51 @@ def test_the_same_results_to_the_byte(cluster: Any, fleet: Path, tmp_path: Path,
     assert comparable(stored(store)) == expected
 
 
-def test_workers_killed_at_random_twenty_times(cluster: Any, fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
+def start_worker(address: str) -> subprocess.Popen[bytes]:
+    """A worker without a nanny, as a pod or a unit has it."""
+    words = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
+    return subprocess.Popen(
+        [*words, "--no-dashboard", "--death-timeout", "120"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def test_workers_killed_at_random_twenty_times(fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
     """Nothing is lost, and nothing is there twice."""
-    done = threading.Event()
     kills = 0
+    done = threading.Event()
+    choice = random.Random(20)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty:
+        address = empty.scheduler_address
+        workers = [start_worker(address) for _ in range(2)]
 
-    def killer() -> None:
-        nonlocal kills
-        choice = random.Random(20)
-        while not done.wait(choice.uniform(0.1, 0.5)):
-            # One that has begun to work: a nanny gives up on a worker that dies while it starts.
-            try:
-                known = set(cluster.scheduler.workers)
-            except RuntimeError:
-                # It changes in this moment.
-                continue
-            pids = [nanny.pid for nanny in cluster.workers.values() if nanny.worker_address in known and nanny.pid]
-            if pids:
-                os.kill(choice.choice(pids), signal.SIGKILL)
-                kills += 1
+        def killer() -> None:
+            nonlocal kills
+            while not done.wait(choice.uniform(0.5, 1.5)):
+                if empty.scheduler.workers:
+                    # Whoever looks after such workers starts another one.
+                    unlucky = choice.randrange(2)
+                    workers[unlucky].kill()
+                    workers[unlucky].wait()
+                    workers[unlucky] = start_worker(address)
+                    kills += 1
 
-    thread = threading.Thread(target=killer)
-    thread.start()
-    try:
-        for number in range(40):
-            store = tmp_path / f"scan-{number}.db"
-            told: list[ScanResult] = []
-            scan([fleet], store=store, engine=dask_engine(cluster.scheduler_address), on_result=told.append)
-            assert comparable(stored(store)) == expected
-            assert len(told) == len(set(told_of(told))) == len(expected)
-            if kills >= 20:
-                break
-    finally:
-        done.set()
-        thread.join()
+        thread = threading.Thread(target=killer)
+        thread.start()
+        try:
+            for number in range(100):
+                store = tmp_path / f"scan-{number}.db"
+                told: list[ScanResult] = []
+                scan([fleet], store=store, engine=dask_engine(address), on_result=told.append)
+                assert comparable(stored(store)) == expected
+                assert len(told) == len(set(told_of(told))) == len(expected)
+                if kills >= 20:
+                    break
+        finally:
+            done.set()
+            thread.join()
+            for worker in workers:
+                worker.kill()
+                worker.wait()
     assert kills >= 20
 
 
