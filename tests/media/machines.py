@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 import subprocess
 import tarfile
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from xml.etree import ElementTree
 
 import xxhash
 
+from pvgrub_sim.media import Disk
 from tests.tools import require, run
 
 MIB = 1 << 20
@@ -208,3 +210,14 @@ def read_bundle(manifest: Path, key: Path) -> bytes:
     words = ("enc", "-d", "-aes-128-cbc", "-K", shown("key"), "-iv", shown("iv"))
     stream = run("gzip", "-d", stdin=run("openssl", *words, stdin=packed))
     return subprocess.run(["tar", "-xO"], input=stream, capture_output=True, check=True).stdout
+
+
+def all_equal(disk: Disk, raw: bytes) -> None:
+    """Every byte is right, in one read and in many."""
+    assert disk.size == len(raw)
+    rng = random.Random(7)
+    for _ in range(300):
+        offset = rng.randrange(len(raw))
+        length = min(rng.choice((1, 512, 5000, 100_000, 3 * MIB)), len(raw) - offset)
+        assert disk.read(offset, length) == raw[offset : offset + length]
+    assert disk.read(0, len(raw)) == raw

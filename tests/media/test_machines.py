@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from pvgrub_sim import Access, boot, open_image
-from pvgrub_sim.errors import ImageError, PvgrubSimError
-from pvgrub_sim.media import Disk
+from pvgrub_sim import boot, open_image
+from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Machine
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.request import read_request
 from tests.cli.running import Run
 from tests.images import unpack_sparse
-from tests.media.machines import MIB, make_key, read_bundle, read_xva, write_bundle, write_ova, write_xva
+from tests.media.machines import MIB, all_equal, read_xva, write_ova, write_xva
 from tests.tools import run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -41,17 +40,6 @@ def holey(size: int, seed: int = 1) -> bytes:
         piece = rng.randbytes(rng.randrange(1, 300_000))[: size - at]
         data[at : at + len(piece)] = piece
     return bytes(data)
-
-
-def all_equal(disk: Disk, raw: bytes) -> None:
-    """Every byte is right, in one read and in many."""
-    assert disk.size == len(raw)
-    rng = random.Random(7)
-    for _ in range(300):
-        offset = rng.randrange(len(raw))
-        length = min(rng.choice((1, 512, 5000, 100_000, 3 * MIB)), len(raw) - offset)
-        assert disk.read(offset, length) == raw[offset : offset + length]
-    assert disk.read(0, len(raw)) == raw
 
 
 def attached(path: Path) -> list[tuple[int, str]]:
@@ -252,77 +240,6 @@ def test_a_zip_with_a_wrong_crc_is_an_error(tmp_path: Path) -> None:
         disk.read(0, len(raw))
         disk.read(0, disk.size)
     disk.close()
-
-
-# --- bundles
-
-
-@pytest.fixture(scope="module")
-def bundle(good: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The manifest, and the private key."""
-    folder = tmp_path_factory.mktemp("bundle")
-    key, certificate = make_key(folder)
-    return write_bundle(folder, good, certificate, 1_000), key
-
-
-def test_a_bundle_is_read_as_openssl_and_tar_read_it(bundle: tuple[Path, Path], good: Path) -> None:
-    manifest, key = bundle
-    foreign = read_bundle(manifest, key)
-    assert foreign == good.read_bytes()
-    disk = open_image(manifest, access=Access(key=str(key)))
-    assert isinstance(disk, Machine)
-    all_equal(disk, foreign)
-    disk.close()
-    verdict = boot(manifest, access=Access(key=str(key)))
-    assert verdict.outcome is Outcome.BOOTS
-    assert verdict.profile.aki == "aki-919dcaf8"
-
-
-def test_a_bundle_wants_the_right_key(bundle: tuple[Path, Path], tmp_path: Path) -> None:
-    other, certificate = make_key(tmp_path, "other")
-    with pytest.raises(PvgrubSimError, match="--bundle-key"):
-        open_image(bundle[0])
-    with pytest.raises(ImageError, match="another key"):
-        open_image(bundle[0], access=Access(key=str(other)))
-    with pytest.raises(PvgrubSimError, match="no private key"):
-        open_image(bundle[0], access=Access(key=str(certificate)))
-
-
-@pytest.mark.parametrize("what", ["part", "order", "digest", "missing"])
-def test_a_bundle_that_is_not_what_was_bundled_is_an_error(
-    what: str, bundle: tuple[Path, Path], tmp_path: Path
-) -> None:
-    for file in bundle[0].parent.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    manifest = tmp_path / bundle[0].name
-    part = tmp_path / "image.part.01"
-    if what == "part":
-        data = bytearray(part.read_bytes())
-        data[100] ^= 1
-        part.write_bytes(data)
-    elif what == "order":
-        text = manifest.read_text().replace("part.00<", "part.XX<").replace("part.01<", "part.00<")
-        manifest.write_text(text.replace("part.XX<", "part.01<"))
-    elif what == "digest":
-        text = manifest.read_text()
-        digest = text.partition("<digest algorithm='SHA1'>")[2][:40]
-        manifest.write_text(text.replace(digest, "0" * 40))
-    else:
-        part.unlink()
-    with pytest.raises(ImageError):
-        disk = open_image(manifest, access=Access(key=str(bundle[1])))
-        disk.read(0, disk.size)
-
-
-@pytest.mark.parametrize("name", ["../image.part.01", "/etc/passwd", "http://127.0.0.1/x", ".."])
-def test_a_bundle_names_no_file_outside(name: str, bundle: tuple[Path, Path], tmp_path: Path) -> None:
-    for file in bundle[0].parent.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    manifest = tmp_path / bundle[0].name
-    manifest.write_text(manifest.read_text().replace("image.part.01<", f"{name}<"))
-    with pytest.raises(ImageError):
-        disk = open_image(manifest, access=Access(key=str(bundle[1])))
-        disk.read(0, disk.size)
 
 
 def test_the_commands_take_machines(good: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

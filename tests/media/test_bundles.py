@@ -1,0 +1,90 @@
+"""EC2 bundles: every byte as openssl and tar read it, with the right key only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim import Access, boot, open_image
+from pvgrub_sim.errors import ImageError, PvgrubSimError
+from pvgrub_sim.media.disk import Machine
+from pvgrub_sim.model import Outcome
+from tests.images import unpack_sparse
+from tests.media.machines import all_equal, make_key, read_bundle, write_bundle
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image that boots."""
+    return unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path_factory.mktemp("good") / "disk.raw")
+
+
+@pytest.fixture(scope="module")
+def bundle(good: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The manifest, and the private key."""
+    folder = tmp_path_factory.mktemp("bundle")
+    key, certificate = make_key(folder)
+    return write_bundle(folder, good, certificate, 1_000), key
+
+
+def test_a_bundle_is_read_as_openssl_and_tar_read_it(bundle: tuple[Path, Path], good: Path) -> None:
+    manifest, key = bundle
+    foreign = read_bundle(manifest, key)
+    assert foreign == good.read_bytes()
+    disk = open_image(manifest, access=Access(key=str(key)))
+    assert isinstance(disk, Machine)
+    all_equal(disk, foreign)
+    disk.close()
+    verdict = boot(manifest, access=Access(key=str(key)))
+    assert verdict.outcome is Outcome.BOOTS
+    assert verdict.profile.aki == "aki-919dcaf8"
+
+
+def test_a_bundle_wants_the_right_key(bundle: tuple[Path, Path], tmp_path: Path) -> None:
+    other, certificate = make_key(tmp_path, "other")
+    with pytest.raises(PvgrubSimError, match="--bundle-key"):
+        open_image(bundle[0])
+    with pytest.raises(ImageError, match="another key"):
+        open_image(bundle[0], access=Access(key=str(other)))
+    with pytest.raises(PvgrubSimError, match="no private key"):
+        open_image(bundle[0], access=Access(key=str(certificate)))
+
+
+@pytest.mark.parametrize("what", ["part", "order", "digest", "missing"])
+def test_a_bundle_that_is_not_what_was_bundled_is_an_error(
+    what: str, bundle: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for file in bundle[0].parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    manifest = tmp_path / bundle[0].name
+    part = tmp_path / "image.part.01"
+    if what == "part":
+        data = bytearray(part.read_bytes())
+        data[100] ^= 1
+        part.write_bytes(data)
+    elif what == "order":
+        text = manifest.read_text().replace("part.00<", "part.XX<").replace("part.01<", "part.00<")
+        manifest.write_text(text.replace("part.XX<", "part.01<"))
+    elif what == "digest":
+        text = manifest.read_text()
+        digest = text.partition("<digest algorithm='SHA1'>")[2][:40]
+        manifest.write_text(text.replace(digest, "0" * 40))
+    else:
+        part.unlink()
+    with pytest.raises(ImageError):
+        disk = open_image(manifest, access=Access(key=str(bundle[1])))
+        disk.read(0, disk.size)
+
+
+@pytest.mark.parametrize("name", ["../image.part.01", "/etc/passwd", "http://127.0.0.1/x", ".."])
+def test_a_bundle_names_no_file_outside(name: str, bundle: tuple[Path, Path], tmp_path: Path) -> None:
+    for file in bundle[0].parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    manifest = tmp_path / bundle[0].name
+    manifest.write_text(manifest.read_text().replace("image.part.01<", f"{name}<"))
+    with pytest.raises(ImageError):
+        disk = open_image(manifest, access=Access(key=str(bundle[1])))
+        disk.read(0, disk.size)
