@@ -3,7 +3,7 @@
 Images are sparse copies of the bundled fixtures and recorded cases, mixed as they are; `--trivial` adds empty disks.
 Rates are ratios of runs within one call, in turns: on a busy machine even those say little, so the load is printed.
 
-    python bench/bench_fleet.py [--images N] [--trivial N] [--turns N] [--simulate] [--look S] [--tasks N]
+    python bench/bench_fleet.py [--images N] [--trivial N] [--turns N] [--simulate] [--look S]
 """
 
 from __future__ import annotations
@@ -142,6 +142,20 @@ def store_rate(folder: Path, rows: int = 20_000, chunk: int = 32) -> float:
     return rows / seconds
 
 
+def scheduler_rate(tasks: int = 1000) -> float:
+    """Tasks a second that a Dask scheduler hands out to two workers and takes back, each with 128 KiB of results."""
+    import distributed
+
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        client.gather(client.map(bytes, range(10), pure=False))
+        begin = time.perf_counter()
+        client.gather(client.map(bytes, [128 << 10] * tasks, pure=False))
+        return tasks / (time.perf_counter() - begin)
+
+
 class Limits(NamedTuple):
     """What a large scan runs into. look: seconds of a worker for an image. rows, tasks: that store and scheduler take a
     second. requests: GetSnapshotBlock a second that an account may make. blocks: read of an image."""
@@ -205,9 +219,11 @@ def main() -> int:
                 make_trivial(top / "trivial", args.trivial)
                 print(*compare("trivial", top / "trivial", 1, quick), sep="\n", flush=True)
         rows = store_rate(top)
+    tasks = scheduler_rate()
+    print(f"scheduler: {tasks:,.0f} tasks a second")
     print(f"store: {rows:,.0f} rows a second, in chunks of 32")
     for requests, where in ((0.0, "a shared filesystem"), (1000.0, "EBS at 1,000 requests a second")):
-        limits = Limits(look=args.look, rows=rows, tasks=args.tasks, requests=requests)
+        limits = Limits(look=args.look, rows=rows, tasks=tasks, requests=requests)
         for chunk in (1, 16, 64):
             seconds, busy = simulate(1_000_000, 200, chunk, limits)
             parts = ", ".join(f"{part} {share:.0%}" for part, share in busy.items() if share)
