@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.grub.viewer import Unreadable, Viewer
 from pvgrub_sim.media import Access, Disk, attach, open_disk
@@ -147,6 +148,8 @@ def _content(disk: Disk, profile: Profile, path: bytes) -> Iterator[bytes]:
         yield from _viewer(disk, profile, path).pieces(path)
     except Unreadable as error:
         raise ImageFileError(disk.name, _text(path), str(error), error.number) from None
+    except GivenUp as error:
+        raise ImageFileError(disk.name, _text(path), f"given up: {error}") from None
 
 
 def _list(disk: Disk, profile: Profile, path: bytes, details: bool) -> list[DirectoryEntry]:
@@ -154,3 +157,5 @@ def _list(disk: Disk, profile: Profile, path: bytes, details: bool) -> list[Dire
         return _viewer(disk, profile, path).entries(path, details)
     except Unreadable as error:
         raise ImageFileError(disk.name, _text(path), str(error), error.number) from None
+    except GivenUp as error:
+        raise ImageFileError(disk.name, _text(path), f"given up: {error}") from None

@@ -40,8 +40,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""
 
 
-GARBAGE_THRESHOLD = 100_000
-"""Objects that are made before Python looks for cyclic garbage."""
+GARBAGE_THRESHOLD = 25_000
+"""Objects that are made before Python looks for cyclic garbage: a mounted filesystem leaves a few dozen KiB of it."""
 
 
 class Help(argparse.HelpFormatter):

@@ -130,6 +130,9 @@ class Machine:
     compressed_file: GunzipFile | None = None
     gunzip_memory: GunzipMemory | None = None
     no_decompression: bool = False
+    directories: dict[tuple[int, int, int], dict[bytes, int]] | None = None
+    """What a driver that can has seen of directories, by drive, first sector and inode: inodes by name. None unless
+    somebody opens all names of a directory, one by one."""
     planned: Mapping[tuple[int, int], PlannedFiles] | None = None
     """What is planned for volumes, by drive and first sector: only where it is asked how a mended image boots."""
     disk_read_hook: DiskReadHook | None = None
@@ -236,6 +239,12 @@ class Machine:
         self.steps += steps
         if self.steps > self._checkpoint:
             self._account()
+
+    def forget_steps(self) -> None:
+        """Begin to count steps anew, as a fresh machine would; the budget of all runs knows of those before."""
+        self.budget.step(self.steps - self._accounted)
+        self.steps = self._accounted = 0
+        self._checkpoint = ACCOUNTED
 
     def _account(self) -> None:
         if self.steps > STEP_BUDGET:

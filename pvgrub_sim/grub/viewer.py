@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from pvgrub_sim.budget import Budget
+from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.disk.device import set_device
@@ -186,7 +186,11 @@ class Viewer:
                 return [DirectoryEntry(_text(folder[:-1].rpartition(b"/")[2]), "file", m.filemax)]
         except (GrubError, Stop) as error:
             raise Unreadable(error) from None
-        return list(_details(m, folder, names)) if details else [DirectoryEntry(_text(raw)) for raw in names]
+        return (
+            list(_details(m, folder[folder.find(b")") + 1 :], names))
+            if details
+            else [DirectoryEntry(_text(raw)) for raw in names]
+        )
 
     @staticmethod
     def _guarded(ask: Callable[[], T]) -> T | int:
@@ -220,17 +224,21 @@ def _names(m: Machine, folder: bytes) -> list[bytes]:
 
 
 def _details(m: Machine, folder: bytes, names: list[bytes]) -> Iterator[DirectoryEntry]:
-    """Each name opened as PV-GRUB would, with the error that this gives."""
+    """Each name opened as PV-GRUB would, with the error that this gives; folder: its path on the mounted device."""
     stopped = ""
+    # As after `root`: the device is not mounted anew for each name.
+    m.saved_drive, m.saved_partition = m.current_drive, m.current_partition
+    m.directories = {}
     for raw in names:
         name = _text(raw)
         if any(char in WHITE_SPACE for char in raw):
             yield DirectoryEntry(name, error="PV-GRUB cannot name it: white space")
             continue
         if stopped:
-            yield DirectoryEntry(name, error=f"not opened, for PV-GRUB is gone since {stopped}")
+            yield DirectoryEntry(name, error=f"not opened, for {stopped}")
             continue
         try:
+            m.forget_steps()
             grub_open(m, folder + raw)
             yield DirectoryEntry(name, "file", m.filemax)
         except GrubError as error:
@@ -240,5 +248,8 @@ def _details(m: Machine, folder: bytes, names: list[bytes]) -> Iterator[Director
             else:
                 yield DirectoryEntry(name, error=str(error))
         except Stop as stop:
-            stopped = name
+            stopped = f"PV-GRUB is gone since {name}"
             yield DirectoryEntry(name, error=str(Unreadable(stop)))
+        except GivenUp as error:
+            stopped = str(error)
+            yield DirectoryEntry(name, error=f"not opened, for {stopped}")

@@ -14,6 +14,9 @@ TOTAL_UNITS: Final = 100_000
 """The same for a whole survey."""
 READER_UNITS: Final = 250_000
 """The same for a reader that is kept open to look things up."""
+NAMES: Final = 250_000
+"""Names of directories that the readers of one survey may go through; the same for a reader that is kept open, each
+time that it is asked."""
 LONGEST_READ: Final = 16 << 20
 """Bytes that one read of a structure may ask for."""
 
@@ -34,6 +37,7 @@ class Budget:
     def __init__(self, units: int = UNITS, total: Budget | None = None) -> None:
         self.units = units
         self.total = total
+        self.names = NAMES
 
     def spend(self, length: int) -> None:
         """Count one read of `length` bytes; raises Damaged when nothing is left."""
@@ -43,6 +47,13 @@ class Budget:
             self.total.units -= units
         if self.units < 0 or (self.total is not None and self.total.units < 0):
             raise Damaged("more structures than a sound image has: given up")
+
+    def pass_names(self, count: int) -> None:
+        """Count names of directories; raises Damaged when there are too many for the whole survey."""
+        counter = self.total or self
+        counter.names -= count
+        if counter.names < 0:
+            raise Damaged("more names in directories than a sound image has: given up")
 
 
 class Area:

@@ -21,10 +21,19 @@ def survey(disk: Disk, grub: str = "(hd0)") -> Survey:
     area = Area(disk, 0, disk.size, Budget(total=total))
     table, partitions = read_table(area)
     whole = _fill(Volume(None, "(hd0)", 0, disk.size), disk, total)
-    volumes = (whole, *(_fill(volume, disk, total) for volume in partitions))
+    volumes = [whole]
+    # Partitions of a hostile table may all be the same one.
+    seen: dict[tuple[int, int], tuple[Content, ...]] = {}
+    for volume in partitions:
+        place = volume.offset, clipped_size(volume, disk)
+        if place in seen and not _is_extended(volume):
+            volumes.append(volume._replace(contents=seen[place]))
+        else:
+            volumes.append(_fill(volume, disk, total))
+            seen[place] = volumes[-1].contents
     if grub != "(hd0)":
-        volumes = tuple(volume._replace(grub=grub[:-1] + volume.grub[4:]) for volume in volumes)
-    return Survey(disk.name, disk.size, table, volumes[0], volumes[1:], layers=layers_of(disk))
+        volumes = [volume._replace(grub=grub[:-1] + volume.grub[4:]) for volume in volumes]
+    return Survey(disk.name, disk.size, table, volumes[0], tuple(volumes[1:]), layers=layers_of(disk))
 
 
 def clipped_size(volume: Volume, disk: Disk) -> int:
@@ -36,9 +45,13 @@ def _area(volume: Volume, disk: Disk, total: Budget) -> Area:
     return Area(disk, volume.offset, clipped_size(volume, disk), Budget(total=total))
 
 
+def _is_extended(volume: Volume) -> bool:
+    return volume.table == "mbr" and int(volume.type, 16) in EXTENDED_TYPES
+
+
 def _fill(volume: Volume, disk: Disk, total: Budget) -> Volume:
     """The volume with what lies in it."""
-    if volume.table == "mbr" and int(volume.type, 16) in EXTENDED_TYPES:
+    if _is_extended(volume):
         return volume
     area = _area(volume, disk, total)
     contents = []

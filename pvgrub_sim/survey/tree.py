@@ -14,6 +14,8 @@ CHUNK: Final = 1 << 20
 LONGEST_TARGET: Final = 4096
 MOST_RUNS: Final = 300_000
 """Stretches of one file, after which its map is taken to go round in circles."""
+NAMES_COUNTED: Final = 256
+"""Names after which the budget is told of them."""
 MOST_NAMES: Final = 1_000_000
 """Entries of one directory, after which it is taken to be damaged."""
 
@@ -148,6 +150,8 @@ def names_of(reader: Reader, node: Node) -> Iterator[tuple[bytes, int]]:
     if node.type is not NodeType.DIRECTORY:
         raise Damaged("not a directory")
     for count, entry in enumerate(reader.names(node)):
+        if not count % NAMES_COUNTED:
+            reader.area.budget.pass_names(NAMES_COUNTED if count else 1)
         if count >= MOST_NAMES:
             raise Damaged(f"a directory of more than {MOST_NAMES} entries")
         yield entry

@@ -6,6 +6,7 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
@@ -165,7 +166,20 @@ class _Loader:
         return True
 
     def xen_info(self, elf: ElfImage) -> XenInfo:
-        return read_xen_info(elf, strict_features=self.profile.xen < STRICT_FEATURES_UNTIL)
+        strict = self.profile.xen < STRICT_FEATURES_UNTIL
+        # Versions read the same; a hostile kernel makes each reading take long.
+        key = ("notes", self.payload, self.blob.size, self.bits, strict, self.keep_all)
+        known = self.memory.images.get(key)
+        if known is None:
+            try:
+                known = read_xen_info(elf, strict_features=strict)
+            except NotAXenKernel as error:
+                known = error.with_traceback(None)
+            self.memory.images[key] = known
+        if isinstance(known, NotAXenKernel):
+            raise NotAXenKernel(known.refusal, known.function)
+        info: XenInfo = copy(known)
+        return info
 
     def elf(self, loader: str) -> KernelImage:
         """The image of an ELF kernel (xc_dom_parse_elf_kernel, xc_dom_compat_check)."""

@@ -17,6 +17,8 @@ def unpack_lz4(packed: Packed) -> Unpacked:
 
     QUIRK: a chunk's own length is not used: a chunk ends where its decoder stops, which may be behind the payload.
     """
+    import re
+
     import lz4.block
 
     image, at = packed.image, 4
@@ -35,6 +37,10 @@ def unpack_lz4(packed: Packed) -> Unpacked:
         at += 4
         left -= 4
         if length == MAGIC:
+            # Any number of them may follow each other.
+            more = re.match(rb"(?:\x02\x21\x4c\x18)*+", image[at:])
+            at += more.end() if more else 0
+            left -= more.end() if more else 0
             if at >= len(image):
                 raise PayloadDamaged(FAILED)
             continue

@@ -180,6 +180,11 @@ def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: li
 _GUEST_ITEM = (
     rb"(?P<cut>[^\0,=]{31})|(?P<name>[^\0,=]{0,30})(?:,|=(?:(?P<long>[^\0,]{127})|(?P<value>[^\0,]{0,126}),?)|\Z)"
 )
+_PASSED_ITEMS = (
+    rb"(?:(?!(?:LOADER|GUEST_OS|GUEST_VER|XEN_VER|PAE|FEATURES|BSD_SYMTAB|VIRT_BASE|VIRT_ENTRY|ELF_PADDR_OFFSET"
+    rb"|HYPERCALL_PAGE)[,=])[^\0,=]{0,30}(?:,|=[^\0,]{0,126},))*+"
+)
+"""Items, whole ones, that nobody asks for."""
 _STRTOULL = rb"[ \t-\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)"
 # Compiled only when a kernel has such a section.
 
@@ -210,10 +215,12 @@ def _take_guest_section(elf: ElfImage, start: int, info: XenInfo, strict: bool) 
     text = elf.data.read(at, len(elf.data) - at)
     text = text[: end if (end := text.find(b"\0")) >= 0 else len(text)]
     position = 0
-    item = re.compile(_GUEST_ITEM, re.DOTALL)
+    item, passed = re.compile(_GUEST_ITEM, re.DOTALL), re.compile(_PASSED_ITEMS, re.DOTALL)
     # An item longer than its buffer is cut, and the rest of it is taken for the next item.
     while position < len(text) and (match := item.match(text, position)):
         position = match.end()
+        if (others := passed.match(text, position)) is not None:
+            position = others.end()
         name = match["cut"] or match["name"]
         value = match["long"] or match["value"] or b""
         if name in {b"LOADER", b"GUEST_OS", b"GUEST_VER", b"XEN_VER", b"PAE", b"FEATURES"}:

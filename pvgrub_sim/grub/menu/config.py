@@ -10,15 +10,23 @@ from pvgrub_sim.grub.builtins.table import Flag, find_command, run_builtin
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.file.blocks import BlockReader
 from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.grub.words import skip_to
+from pvgrub_sim.model import Outcome
 
 NEW_HEAPSIZE = 1500
 """Characters of a logical line that are kept (stage2/shared.h)."""
 CONFIG_ROOM = 0x68000 - (0x7C00 + 60 * 1024)
 """Bytes between the config entries and the filesystem buffer in GRUB's scratch memory."""
 
+CERTAIN_DEATH = 16 << 20
+"""Bytes of a menu of which the last lie behind scratch memory (4 MiB) and all that is behind it: the first page tables
+of the domain are there, which Xen lets nobody write (Xen's tools/libs/guest/xg_dom_x86.c:setup_pgtables_pv)."""
+LINES_CHECKED = 1024
+
 _TABS = bytes.maketrans(b"\t", b" ")
-_BLANK = re.compile(rb"(?:[ \n]++|\\\n)*+")
+_BLANK = re.compile(rb"(?:[ \n]++|\\\n|#[^\n]*+(?<!\\)\n)*+")
+"""Between lines: blanks, and comments that do not go on behind a backslash."""
 _END = re.compile(rb"(?<!\\)\n")
 _SPECIAL = frozenset(b" #\n\\")
 BACKSLASH = 0x5C
@@ -78,8 +86,10 @@ class ConfigReader:
     def _fill(self) -> bool:
         """Get more data; False at the end of the file."""
         self._m.errnum = ErrNum.NONE
-        self._raw = self._blocks.read()
-        data = self._carry + self._raw.translate(_TABS, b"\r")
+        self._raw = raw = self._blocks.read()
+        self._m.tick(1 + (len(raw) >> 14))
+        self._m.budget.take(len(raw))
+        data = self._carry + (raw.translate(_TABS, b"\r") if b"\t" in raw or b"\r" in raw else raw)
         self._carried = len(self._carry)
         self._carry = b""
         self._at = 0
@@ -105,8 +115,12 @@ class ConfigReader:
                     self._at = at
                     continue
                 comment = data[at] == ord("#")
-            found = _END.search(data, at)
-            end = found.start() if found else len(data)
+            end = data.find(b"\n", at)
+            if end > at and data[end - 1] == BACKSLASH:
+                match = _END.search(data, end)
+                end = match.start() if match else -1
+            found = end >= 0
+            end = end if found else len(data)
             self._at = end + 1 if found else end
             if not comment:
                 _append(line, data, at, end)
@@ -208,7 +222,10 @@ def read_menu(m: Machine) -> Menu:
     """
     menu = Menu()
     reader = ConfigReader(m)
-    for line in reader:
+    for number, line in enumerate(reader):
+        m.tick()
+        if not number % LINES_CHECKED and menu.size > CERTAIN_DEATH:
+            raise Stop(Outcome.CRASH, "the menu is written far behind GRUB's memory, over its page tables")
         text = line.partition(b"\0")[0] if b"\0" in line else line
         builtin = find_command(text)
         if builtin is None:

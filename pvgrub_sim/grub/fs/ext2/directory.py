@@ -74,6 +74,21 @@ class Directory:
                 return s32(inode)
         raise AssertionError("the entries end with an error")
 
+    def index(self) -> dict[bytes, int]:
+        """What find() gives for each name; empty where the directory cannot be read to its end."""
+        numbers: dict[bytes, int] = {}
+        try:
+            for inode, at, length in self._entries():
+                name = bytes(self.buf.memory[at : at + length]).split(b"\0", 1)[0]
+                numbers.setdefault(name, s32(inode))
+        except Stop:
+            return {}
+        except GrubError:
+            if self.m.errnum != ErrNum.FILE_NOT_FOUND:
+                numbers = {}
+            self.m.errnum = ErrNum.NONE
+        return numbers
+
     def complete(self, prefix: bytes) -> Iterator[bytes]:
         """The names of the directory that begin with `prefix`; Error 15 when there is none."""
         some = False

@@ -224,7 +224,18 @@ class Ext2fs:
             if listing and name[:1] != b"/":
                 yield from Directory(self).complete(component)
                 return
-            current_ino = Directory(self).find(component)
+            current_ino = self._find(updir_ino, component)
+
+    def _find(self, folder: int, component: bytes) -> int:
+        """The inode number of a name in the directory that was loaded, whose inode number is given."""
+        m = self.m
+        if m.directories is None:
+            return Directory(self).find(component)
+        place = m.current_drive, m.part_start, folder
+        if place not in m.directories:
+            m.directories[place] = Directory(self).index()
+        known = m.directories[place].get(component)
+        return Directory(self).find(component) if known is None else known
 
     def _load_inode(self, ino: int) -> bool:
         """Read an inode to its fixed place; False when the 64bit test refuses it."""

@@ -1,0 +1,76 @@
+"""Directories of thousands of names, partitions that are all the same: seconds, not minutes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim import inspect_image, list_directory
+from tests.hostile.conftest import Unpack
+from tests.hostile.limits import limited
+
+NAMES = 2500
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ext2 image with 2500 files and a folder in one folder."""
+    root = tmp_path_factory.mktemp("crowd")
+    folder = root / "tree" / "crowd"
+    (folder / "below").mkdir(parents=True)
+    for number in range(NAMES):
+        (folder / f"file-{number:05}").write_bytes(b"x" * (number % 7))
+    image = root / "crowd.img"
+    command = [
+        "mke2fs",
+        "-q",
+        "-t",
+        "ext2",
+        "-b",
+        "1024",
+        "-I",
+        "128",
+        "-N",
+        "3000",
+        "-d",
+        str(root / "tree"),
+        str(image),
+    ]
+    subprocess.run([*command, "8M"], check=True)
+    return image
+
+
+def test_every_name_is_opened(crowd: Path) -> None:
+    entries = {entry.name: entry for entry in list_directory(crowd, "(hd0)/crowd/")}
+    assert len(entries) == NAMES + 1
+    assert entries["below"].kind == "directory"
+    for number in range(NAMES):
+        entry = entries[f"file-{number:05}"]
+        assert (entry.kind, entry.size, entry.error) == ("file", number % 7, "")
+
+
+def test_one_listing_is_as_many_single_ones(crowd: Path) -> None:
+    """A name that is opened by itself gives what it gives among the others."""
+    entries = {entry.name: entry for entry in list_directory(crowd, "(hd0)/crowd/")}
+    for name in ("file-00000", "file-00006", "file-02499"):
+        assert list_directory(crowd, f"(hd0)/crowd/{name}") == [entries[name]]
+
+
+def test_listing_takes_seconds(crowd: Path) -> None:
+    assert limited(["ls", "-l", str(crowd), "(hd0)/crowd/"], seconds=5).out.count(b"\n") == NAMES + 1
+
+
+def test_the_same_partition_128_times(hostile: Unpack) -> None:
+    image = hostile("res-gpt128-bigdir.img")
+    told = json.loads(limited(["boot", "--format", "json", str(image)]).out)
+    assert told["findings"]
+    assert limited(["inspect", str(image)], seconds=10).status == 0
+    limited(["aki", "recommend", str(image)])
+    limited(["ls", "-l", str(image), "(hd0,0)/boot/"])
+    survey = inspect_image(image)
+    assert len(survey.partitions) == 128
+    assert all(volume.contents == survey.partitions[0].contents for volume in survey.partitions)
+    assert survey.partitions[0].contents[0].files
