@@ -13,7 +13,6 @@ from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, MAX_FALLBACK_ENTRIES, Ma
 from pvgrub_sim.grub.menu.booting import use_fallback
 from pvgrub_sim.grub.menu.config import Menu, read_menu
 from pvgrub_sim.grub.menu.menu import run_menu
-from pvgrub_sim.grub.menu.prompt import enter_cmdline
 from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.model import EventKind, Outcome
 
@@ -70,6 +69,8 @@ def _run_config(m: Machine) -> None:
     if menu:
         run_menu(m, menu, m.default_entry)
     else:
+        from pvgrub_sim.grub.menu.prompt import enter_cmdline
+
         enter_cmdline(m, forever=True)
 
 

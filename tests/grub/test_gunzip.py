@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from pvgrub_sim.grub.errnum import GrubError
-from pvgrub_sim.grub.file.inflate import WSIZE
+from pvgrub_sim.grub.file.gunzip_stream import WSIZE
 from pvgrub_sim.grub.file.open import grub_open
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine

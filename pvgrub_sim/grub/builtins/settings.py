@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.grub.builtins.passwords import check_password
 from pvgrub_sim.grub.builtins.table import Flag, builtin
-from pvgrub_sim.grub.console.line_editor import get_cmdline
 from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.file.open import grub_close, grub_open
@@ -77,6 +75,10 @@ def password(m: Machine, arg: bytes, flags: Flag) -> None:
         kind = PasswordType.UNSUPPORTED
         arg = skip_to(arg)
     if flags & (Flag.CMDLINE | Flag.SCRIPT):
+        # Only where somebody is asked: hardly any menu does.
+        from pvgrub_sim.grub.builtins.passwords import check_password
+        from pvgrub_sim.grub.console.line_editor import get_cmdline
+
         typed = get_cmdline(m, b"Password: ", b"", 31, Outcome.WAITS, echo=ord("*"))
         if not check_password(typed or b"", first_word(arg), kind):
             m.fail(ErrNum.PRIVILEGED)

@@ -6,15 +6,17 @@ where a read fails underneath, the decoder of inflate.py takes over from the sta
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.gunzip_stream import EXACT_LIMIT, GunzipMemory, Input, NotEqual, ZlibStream
-from pvgrub_sim.grub.file.inflate import WSIZE, Inflater
+from pvgrub_sim.grub.file.gunzip_stream import EXACT_LIMIT, WSIZE, GunzipMemory, Input, NotEqual, ZlibStream
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.ondisk.compressed import is_gzip
+
+if TYPE_CHECKING:
+    from pvgrub_sim.grub.file.inflate import Inflater
 
 DEFLATED = 8
 EXTRA_FIELD, ORIG_NAME, COMMENT = 0x04, 0x08, 0x10
@@ -129,6 +131,8 @@ class GunzipFile:
 
     def _take_over(self) -> None:
         """Unpack with GRUB's own decoder from the start up to where zlib got."""
+        from pvgrub_sim.grub.file.inflate import Inflater
+
         self.memory.restore(self.before)
         self.input = Input(self.m, self.memory, self.offset)
         self.exact = Inflater(self.m, self.input, self.memory.slide)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import zlib
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.inflate import WSIZE
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 
+WSIZE = 0x8000
+"""The window, in bytes: GRUB unpacks one of them at a time."""
 INBUFSIZ = 0x2000
 """Bytes that get_byte() reads at a time."""
 READ_AHEAD = 16

@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from pvgrub_sim.grub.errnum import ErrNum
+from pvgrub_sim.grub.file.gunzip_stream import WSIZE
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
-
-WSIZE = 0x8000
-"""The window, in bytes: GRUB unpacks one of them at a time."""
 
 STORED, FIXED, DYNAMIC = 0, 1, 2
 

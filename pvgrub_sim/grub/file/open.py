@@ -10,7 +10,6 @@ from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.gunzip import gunzip_test_header
 from pvgrub_sim.grub.fs import fsys_table
 from pvgrub_sim.grub.fs.names import WHITE_SPACE
-from pvgrub_sim.grub.fs.planned import PlannedFileSystem
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, Machine
 
 BLOCK_LIST_MAX = (0x7FF9 - 12 + 7) // 8
@@ -35,6 +34,8 @@ def attempt_mount(m: Machine) -> None:
         if m.fsys:
             break
     if m.planned and (planned := m.planned.get((m.current_drive, m.part_start))):
+        from pvgrub_sim.grub.fs.planned import PlannedFileSystem
+
         m.fsys = PlannedFileSystem(m, m.fsys, planned)
         m.errnum = ErrNum.NONE
     if m.fsys is None and not m.errnum:

@@ -7,11 +7,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.menu.booting import boot_entries
 from pvgrub_sim.grub.menu.config import Menu
 from pvgrub_sim.grub.menu.countdown import Countdown
-from pvgrub_sim.grub.menu.edit_buffer import EditBuffer
-from pvgrub_sim.grub.menu.entry_editor import edit_entry
 from pvgrub_sim.grub.menu.menu_screen import MenuScreen
-from pvgrub_sim.grub.menu.prompt import enter_cmdline
-from pvgrub_sim.grub.menu.unlock import unlock
 
 
 class _NewConfig(Exception):
@@ -46,16 +42,24 @@ def _choose(m: Machine, menu: Menu, screen: MenuScreen, countdown: Countdown, he
         screen.move(key)
         if key in RETURN_KEYS or key == RIGHT:
             return True
+        # What only a person asks for is imported when one does: an unattended boot starts faster.
         if screen.locked:
             if key == ord("p"):
+                from pvgrub_sim.grub.menu.unlock import unlock
+
                 if unlock(m):
                     raise _NewConfig
                 return False
         elif key == ord("e"):
+            from pvgrub_sim.grub.menu.edit_buffer import EditBuffer
+            from pvgrub_sim.grub.menu.entry_editor import edit_entry
+
             m.current_entryno = screen.number
             edit_entry(m, EditBuffer(menu.commands(screen.number), heap))
             return False
         elif key == ord("c"):
+            from pvgrub_sim.grub.menu.prompt import enter_cmdline
+
             enter_cmdline(m, forever=False)
             return False
     return True

@@ -17,11 +17,16 @@ from pvgrub_sim.grub.console.box import (
 )
 from pvgrub_sim.grub.console.keys import DOWN, PAGE_DOWN, PAGE_UP, UP, getkey
 from pvgrub_sim.grub.machine import Machine
-from pvgrub_sim.grub.menu.prompt import init_page
 from pvgrub_sim.model import Outcome
 
 NOTICE_ROW = 10 + BOX_SIZE
 WAITING = "PV-GRUB waits in the menu"
+
+
+def init_page(m: Machine) -> None:
+    """Clear the screen and print GRUB's title (stage2/char_io.c:init_page)."""
+    m.term.cls()
+    m.term.write(b"\n    GNU GRUB  version 0.97  (%dK lower / 0K upper memory)\n\n" % m.mem_lower)
 
 
 class Lines(Protocol):

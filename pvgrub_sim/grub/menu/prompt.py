@@ -10,6 +10,7 @@ from pvgrub_sim.grub.console.print_error import print_error
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.menu.completion import complete
+from pvgrub_sim.grub.menu.menu_screen import init_page
 from pvgrub_sim.grub.menu.script import init_cmdline
 from pvgrub_sim.grub.stop import RestartCmdline
 from pvgrub_sim.grub.words import skip_to
@@ -17,12 +18,6 @@ from pvgrub_sim.model import Outcome
 
 PROMPT = b"grubdom> "
 CMDLINE_LENGTH = 2048
-
-
-def init_page(m: Machine) -> None:
-    """Clear the screen and print GRUB's title (stage2/char_io.c:init_page)."""
-    m.term.cls()
-    m.term.write(b"\n    GNU GRUB  version 0.97  (%dK lower / 0K upper memory)\n\n" % m.mem_lower)
 
 
 def print_cmdline_message(m: Machine, *, forever: bool) -> None:
