@@ -1,5 +1,5 @@
 """Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules, and
-docs/commands.md from the table of PV-GRUB's commands.
+docs/commands.md from the table of PV-GRUB's commands, docs/versions.md from the profiles.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 when one of them is not what would be written
@@ -17,11 +17,14 @@ from pvgrub_sim.cli import build_parser
 from pvgrub_sim.findings.pages import as_markdown as rules
 from pvgrub_sim.grub.builtins import BUILTINS, Builtin, Flag
 from pvgrub_sim.grub.builtins.screen import help_texts
+from pvgrub_sim.profiles import PROFILES
+from pvgrub_sim.profiles.loaders import Loader
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "cli.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+VERSIONS_PAGE = ROOT / "docs" / "versions.md"
 MAN_PAGE = ROOT / "man" / "pvgrub-sim.1"
 
 EXIT_STATUS = (
@@ -30,6 +33,20 @@ EXIT_STATUS = (
     ("2", "Usage, or an image or file that cannot be opened or read."),
     ("3", "Only a fallback entry boots."),
 )
+VERSIONS_HEAD = """\
+# Versions
+
+<!-- Written by docs/generate.py from the profiles: change them, then run it. -->
+
+What `--pvgrub` takes. `xen-4.N` is the head of that stable branch; `xen-4.0.0` and `xen-4.4.0` are those releases,
+which differ from their branches. Neighbours that differ in source lines alone accept and refuse the same kernels.
+Commits are those of github.com/xen-project/xen.
+
+Amazon's versions are built from a tree of Xen. Which one is inferred from consoles that users and AWS published: 1.01
+to 1.03 print what Xen 4.0.0 prints, within a few source lines; the front ends that 1.04 and 1.05 name, and the payloads
+that AWS lists for them, are those of Xen 4.3.
+
+"""
 ENVIRONMENT = (("NO_COLOR", "When set and not empty, no colours are used, not even on a terminal."),)
 
 
@@ -274,7 +291,29 @@ def builtins() -> str:
     return BUILTINS_HEAD + "\n".join(rows) + "\n"
 
 
-PAGES = ((CLI_PAGE, markdown), (MAN_PAGE, man), (RULES_PAGE, rules), (COMMANDS_PAGE, builtins))
+def _shown(loader: Loader) -> str:
+    unpacks = ", ".join(sorted(loader.payloads))
+    return unpacks + (" (lz4 broken on x86_64)" if loader.lz4 == "broken" and "lz4" in loader.payloads else "")
+
+
+def versions() -> str:
+    """docs/versions.md: the versions of PV-GRUB, and what made each loader."""
+    rows = ["| version | since | loader | unpacks | what changed |", "|---|---|---|---|---|"]
+    for profile in PROFILES.values():
+        loader = profile.loader
+        rows.append(
+            f"| `{profile.name}` | {profile.released} | Xen {loader.tree} | {_shown(loader)} | {loader.since} |"
+        )
+    return VERSIONS_HEAD + "\n".join(rows) + "\n"
+
+
+PAGES = (
+    (CLI_PAGE, markdown),
+    (MAN_PAGE, man),
+    (RULES_PAGE, rules),
+    (COMMANDS_PAGE, builtins),
+    (VERSIONS_PAGE, versions),
+)
 
 
 def main() -> int:

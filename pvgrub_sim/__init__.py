@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Severity,
         Verdict,
     )
+    from pvgrub_sim.profiles.loaders import Loader
     from pvgrub_sim.profiles.profile import Profile
     from pvgrub_sim.profiles.versions import PROFILES, find_profile
     from pvgrub_sim.report import REPORT_FORMATS, render_report
@@ -78,6 +79,7 @@ _NAMES = {
     "media.disk": "Disk Layer",
     "model": "BootError DirectoryEntry Event EventKind Finding LayoutPart LoadedFile Outcome ProfileInfo "
     "Severity Verdict",
+    "profiles.loaders": "Loader",
     "profiles.profile": "Profile",
     "profiles.versions": "PROFILES find_profile",
     "report.words": "handed_over headline",
@@ -121,6 +123,7 @@ __all__ = [
     "Layer",
     "LayoutPart",
     "LoadedFile",
+    "Loader",
     "LoaderMemory",
     "MachineOptions",
     "Outcome",

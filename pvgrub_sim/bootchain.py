@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelFacts
     from pvgrub_sim.xen.refusal import Cause, Refusal
 
-WRONG_WIDTH = int(ErrNum.EXEC_FORMAT)
 HEAD = 1024
 """Bytes of a refused kernel that are kept: the setup header of a bzImage, the header of an ELF file."""
 
@@ -222,6 +221,8 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
         image = parse_image(handover.kernel, machine.profile, log, unpack=unpack, memory=boot.memory)
     except KernelRefused as refused:
         boot.kernel_detail = dict(refused.detail)
+        if not refused.number:
+            raise Stop(Outcome.CRASH, refused.reason) from None
         told = refused_try(*attempt, handover.kernel, refused.refusal, boot.memory)
         boot.tries.append(told._replace(menu=machine.menu_path))
         machine.fail(ErrNum(refused.number))
@@ -251,7 +252,7 @@ def run_auto(
     """
     memory = memory or LoaderMemory()
     boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack, memory=memory, console=console)
-    first_refusal = next((tried.error for tried in boot.tries if tried.error), None)
-    if first_refusal == WRONG_WIDTH:
+    first_refusal = next((tried.cause for tried in boot.tries if tried.cause), None)
+    if first_refusal is not None and first_refusal.other_build:
         return run(disks, profile._replace(arch="i386"), unpack=unpack, memory=memory, console=console)
     return boot

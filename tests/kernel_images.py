@@ -70,6 +70,8 @@ class Elf:
     size: int = 20000
     """Bytes of the one loadable segment."""
     sections: bool = True
+    symbols: tuple[int, int] | None = None
+    """Sizes of a symbol table and of its strings, in bytes."""
     header: dict[str, int] = field(default_factory=dict)
     """Fields of the ELF header to overwrite."""
     entry: int | None = None
@@ -113,17 +115,20 @@ class Elf:
             table.append((7, 7, at["notes"], len(notes)))
         if self.guest is not None:
             table.append((14, 1, at["guest"], len(self.guest) + 1))
+        if self.symbols is not None:
+            table += [(0, 2, at["text"], self.symbols[0]), (0, 3, at["text"], self.symbols[1])]
         table.append((26, 3, at["names"], len(names)))
         shoff = 0
         if self.sections:
             body += names
             body += bytes(-len(body) % 8)
             shoff = len(body)
-            for name, kind, offset, size in table:
+            for index, (name, kind, offset, size) in enumerate(table):
+                link = index + 1 if kind == 2 else 0
                 if wide:
-                    body += struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, offset, size, 0, 0, 4, 0)
+                    body += struct.pack("<IIQQQQIIQQ", name, kind, 0, 0, offset, size, link, 0, 4, 0)
                 else:
-                    body += struct.pack("<10I", name, kind, 0, 0, offset, size, 0, 0, 4, 0)
+                    body += struct.pack("<10I", name, kind, 0, 0, offset, size, link, 0, 4, 0)
         count = len(table) if self.sections else 0
         entry = (base + self.paddr + 0x100) & mask if self.entry is None else self.entry
         fields = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import one_line
@@ -87,17 +87,27 @@ def _note(name: str, value: str | int) -> str:
 
 
 def _table(facts: KernelFacts) -> Iterator[str]:
-    """What each version does, for the build that the kernel is for; the other build in one line."""
-    own = [opinion for opinion in facts.opinions if opinion.arch == facts.arch]
-    other = [opinion for opinion in facts.opinions if opinion.arch != facts.arch]
-    width = max((len(opinion.profile) for opinion in own), default=0)
-    for opinion in own:
-        yield f"  {opinion.profile:<{width}}  {BUILD_NAMES[opinion.arch]}  {_verdict(opinion)}"
-    if other and not any(opinion.boots for opinion in other):
-        yield f"  {'all':<{width}}  {BUILD_NAMES[other[-1].arch]}  {_verdict(other[-1])}"
+    """What each version does, for the build that the kernel is for; the other build in one line where none boots it."""
+    own = facts.agreeing()
+    (other_arch,) = BUILD_NAMES.keys() - {facts.arch}
+    other = facts.agreeing(other_arch)
+    rows = [(versions(group), group[-1]) for group in own]
+    if other and not any(group[-1].boots for group in other):
+        rows.append(("all", other[-1][-1]))
     else:
-        yield from (f"  {o.profile:<{width}}  {BUILD_NAMES[o.arch]}  {_verdict(o)}" for o in other)
+        rows += [(versions(group), group[-1]) for group in other]
+    width = max((len(names) for names, _ in rows), default=0)
+    for names, opinion in rows:
+        yield f"  {names:<{width}}  {BUILD_NAMES[opinion.arch]}  {_verdict(opinion)}"
+
+
+def versions(group: Sequence[KernelOpinion]) -> str:
+    """The versions of some opinions in words: the one, or the first and the last."""
+    first, last = group[0].profile, group[-1].profile
+    return first if first == last else f"{first} … {last.partition('-')[2]}"
 
 
 def _verdict(opinion: KernelOpinion) -> str:
-    return "boots" if opinion.boots else f"Error {opinion.error}: {opinion.reason}"
+    if opinion.boots:
+        return "boots"
+    return f"Error {opinion.error}: {opinion.reason}" if opinion.error else opinion.reason

@@ -27,7 +27,9 @@ def configure_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="device name of the first disk (default: /dev/sda1, or the AMI's root device)")
     version = parser.add_mutually_exclusive_group()
     version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
-    version.add_argument("--pvgrub", metavar="VERSION", help="PV-GRUB version: amazon-1.01 … amazon-1.05, xen-4.2 …")
+    version.add_argument(
+        "--pvgrub", metavar="VERSION", help="PV-GRUB version: amazon-1.01 … amazon-1.05, xen-4.0 … xen-4.21"
+    )
     parser.add_argument(
         "--arch",
         choices=("auto", "x86_64", "i386"),

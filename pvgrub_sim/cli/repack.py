@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from pvgrub_sim.cli.images import configure_image, image_options
+from pvgrub_sim.cli.kernel import versions
 from pvgrub_sim.cli.output import KERNEL_HELP, complain, keep_inputs, write_file
 
 
@@ -48,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
         return 1
     output = args.kernel if args.in_place else args.output
     write_file(output, made)
-    which = "every version" if len(boots) == len(PROFILES) else ", ".join(boots)
+    which = "every version"
+    if len(boots) < len(PROFILES):
+        which = ", ".join(versions(group) for group in facts.agreeing() if group[0].boots)
     size = f"{args.payload}, {len(made)} bytes"
     print(one_line(f"{output}: {size}; boots on {which} of PV-GRUB ({facts.arch})"), file=sys.stderr)
     return 0

@@ -7,6 +7,7 @@ EI_CLASS = 4
 EI_DATA = 5
 CLASS_64 = 2
 DATA_LSB = 1
+DATA_MSB = 2
 
 EHDR32_SIZE = 52
 EHDR64_SIZE = 64
@@ -23,6 +24,7 @@ SHT_NOTE = 7
 
 EM_386 = 3
 EM_ARM = 40
+EM_IA_64 = 50
 EM_X86_64 = 62
 
 Fields = dict[str, tuple[int, int]]
@@ -33,6 +35,7 @@ EHDR32: Fields = {
     "e_entry": (24, 4),
     "e_phoff": (28, 4),
     "e_shoff": (32, 4),
+    "e_ehsize": (40, 2),
     "e_phentsize": (42, 2),
     "e_phnum": (44, 2),
     "e_shentsize": (46, 2),
@@ -44,6 +47,7 @@ EHDR64: Fields = {
     "e_entry": (24, 8),
     "e_phoff": (32, 8),
     "e_shoff": (40, 8),
+    "e_ehsize": (52, 2),
     "e_phentsize": (54, 2),
     "e_phnum": (56, 2),
     "e_shentsize": (58, 2),

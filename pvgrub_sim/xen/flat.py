@@ -20,12 +20,12 @@ GUEST_TYPES = ("xen-3.0-x86_32", "xen-3.0-x86_32p", "xen-3.0-x86_64", "xen-3.0-x
 
 
 class FlatRefused(Exception):
-    """The table is there, and wrong; args: the message and the line it stands at in the source."""
+    """The table is there, and wrong; text: what is said, message: its name in profiles/source_lines.py."""
 
-    def __init__(self, text: str, line: int) -> None:
+    def __init__(self, text: str, message: str) -> None:
         super().__init__(text)
         self.text = text
-        self.line = line
+        self.message = message
 
 
 class FlatTable(NamedTuple):
@@ -64,15 +64,17 @@ def check_table(table: FlatTable, size: int, bits: int) -> tuple[str, int, int]:
     """
     checked = table.flags & _WORD & ~FLAG_ALIGN_4K & ~PAE_MASK
     if checked != FLAG_ADDRESSES_VALID:
-        raise FlatRefused(f"xen_bin_image_table flags required 0x{FLAG_ADDRESSES_VALID:08x} found 0x{checked:08x}", 175)
+        raise FlatRefused(
+            f"xen_bin_image_table flags required 0x{FLAG_ADDRESSES_VALID:08x} found 0x{checked:08x}", "flags"
+        )
     if table.header_addr < table.load_addr or table.at < table.header_addr - table.load_addr:
-        raise FlatRefused("Invalid header_addr.", 184)
+        raise FlatRefused("Invalid header_addr.", "header")
     start = (table.header_addr - table.at) & _WORD
     file_end = start + size & ((1 << bits) - 1)
     load_end = table.load_end_addr or file_end & _WORD
     bss_end = table.bss_end_addr or load_end
     if file_end < load_end:
-        raise FlatRefused("Invalid load_end_addr.", 200)
+        raise FlatRefused("Invalid load_end_addr.", "load_end")
     if bss_end < load_end:
-        raise FlatRefused("Invalid bss_end_addr.", 207)
+        raise FlatRefused("Invalid bss_end_addr.", "bss_end")
     return GUEST_TYPES[(table.flags & PAE_MASK) >> PAE_SHIFT], table.load_addr, bss_end

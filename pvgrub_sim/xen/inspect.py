@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import PROFILES, Profile
-from pvgrub_sim.xen.elf import ElfImage, memory_range, open_elf
+from pvgrub_sim.xen.elf import ElfDamaged, is_elf, memory_range, open_elf
 from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import find_table
 from pvgrub_sim.xen.loader import parse_image
@@ -54,7 +55,10 @@ class KernelElf(NamedTuple):
 
 
 class KernelOpinion(NamedTuple):
-    """What one build of one version does with the kernel: boots it, or ends in a GRUB error for a cause."""
+    """What one build of one version does with the kernel: boots it, or ends in a GRUB error for a cause.
+
+    error: the number, None also where PV-GRUB dies.
+    """
 
     profile: str
     arch: str
@@ -65,7 +69,7 @@ class KernelOpinion(NamedTuple):
     @property
     def boots(self) -> bool:
         """True when that PV-GRUB hands the kernel over."""
-        return self.error is None
+        return self.cause is None
 
 
 class KernelFacts(NamedTuple):
@@ -89,6 +93,14 @@ class KernelFacts(NamedTuple):
     def arch(self) -> str:
         """The build of PV-GRUB that the kernel is for, as far as one can tell."""
         return "i386" if self.elf is not None and self.elf.machine == layout.EM_386 else "x86_64"
+
+    def agreeing(self, arch: str | None = None) -> tuple[tuple[KernelOpinion, ...], ...]:
+        """The opinions of one build, those of neighbouring versions together where they are the same.
+
+        arch: `x86_64` or `i386`; None means the build that the kernel is for.
+        """
+        wanted = arch or self.arch
+        return _agreeing(opinion for opinion in self.opinions if opinion.arch == wanted)
 
     def to_json(self) -> dict[str, Any]:
         """The facts as the JSON report has them."""
@@ -137,7 +149,15 @@ def examine(
     memory = memory or LoaderMemory()
     facts = _examine(kernel, memory)
     asked = PROFILES.values() if profiles is None else profiles
-    opinions = [_opinion(kernel, profile._replace(arch=arch), memory) for profile in asked for arch in BUILDS]
+    known: dict[tuple[object, ...], KernelOpinion] = {}
+    opinions = []
+    for profile in asked:
+        for arch in BUILDS:
+            # Many trees decide alike, and a kernel may have a lot to be looked at.
+            key = profile.loader.rules, profile.memory, arch
+            if key not in known:
+                known[key] = _opinion(kernel, profile._replace(arch=arch), memory)
+            opinions.append(known[key]._replace(profile=profile.name))
     return facts._replace(opinions=tuple(opinions))
 
 
@@ -145,8 +165,14 @@ def _opinion(kernel: bytes, profile: Profile, memory: LoaderMemory) -> KernelOpi
     try:
         parse_image(kernel, profile, lambda line: None, memory=memory)
     except KernelRefused as error:
-        return KernelOpinion(profile.name, profile.arch, error.number, error.reason, error.cause)
+        return KernelOpinion(profile.name, profile.arch, error.number or None, error.reason, error.cause)
     return KernelOpinion(profile.name, profile.arch, None, "")
+
+
+def _agreeing(opinions: Iterable[KernelOpinion]) -> tuple[tuple[KernelOpinion, ...], ...]:
+    """Neighbours that say the same, Amazon's versions and Xen's apart."""
+    groups = groupby(opinions, lambda one: (one.profile.partition("-")[0], one._replace(profile="")))
+    return tuple(tuple(group) for _, group in groups)
 
 
 def _examine(kernel: bytes, memory: LoaderMemory) -> KernelFacts:
@@ -161,20 +187,23 @@ def _examine(kernel: bytes, memory: LoaderMemory) -> KernelFacts:
             protocol=header.protocol,
             payload=_payload(kernel, packed),
         )
-    elf = open_elf(source, size)
-    if elf is not None:
-        try:
-            facts = _with_elf(facts, elf)
-        except NotInExcerpt:
-            source, size = unpacked_source(kernel, packed and packed._replace(keep_all=True))
-            elf = open_elf(source, size)
-            facts = _with_elf(facts, elf) if elf is not None else facts
+    try:
+        facts = _with_elf(facts, source, size)
+    except NotInExcerpt:
+        facts = _with_elf(facts, *unpacked_source(kernel, packed and packed._replace(keep_all=True)))
     if find_table(kernel) is not None:
         facts = facts._replace(kind="multiboot-binary")
     return facts
 
 
-def _with_elf(facts: KernelFacts, elf: ElfImage) -> KernelFacts:
+def _with_elf(facts: KernelFacts, source: Source, size: int) -> KernelFacts:
+    """The facts with what the ELF file inside says, if there is one."""
+    if not is_elf(source, size):
+        return facts
+    try:
+        elf = open_elf(source, size)
+    except ElfDamaged:
+        return facts
     low, high = memory_range(elf)
     try:
         info = read_xen_info(elf)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import Profile
-from pvgrub_sim.xen.elf import ElfImage, is_elf, open_elf
+from pvgrub_sim.xen.elf import ElfDamaged, ElfImage, is_elf, open_elf
 from pvgrub_sim.xen.excerpt import InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
 from pvgrub_sim.xen.image import KernelImage
@@ -21,15 +21,14 @@ from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xe
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge
 from pvgrub_sim.xen.payload import Format, format_of, unpack
 from pvgrub_sim.xen.refusal import BOOT_FAILURE, Cause, KernelRefused, Refusal, refused
-from pvgrub_sim.xen.wording import BOOT, BZIMAGE, CORE, ELF, FLAT, INTERNAL_ERROR, Log, Wording
+from pvgrub_sim.xen.wording import INTERNAL_ERROR, PROBE, Log, Wording
 
 __all__ = ["KernelImage", "KernelRefused", "parse_image"]
 
 OLDEST_PROTOCOL = 0x208
-PROBES_NOTES_FROM = (4, 7)
-"""Before this release the ELF loader took any ELF, and its checks complained aloud."""
-STRICT_FEATURES_UNTIL = (4, 2)
-"""Before this release an unknown feature was refused even when it was optional."""
+IA64_UNTIL = (4, 3)
+"""Before this release there is a guest type for machines of that kind."""
+PARSE = "xc_dom_parse_elf_kernel"
 SUPPORTED_TYPES = frozenset({"xen-3.0-x86_64", "xen-3.0-x86_32p"})
 """Guest types that Xen takes (its capabilities)."""
 
@@ -51,7 +50,8 @@ class _Loader:
         self.memory = memory
         self.profile = profile
         self.bits = 64 if profile.arch == "x86_64" else 32
-        self.words = Wording(profile.xen, log)
+        self.rules = profile.loader
+        self.words = Wording(profile.loader, log)
         self.unpack = unpack
         self.keep_all = keep_all
         self.file = _Blob(InMemory(kernel), len(kernel))
@@ -72,54 +72,56 @@ class _Loader:
         # QUIRK: a failed probe leaves the blob at the payload, so a bare ELF in a bzImage boots all the same.
         if self.probe_elf():
             return self.elf("ELF" if self.blob is self.file else "bzImage")
-        self.words.panic(CORE, 689, "xc_dom_find_loader: no loader found")
+        self.words.panic("no_loader", "xc_dom_find_loader: no loader found")
         raise KernelRefused(self.refusal)
 
     # -- bzImage -------------------------------------------------------------------------------------------
 
-    def refuse_bzimage(self, line: int, text: str, cause: Cause, **values: str | int) -> bool:
-        self.words.panic(BZIMAGE, line, f"xc_dom_probe_bzimage_kernel{text}")
+    def refuse_bzimage(self, message: str, text: str, cause: Cause, **values: str | int) -> bool:
+        self.words.panic(message, f"{PROBE}{text}")
         self.refusal = Refusal(cause, values)
         return False
 
     def probe_bzimage(self) -> bool:
         """True when the payload was unpacked, or left packed for the ELF loader (xc_dom_probe_bzimage_kernel)."""
         if len(self.kernel) < bzimage.HEADER_SIZE:
-            self.words.not_a_bzimage("kernel image too small")
+            self.words.panic("too_small", f"{PROBE}: kernel image too small", INTERNAL_ERROR)
             return False
         if not bzimage.is_bzimage(self.kernel):
-            self.words.not_a_bzimage("kernel is not a bzImage")
+            self.words.not_a_bzimage()
             return False
         header = bzimage.read_setup_header(self.kernel)
         if header.version < OLDEST_PROTOCOL:
             text = f": boot protocol too old ({header.version:04x})"
-            return self.refuse_bzimage(832, text, Cause.PROTOCOL_TOO_OLD, version=header.version)
+            return self.refuse_bzimage("protocol", text, Cause.PROTOCOL_TOO_OLD, version=header.version)
         start, length = header.payload_start, header.payload_length
-        if start >= len(self.kernel):
-            return self.refuse_bzimage(846, ": payload offset overflow", Cause.PAYLOAD_OFFSET)
-        if start + length > len(self.kernel):
-            return self.refuse_bzimage(852, ": payload length overflow", Cause.PAYLOAD_LENGTH)
+        if not self.rules.checks_place:
+            # QUIRK: what lies behind the file is taken for a payload; as it is not known, there is nothing for us.
+            start &= 0xFFFFFFFF
+        elif start >= len(self.kernel):
+            return self.refuse_bzimage("offset", ": payload offset overflow", Cause.PAYLOAD_OFFSET)
+        elif start + length > len(self.kernel):
+            return self.refuse_bzimage("length", ": payload length overflow", Cause.PAYLOAD_LENGTH)
         image = memoryview(self.kernel)[start:]
         self.blob = _Blob(InMemory(image[:length]), length)
         self.payload = "none"
-        found = format_of(image[:length], self.profile.payloads | self.profile.recognised)
+        found = format_of(image[:length], self.rules.payloads | self.rules.recognised)
         if found is None:
             known = format_of(image[:length])
             text = ": unknown compression format"
             if known is None:
-                return self.refuse_bzimage(938, text, Cause.PAYLOAD_UNKNOWN)
+                return self.refuse_bzimage("unknown", text, Cause.PAYLOAD_UNKNOWN)
             self.payload = known.name
-            return self.refuse_bzimage(938, text, Cause.PAYLOAD_UNSUPPORTED, payload=known.name)
+            return self.refuse_bzimage("unknown", text, Cause.PAYLOAD_UNSUPPORTED, payload=known.name)
         self.payload = found.name
-        broken = self.profile.lz4_broken
         # Both the file and what it unpacks to lie in the domain's memory (xg_dom_core.c:xc_dom_malloc).
         most = max(0, (self.profile.memory << 20) - len(self.kernel))
-        return self.unpacked(found, Packed(image, length, self.bits, broken, self.keep_all, self.memory, most))
+        return self.unpacked(found, Packed(image, length, self.bits, self.rules.lz4, self.keep_all, self.memory, most))
 
     def unpacked(self, found: Format, packed: Packed) -> bool:
         """True when a payload was unpacked, or need not be."""
         try:
-            if found.name not in self.profile.payloads:
+            if found.name not in self.rules.payloads:
                 raise PayloadDamaged
             if not self.unpack:
                 self.blob = _Blob(InMemory(b""), -1)
@@ -128,19 +130,19 @@ class _Loader:
         except PayloadDamaged as error:
             for text in error.args:
                 if found.name == "gzip":
-                    self.words.panic(CORE, 374, text, INTERNAL_ERROR)
+                    self.words.panic("inflate", text, INTERNAL_ERROR)
                 else:
-                    self.words.panic("decompress_unsafe", 14, text)
-            if found.name not in self.profile.payloads:
+                    self.words.panic("decoder", text)
+            if found.name not in self.rules.payloads:
                 cause = Cause.PAYLOAD_NAME_ONLY
-            elif found.name == "lz4" and packed.lz4_broken:
+            elif found.name == "lz4" and self.profile.lz4_broken:
                 cause = Cause.LZ4_BROKEN
             elif isinstance(error, PayloadTooLarge):
                 cause = Cause.PAYLOAD_TOO_LARGE
             else:
                 cause = Cause.PAYLOAD_DAMAGED
             memory = self.profile.memory
-            return self.refuse_bzimage(found.line, found.complaint, cause, payload=found.name, memory=memory)
+            return self.refuse_bzimage(found.name, found.complaint, cause, payload=found.name, memory=memory)
         if result is not None:
             self.blob = _Blob(result.data, result.size)
         return True
@@ -152,27 +154,27 @@ class _Loader:
         data, size = self.blob.data, self.blob.size
         if not is_elf(data, size):
             return False
-        if self.profile.xen < PROBES_NOTES_FROM:
+        if not self.rules.probes_notes:
             return True
-        elf = open_elf(data, size, self.bits)
-        if elf is None:
+        try:
+            elf = open_elf(data, size, self.bits, self.rules)
+            check_xen_info(elf, self.xen_info(elf))
+        except ElfDamaged:
             self.refusal = Refusal(Cause.ELF_DAMAGED)
             return False
-        try:
-            check_xen_info(elf, self.xen_info(elf))
         except NotAXenKernel as error:
             self.refusal = error.refusal
             return False
         return True
 
     def xen_info(self, elf: ElfImage) -> XenInfo:
-        strict = self.profile.xen < STRICT_FEATURES_UNTIL
-        # Versions read the same; a hostile kernel makes each reading take long.
-        key = ("notes", self.payload, self.blob.size, self.bits, strict, self.keep_all)
+        """What read_xen_info() finds, remembered for the loaders that read alike; raises NotAXenKernel."""
+        # A hostile kernel makes each reading take long.
+        key = ("notes", self.payload, self.blob.size, self.bits, self.rules.reading, self.keep_all)
         known = self.memory.images.get(key)
         if known is None:
             try:
-                known = read_xen_info(elf, strict_features=strict)
+                known = read_xen_info(elf)
             except NotAXenKernel as error:
                 known = error.with_traceback(None)
             self.memory.images[key] = known
@@ -183,19 +185,24 @@ class _Loader:
 
     def elf(self, loader: str) -> KernelImage:
         """The image of an ELF kernel (xc_dom_parse_elf_kernel, xc_dom_compat_check)."""
-        elf = open_elf(self.blob.data, self.blob.size, self.bits)
-        if elf is None:
-            self.words.panic(ELF, 155, "xc_dom_parse_elf_kernel: corrupted ELF image")
-            raise refused(Cause.ELF_DAMAGED)
+        try:
+            elf = open_elf(self.blob.data, self.blob.size, self.bits, self.rules)
+        except ElfDamaged as error:
+            self.words.overflow(error.table, error.end, self.blob.size)
+            self.words.panic("corrupted", f"{PARSE}: corrupted ELF image")
+            raise refused(Cause.ELF_DAMAGED) from None
+        if self.rules.needs_section_names and not elf.section_names:
+            self.words.panic("no_shstrtab", f"{PARSE}: ELF image has no shstrtab")
+            raise refused(Cause.NO_SECTION_NAMES)
         try:
             info = self.xen_info(elf)
             check_xen_info(elf, info)
         except NotAXenKernel as error:
             if error.function:
-                self.words.complain(error.function, error.message)
+                self.words.complain(error.function, error.refusal)
             raise KernelRefused(error.refusal) from None
-        if info.needs_dom0 and self.profile.xen >= STRICT_FEATURES_UNTIL:
-            self.words.panic(ELF, 178, f"xc_dom_parse_elf_kernel: {Cause.DOM0_ONLY.words}")
+        if info.needs_dom0:
+            self.words.panic("dom0", f"{PARSE}: {Cause.DOM0_ONLY.words}")
             raise refused(Cause.DOM0_ONLY)
         image = KernelImage(
             loader=loader,
@@ -219,13 +226,20 @@ class _Loader:
         return image._replace(version=bzimage.kernel_version(self.kernel), protocol=header.protocol)
 
     def guest_type(self, elf: ElfImage, info: XenInfo) -> str:
-        """Xen's name for the kind of kernel (xc_dom_guest_type); raises KernelRefused for an unknown machine."""
+        """Xen's name for the kind of kernel (xc_dom_guest_type).
+
+        Raises KernelRefused for an unknown machine where the loader does; else PV-GRUB's own check finds it.
+        """
         machine = elf.header("e_machine")
         if machine == layout.EM_X86_64:
             return "xen-3.0-x86_64"
         if machine == layout.EM_386:
             return "xen-3.0-x86_32" if info.pae == "no" else "xen-3.0-x86_32p"
-        self.words.panic(ELF, 87, f"xc_dom_guest_type: unknown image type {machine}")
+        if not self.rules.unknown_machine:
+            if machine == layout.EM_IA_64 and self.rules.xen < IA64_UNTIL:
+                return "xen-3.0-ia64be" if elf.big_endian else "xen-3.0-ia64"
+            return "xen-3.0-unknown"
+        self.words.panic("machine", f"xc_dom_guest_type: {self.rules.unknown_machine} {machine}")
         raise refused(Cause.UNKNOWN_MACHINE, machine=machine)
 
     def flat(self, table: FlatTable) -> KernelImage:
@@ -233,7 +247,7 @@ class _Loader:
         try:
             guest_type, start, end = check_table(table, len(self.kernel), self.bits)
         except FlatRefused as error:
-            self.words.panic(FLAT, error.line, f"xc_dom_parse_bin_kernel: {error.text}")
+            self.words.panic(error.message, f"xc_dom_parse_bin_kernel: {error.text}")
             raise refused(Cause.FLAT_TABLE, fault=error.text) from None
         return self.supported(
             KernelImage(
@@ -242,26 +256,29 @@ class _Loader:
         )
 
     def supported(self, image: KernelImage) -> KernelImage:
-        """The image, unless Xen takes no guest of its type (xc_dom_compat_check)."""
-        if image.guest_type not in SUPPORTED_TYPES:
-            text = f"guest type {image.guest_type} not supported"
-            self.words.panic(BOOT, 87, f"xc_dom_compat_check: {text} by xen kernel, sorry")
+        """The image, unless libxc asks here whether Xen takes guests of its type, and it does not."""
+        if self.rules.checks_guest_type and image.guest_type not in SUPPORTED_TYPES:
+            text = f"guest type {image.guest_type} not supported by xen kernel, sorry"
+            self.words.panic("abi", f"xc_dom_compat_check: {text}")
             raise refused(Cause.NO_PAE, guest_type=image.guest_type)
         return image
 
 
-def _check_width(image: KernelImage, profile: Profile, log: Log) -> None:
+def _check_width(image: KernelImage, profile: Profile, words: Wording) -> None:
     """PV-GRUB's own check (kexec.c:kexec); raises KernelRefused(13)."""
     if not image.guest_type:
         return
-    wanted, words = {
+    wanted, kernels = {
         "x86_64": ("xen-3.0-x86_64", "x86 64 kernels"),
         "i386": ("xen-3.0-x86_32p", "x86 32 PAE kernels"),
     }[profile.arch]
     if image.guest_type != wanted:
-        log(f"can only boot {words}, not {image.guest_type}")
-        values = {"wanted": words, "guest_type": image.guest_type}
-        raise KernelRefused(Refusal(Cause.WRONG_WIDTH, values), image.detail)
+        words.write(f"can only boot {kernels}, not {image.guest_type}\n")
+        values = {"wanted": kernels, "guest_type": image.guest_type}
+        cause = {"xen-3.0-x86_32": Cause.NO_PAE_BY_PVGRUB}.get(image.guest_type, Cause.OTHER_MACHINE)
+        if image.guest_type in SUPPORTED_TYPES:
+            cause = Cause.WRONG_WIDTH
+        raise KernelRefused(Refusal(cause, values), image.detail)
 
 
 class _Remembered(NamedTuple):
@@ -277,13 +294,13 @@ def _parse(kernel: bytes, profile: Profile, unpack: bool, memory: KernelMemory, 
     outcome: KernelImage | KernelRefused
     try:
         outcome = loader.parse()
-        _check_width(outcome, profile, lines.append)
+        _check_width(outcome, profile, loader.words)
     except NotInExcerpt:
         return _parse(kernel, profile, unpack, memory, True)
     except KernelRefused as error:
         detail = error.detail
         if error.number == BOOT_FAILURE:
-            lines.append("xc_dom_parse_image returned -1")
+            loader.words.write("xc_dom_parse_image returned -1\n")
             name = "bzImage" if loader.payload else ""
             detail = loader.described(KernelImage(name, loader.payload)).detail
         outcome = KernelRefused(error.refusal, detail)

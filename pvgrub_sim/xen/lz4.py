@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 
 MAGIC = 0x184C2102
@@ -31,7 +33,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
     # the kernel, and faulted in again, one after the other. Nothing of this block is ever touched.
     bytes(LARGE_BLOCK)
     out = packed.output()
-    broken = packed.lz4_broken and packed.bits == 64
+    broken = packed.lz4 == "broken" and packed.bits == 64
     while True:
         length = int.from_bytes(image[at : at + 4], "little")
         at += 4
@@ -59,7 +61,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
                 chunk = b""
         if not used or len(chunk) != room:
             # Not as the format has it, which the library cannot follow.
-            chunk, used = unpack_chunk(image[at:], room, packed.bits, broken)
+            chunk, used = unpack_chunk(image[at:], room, packed.bits, packed.lz4)
         out.append(chunk)
         left -= used
         at += used
@@ -76,12 +78,22 @@ _SHORT_STEP = {
 """Width of pointers: for a match from so many bytes ago, how far behind the copying loop reads after its first step."""
 
 
-def unpack_chunk(source: memoryview, room: int, bits: int, broken: bool = False) -> tuple[bytearray, int]:
+class _Checks(NamedTuple):
+    """Where a chunk must end, in bytes, and what the decoder looks at: width of pointers, kind of checks."""
+
+    room: int
+    bits: int
+    lz4: str
+
+
+def unpack_chunk(source: memoryview, room: int, bits: int, lz4: str = "checked") -> tuple[bytearray, int]:
     """Unpack one chunk that fills exactly room bytes; returns it and how many bytes of the source it took.
 
     Slow, and right about chunks that the format forbids (lz4/decompress.c:lz4_uncompress). Raises PayloadDamaged, also
-    where the decoder would run into the memory behind the file. broken: matches of 4 to 7 bytes are refused.
+    where the decoder would run into the memory behind the file. lz4: its checks for overruns, as in Loader.
     """
+    checks = _Checks(room, bits, lz4)
+    broken = lz4 == "broken" and bits == 64
     out = bytearray()
     at = 0
 
@@ -115,20 +127,23 @@ def unpack_chunk(source: memoryview, room: int, bits: int, broken: bool = False)
             # QUIRK: a check against overflows that was wrong on x86-64 for some years (commit 9143a6c55e).
             if broken and length < 8 and len(out) + length <= room - 8:
                 raise PayloadDamaged(FAILED)
-            _repeat(out, back, length, room, bits)
+            _repeat(out, back, length, checks)
     except IndexError:
         raise PayloadDamaged(FAILED) from None
 
 
-def _repeat(out: bytearray, back: int, length: int, room: int, bits: int) -> None:
+def _repeat(out: bytearray, back: int, length: int, checks: _Checks) -> None:
     """Append length bytes from back bytes ago, where the copying loop keeps inside its buffer; else PayloadDamaged."""
     here = len(out)
+    room, bits, lz4 = checks
     if here + length > room - 8:
         step = 8 if bits == 64 else 4
         target = here + step
         source = target - (_SHORT_STEP[bits][back] if back < step else back)
-        # QUIRK: a match near the end is refused by where the loop stands, not by where it would end.
-        if here + length >= room or source + 8 > room or (bits == 32 and target + 8 > room):
+        # QUIRK: a match near the end is refused by where the loop stands, not by where it would end; where from and
+        # where to until bd20589e6d, which 64-bit builds of 4.10 have.
+        stands = max(source, target) if bits == 32 or lz4 == "broken" else source
+        if here + length >= room or (lz4 != "unchecked" and stands + 8 > room):
             raise PayloadDamaged(FAILED)
     if not back:
         out += bytes(length)  # QUIRK: distance 0 takes what the buffer held before

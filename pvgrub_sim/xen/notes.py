@@ -6,6 +6,7 @@ import re
 
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.ondisk.xen_notes import DOM0_BIT, FEATURES, NAMES, STRINGS, NoteType
+from pvgrub_sim.profiles.loaders import V4_17, Loader
 from pvgrub_sim.xen.elf import ElfImage, end_with_bsd_symbols, memory_range
 from pvgrub_sim.xen.refusal import Cause, Refusal
 
@@ -16,8 +17,7 @@ ADDRESS_CHECK = "elf_xen_addr_calc_check"
 MAX_NOTES = 65536
 """libelf.h ELF_MAX_TOTAL_NOTE_COUNT."""
 FEATURE_LENGTH = 63
-OLD_FEATURES = 4
-"""Bit of the last feature that releases before 4.2 know."""
+UNSET_32 = 0xFFFFFFFF
 STRING_KEPT = 15
 """Characters of GUEST_OS, LOADER and XEN_VERSION that are kept."""
 
@@ -32,11 +32,6 @@ class NotAXenKernel(Exception):
         super().__init__(refusal.reason)
         self.refusal = refusal
         self.function = function
-
-    @property
-    def message(self) -> str:
-        """What libelf says."""
-        return f"ERROR: {self.refusal.reason}"
 
 
 class XenInfo:
@@ -61,6 +56,7 @@ class XenInfo:
     end: int = 0
     source: str = ""
     has_note_segment: bool = False
+    phys_entry: int = UNSET_32
 
     def __init__(self) -> None:
         self.values: dict[str, str | int] = {}
@@ -71,11 +67,8 @@ class XenInfo:
         return bool(self.required >> DOM0_BIT & 1)
 
 
-def parse_features(text: bytes, info: XenInfo, strict: bool = False) -> bool:
-    """Take in a FEATURES string; False when it requires a feature that is unknown (elf_xen_parse_features).
-
-    strict: as before Xen 4.2, any unknown feature, and `dom0`, is refused.
-    """
+def parse_features(text: bytes, info: XenInfo, loader: Loader = V4_17) -> bool:
+    """Take in a FEATURES string; False when it has one that the loader refuses (elf_xen_parse_features)."""
     position = 0
     while position < len(text):
         # QUIRK: a name is cut at 63 characters and the rest of it taken for the next name.
@@ -84,8 +77,9 @@ def parse_features(text: bytes, info: XenInfo, strict: bool = False) -> bool:
         name = text[position:end]
         position = end + 1 if bar >= 0 else end
         required = name.startswith(b"!")
-        bit = FEATURES.get((name[1:] if required else name).decode("latin-1"))
-        if strict and (bit is None or bit > OLD_FEATURES):
+        word = (name[1:] if required else name).decode("latin-1")
+        bit = FEATURES[word] if word in loader.features else None
+        if loader.strict_features and bit is None:
             return False
         if bit is not None:
             info.supported |= 1 << bit
@@ -104,7 +98,7 @@ def _descriptor(elf: ElfImage, note: int) -> int:
     return note + layout.NOTE_SIZE + (elf.field(layout.NOTE, "namesz", note) + 3 & 0xFFFFFFFC)
 
 
-def _take_note(elf: ElfImage, note: int, info: XenInfo, strict: bool) -> None:
+def _take_note(elf: ElfImage, note: int, info: XenInfo) -> None:
     """Take in one note named Xen (elf_xen_parse_note); raises NotAXenKernel for its features."""
     try:
         kind = NoteType(elf.field(layout.NOTE, "type", note))
@@ -147,14 +141,16 @@ def _take_note(elf: ElfImage, note: int, info: XenInfo, strict: bool) -> None:
         case NoteType.PADDR_OFFSET:
             info.paddr_offset = number
         case NoteType.FEATURES:
-            if not parse_features(text, info, strict):
+            if not parse_features(text, info, elf.loader):
                 raise NotAXenKernel(Refusal(Cause.UNKNOWN_FEATURE))
         case NoteType.SUPPORTED_FEATURES:
             if size and size % 4 == 0:
                 info.supported |= elf.unsigned(_descriptor(elf, note), 4)
+        case NoteType.PHYS32_ENTRY:
+            info.phys_entry = number & UNSET_32
 
 
-def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: list[int], strict: bool) -> int:
+def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: list[int]) -> int:
     """Take in the notes of one segment or section (elf_xen_parse_notes); returns how many were Xen's.
 
     place: pointers to its start and end. budget: one number, how many notes may still be looked at.
@@ -167,11 +163,12 @@ def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: li
         budget[0] -= 1
         # QUIRK: the name ends at its NUL, whatever namesz says.
         if elf.string(note + layout.NOTE_SIZE) == b"Xen":
-            _take_note(elf, note, info, strict)
+            _take_note(elf, note, info)
             found += 1
         sizes = sum(elf.field(layout.NOTE, name, note) + 3 & 0xFFFFFFFC for name in ("namesz", "descsz"))
         following = (note + layout.NOTE_SIZE + sizes) & elf.mask
-        if following <= note or not elf.readable(note):
+        # QUIRK: where libelf is not bounded, notes that lead back to themselves have no end; for us they have.
+        if following <= note or (elf.loader.bounded and not elf.readable(note)):
             break
         note = following
     return found
@@ -207,7 +204,7 @@ def c_number(text: bytes) -> int:
     return -value & WRAP if sign == b"-" else value
 
 
-def _take_guest_section(elf: ElfImage, start: int, info: XenInfo, strict: bool) -> None:
+def _take_guest_section(elf: ElfImage, start: int, info: XenInfo) -> None:
     """Take in the string of a `__xen_guest` section (elf_xen_parse_guest_info)."""
     at = start - elf.base
     if not 0 <= at < len(elf.data):
@@ -252,33 +249,29 @@ def _take_guest_section(elf: ElfImage, start: int, info: XenInfo, strict: bool) 
                 info.values["HYPERCALL_PAGE"] = c_number(value)
             case b"FEATURES":
                 # QUIRK: an unknown required feature only ends the parsing here; the image is not refused.
-                if not parse_features(value, info, strict):
+                if not parse_features(value, info, elf.loader):
                     return
 
 
-def read_xen_info(elf: ElfImage, strict_features: bool = False) -> XenInfo:
-    """What the image says to Xen, unchecked; raises NotAXenKernel for an unknown required feature in a note.
-
-    strict_features: optional features must be known as well, as before Xen 4.2.
-    """
+def read_xen_info(elf: ElfImage) -> XenInfo:
+    """What the image says to Xen, unchecked; raises NotAXenKernel for a feature in a note that its loader refuses."""
     info = XenInfo()
     budget = [MAX_NOTES]
     found = 0
-    strict = strict_features
     for segment in elf.segments():
         # QUIRK: old binutils wrote note segments at offset 0; these are passed over.
         if elf.field(elf.phdr, "p_type", segment) == layout.PT_NOTE and elf.field(elf.phdr, "p_offset", segment):
-            found += _take_notes(elf, (elf.segment_start(segment), elf.segment_end(segment)), info, budget, strict)
+            found += _take_notes(elf, (elf.segment_start(segment), elf.segment_end(segment)), info, budget)
     if not found:
         for section in elf.sections():
             if elf.field(elf.shdr, "sh_type", section) == layout.SHT_NOTE:
-                found += _take_notes(elf, (elf.section_start(section), elf.section_end(section)), info, budget, strict)
+                found += _take_notes(elf, (elf.section_start(section), elf.section_end(section)), info, budget)
     if found:
         info.source = "notes"
     elif section := elf.section_by_name(b"__xen_guest"):
         info.source = "__xen_guest"
         info.has_note_segment = False
-        _take_guest_section(elf, elf.section_start(section), info, strict)
+        _take_guest_section(elf, elf.section_start(section), info)
     return info
 
 
@@ -289,7 +282,11 @@ def check_xen_info(elf: ElfImage, info: XenInfo) -> None:
         # QUIRK: without a word to Xen only the two machines of PCs are refused here.
         if machine in {layout.EM_386, layout.EM_X86_64}:
             raise NotAXenKernel(Refusal(Cause.NO_NOTES), NOTE_CHECK)
-    elif machine != layout.EM_ARM:
+    elif (machine == layout.EM_ARM and elf.loader.skips_arm) or (
+        info.phys_entry != UNSET_32 and elf.loader.phys32_is_enough
+    ):
+        pass
+    else:
         if not info.loader.startswith(b"generic") and not info.guest_os.startswith(b"linux"):
             names = {"loader": info.loader.decode("latin-1"), "guest_os": info.guest_os.decode("latin-1")}
             raise NotAXenKernel(Refusal(Cause.NOT_LINUX, names), NOTE_CHECK)
@@ -313,7 +310,8 @@ def _check_addresses(elf: ElfImage, info: XenInfo) -> None:
     info.start, info.end = (low + offset) & WRAP, (high + offset) & WRAP
     if info.virt_entry == UNSET:
         info.virt_entry = elf.header("e_entry")
-    if info.bsd_symtab and (end := end_with_bsd_symbols(elf, high)):
+    symtab_from = info.end if elf.loader.symtab_from == "virtual" else high
+    if info.bsd_symtab and (end := end_with_bsd_symbols(elf, symtab_from)):
         info.end = (end + offset) & WRAP
     if not info.virt_base <= info.start <= info.virt_entry <= info.end:
         raise NotAXenKernel(Refusal(Cause.OUT_OF_BOUNDS), ADDRESS_CHECK)

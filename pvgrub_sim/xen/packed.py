@@ -34,7 +34,7 @@ class Packed(NamedTuple):
     """A payload as a decoder gets it.
 
     image: the kernel file from the payload's first byte to the file's end (one decoder reads past the payload).
-    length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32. lz4_broken: see Profile.
+    length: of the payload, in bytes. bits: width of PV-GRUB's pointers, 64 or 32. lz4: see Loader.
     keep_all: keep the whole output, not only what the loader looks at. memory: of
     the kernel, where the result is remembered; None when it is not to be. most: bytes that there is room for.
     """
@@ -42,7 +42,7 @@ class Packed(NamedTuple):
     image: memoryview
     length: int
     bits: int = 64
-    lz4_broken: bool = False
+    lz4: str = "checked"
     keep_all: bool = False
     memory: KernelMemory | None = None
     most: int = OUTPUT_LIMIT

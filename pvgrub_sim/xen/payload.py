@@ -11,12 +11,11 @@ from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge, Unpac
 
 
 class Format(NamedTuple):
-    """One format. complaint: what the loader says when it does not unpack (xg_dom_bzimageloader.c), at which line."""
+    """One format. complaint: what the loader says when it does not unpack (xg_dom_bzimageloader.c)."""
 
     name: str
     magic: bytes
     complaint: str
-    line: int
     module: str = "decoders"
 
     @property
@@ -29,14 +28,14 @@ class Format(NamedTuple):
 
 
 FORMATS = (
-    Format("gzip", b"\x1f\x8b", ": unable to gzip decompress kernel", 865),
-    Format("bzip2", b"BZh", " unable to BZIP2 decompress kernel", 875),
-    Format("xz", b"\xfd7zXZ\0", " unable to XZ decompress kernel", 886, "xz"),
-    Format("zstd", b"\x28\xb5\x2f\xfd", " unable to ZSTD decompress kernel", 897, "zstd"),
-    Format("lzma", b"\x5d\x00", " unable to LZMA decompress kernel", 908, "unlzma"),
+    Format("gzip", b"\x1f\x8b", ": unable to gzip decompress kernel"),
+    Format("bzip2", b"BZh", " unable to BZIP2 decompress kernel"),
+    Format("xz", b"\xfd7zXZ\0", " unable to XZ decompress kernel", "xz"),
+    Format("zstd", b"\x28\xb5\x2f\xfd", " unable to ZSTD decompress kernel", "zstd"),
+    Format("lzma", b"\x5d\x00", " unable to LZMA decompress kernel", "unlzma"),
     # QUIRK: these two complaints end in a line feed, so that "Invalid kernel" gets a line of its own.
-    Format("lzo", b"\x89LZO\0", " unable to LZO decompress kernel\n", 919, "lzo"),
-    Format("lz4", b"\x02\x21", " unable to LZ4 decompress kernel\n", 930, "lz4"),
+    Format("lzo", b"\x89LZO\0", " unable to LZO decompress kernel\n", "lzo"),
+    Format("lz4", b"\x02\x21", " unable to LZ4 decompress kernel\n", "lz4"),
 )
 """In the order in which the loader looks for them."""
 
@@ -58,7 +57,7 @@ def unpack(found: Format, packed: Packed) -> Unpacked | None:
 
     The result is remembered with the kernel: for another entry, the other build of PV-GRUB, the next version.
     """
-    special = (packed.bits, packed.lz4_broken) if found.name == "lz4" else ()
+    special = (packed.bits, packed.lz4) if found.name == "lz4" else ()
     key = (packed.length, found.name, packed.most, *special)
     known = packed.memory.unpacked if packed.memory is not None and not packed.keep_all else {}
     if key not in known:

@@ -14,7 +14,10 @@ EXEC_FORMAT = 13
 
 
 class Cause(Enum):
-    """What the loader has against a kernel; value: GRUB's error number, and our words with places for values."""
+    """What the loader has against a kernel; value: GRUB's error number, and our words with places for values.
+
+    CRASH has no error number: PV-GRUB does not outlive the kernel.
+    """
 
     NO_LOADER = BOOT_FAILURE, "no loader of libxenguest knows this kind of file"
     PROTOCOL_TOO_OLD = BOOT_FAILURE, "boot protocol too old ({version:04x})"
@@ -30,6 +33,7 @@ class Cause(Enum):
         "the {payload} payload unpacks to more than what the kernel file leaves of the domain's {memory} MiB of memory",
     )
     ELF_DAMAGED = BOOT_FAILURE, "a damaged ELF: its header tables lie outside the file"
+    NO_SECTION_NAMES = BOOT_FAILURE, "an ELF file without a table of section names, which this PV-GRUB wants"
     NO_NOTES = BOOT_FAILURE, "Not a Xen-ELF image: No ELF notes or '__xen_guest' section found"
     NOT_LINUX = (
         BOOT_FAILURE,
@@ -44,11 +48,19 @@ class Cause(Enum):
     UNKNOWN_MACHINE = BOOT_FAILURE, "a kernel for machine {machine}, neither x86-64 nor i386"
     NO_PAE = BOOT_FAILURE, "guest type {guest_type} not supported (a 32-bit kernel without PAE)"
     FLAT_TABLE = BOOT_FAILURE, "a Xen multiboot header with a fault: {fault}"
+    CRASH = 0, "PV-GRUB dies: its loader reads memory that is not there, {distance} bytes from the kernel"
     WRONG_WIDTH = EXEC_FORMAT, "this PV-GRUB boots {wanted} only, and this is {guest_type}"
+    NO_PAE_BY_PVGRUB = EXEC_FORMAT, "this PV-GRUB boots {wanted} only: {guest_type} is a 32-bit kernel without PAE"
+    OTHER_MACHINE = EXEC_FORMAT, "this PV-GRUB boots {wanted} only: {guest_type} is for another machine"
 
     def __init__(self, number: int, words: str) -> None:
         self.number = number
         self.words = words
+
+    @property
+    def other_build(self) -> bool:
+        """True for a kernel of the width of PV-GRUB's other build."""
+        return self in (Cause.WRONG_WIDTH, Cause.NO_PAE_BY_PVGRUB)
 
 
 NOTES_REFUSED = frozenset({Cause.NO_NOTES, Cause.NOT_LINUX, Cause.NOT_XEN_3})
@@ -63,7 +75,7 @@ class Refusal(NamedTuple):
 
     @property
     def number(self) -> int:
-        """GRUB's error number, 9 or 13."""
+        """GRUB's error number, 9 or 13, or 0 for a crash."""
         return self.cause.number
 
     @property
@@ -90,7 +102,7 @@ class KernelRefused(Exception):
 
     @property
     def number(self) -> int:
-        """GRUB's error number, 9 or 13."""
+        """GRUB's error number, 9 or 13, or 0 for a crash."""
         return self.refusal.number
 
     @property

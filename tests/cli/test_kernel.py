@@ -34,9 +34,10 @@ def test_facts(zstd_kernel: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"unpacks to {len(ELF)}",
         "GUEST_OS           linux",
         "VIRT_BASE          0xffffffff80000000",
-        "amazon-1.05  64-bit  Error 9: this PV-GRUB does not unpack zstd payloads",
-        "xen-4.17     64-bit  boots",
-        "all          32-bit  Error 13",
+        "amazon-1.01 … 1.05  64-bit  Error 9: this PV-GRUB does not unpack zstd payloads",
+        "xen-4.0.0 … 4.14    64-bit  Error 9: this PV-GRUB does not unpack zstd payloads",
+        "xen-4.15 … 4.21     64-bit  boots",
+        "all                 32-bit  Error 13",
     ):
         assert words in told
 
@@ -50,7 +51,7 @@ def test_json(zstd_kernel: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told["elf"]["class"] == 64
     assert told["notes"]["LOADER"] == "generic"
     boots = {(row["name"], row["arch"]) for row in told["pvgrub"] if row["boots"]}
-    assert boots == {("xen-4.15", "x86_64"), ("xen-4.17", "x86_64")}
+    assert boots == {(f"xen-4.{minor}", "x86_64") for minor in range(15, 22)}
 
 
 def test_one_version(zstd_kernel: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,20 +11,26 @@ _SOURCE_LINE = re.compile(r"(\bx[cg]_\w+\.c):\d+:")
 _INNER = ("decompress_unsafe.c", "xc_dom_do_gunzip")
 
 
-def comparable_lines(console: str) -> list[str]:
-    """A console's lines as they are compared: source line numbers and the decoders' inner messages dropped."""
+def comparable_lines(console: str, source_lines: bool = False) -> list[str]:
+    """A console's lines as they are compared, the decoders' inner messages dropped.
+
+    source_lines: keep the numbers of source lines, which are dropped else.
+    """
     lines = []
     for line in console.split("\n"):
         if any(word in line for word in _INNER) or line.strip() == ": Invalid kernel":
             continue
-        lines.append(" ".join(_SOURCE_LINE.sub(r"\1:", line).split()))
+        lines.append(" ".join((line if source_lines else _SOURCE_LINE.sub(r"\1:", line)).split()))
     while lines and not lines[-1]:
         lines.pop()
     return lines
 
 
-def differences(case: dict[str, Any], verdict: Verdict) -> list[str]:
-    """What differs between the recording and the verdict, one line each; empty when they agree."""
+def differences(case: dict[str, Any], verdict: Verdict, *, source_lines: bool = False) -> list[str]:
+    """What differs between the recording and the verdict, one line each; empty when they agree.
+
+    source_lines: as for comparable_lines().
+    """
     found: list[str] = []
 
     def check(name: str, expected: Any, actual: Any) -> None:
@@ -45,7 +51,7 @@ def differences(case: dict[str, Any], verdict: Verdict) -> list[str]:
         if case.get("module_crc32") is not None and case["module_size"]:
             check("module_crc32", case["module_crc32"], verdict.initrd and f"{verdict.initrd.crc32:08x}")
     check("writes", case.get("writes", []), list(verdict.writes))
-    expected, actual = comparable_lines(case["console"]), comparable_lines(verdict.console)
+    expected, actual = (comparable_lines(text, source_lines) for text in (case["console"], verdict.console))
     if expected != actual:
         found.append("console:\n--- recorded\n" + "\n".join(expected) + "\n--- simulated\n" + "\n".join(actual))
     return found

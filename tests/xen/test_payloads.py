@@ -231,7 +231,7 @@ def test_what_the_domain_has_no_memory_for_is_refused() -> None:
         with pytest.raises(KernelRefused) as refused:
             parse_image(kernel, profile, lines.append)
         assert refused.value.cause is cause and "400 MiB" in refused.value.reason
-        assert lines[0] == probe_line(865, ": unable to gzip decompress kernel")
+        assert lines[0] == probe_line(740, ": unable to gzip decompress kernel")
 
 
 # -- limits ------------------------------------------------------------------------------------------------------

@@ -41,8 +41,7 @@ def test_no_bzimage_is_said_up_to_41(pvgrub: str, first: str, file: str) -> None
             "xen-4.4",
             (
                 "xc: error: elf_xen_note_check: ERROR: Will only load images built for the generic loader or Linux "
-                "images (Not 'mine' and 'other')",
-                ": Invalid kernel",
+                "images (Not 'mine' and 'other'): Invalid kernel",
             ),
         ),
     ],

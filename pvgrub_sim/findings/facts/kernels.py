@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelFacts
     from pvgrub_sim.xen.refusal import Cause
 
-WRONG_WIDTH: Final = 13
 LARGEST_KERNEL: Final = 256 << 20
 """Bytes of a kernel that is judged although PV-GRUB never came to it."""
 GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
@@ -69,7 +68,7 @@ def _loader_answers(case: Case) -> Iterator[LoaderAnswer]:
         elif case.config is None and (kernel := whole(ref.place, ref.path)):
             given = ask_loader(case, kernel)
             # Which build of PV-GRUB runs is not known before a kernel is.
-            if given.error != WRONG_WIDTH:
+            if given.cause is None or not given.cause.other_build:
                 yield LoaderAnswer(ref, given, False)
 
 

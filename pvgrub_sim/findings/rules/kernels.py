@@ -162,7 +162,7 @@ def for_pvh_alone(found: Inside) -> bool:
     """
 Xen runs 32-bit paravirtual guests with PAE only. A 32-bit kernel says so in the note PAE_MODE, which must be
 exactly `yes` or contain `bimodal`; without it its guest type is `xen-3.0-x86_32`, which no Xen takes: `Error
-9`.
+13` in Amazon's versions and Xen's up to 4.15, where only PV-GRUB asks for it, then `Error 9`.
 
 **Remedy.** A kernel with CONFIG_X86_PAE=y (Debian: the `686-pae` flavour up to Linux 5.8), or a 64-bit one with
 the 64-bit AKI.
@@ -171,10 +171,12 @@ the 64-bit AKI.
 """,
 )
 def pae_missing(case: Case) -> Iterator[Draft]:
+    from pvgrub_sim.xen.refusal import Cause
+
     for answer in loader_answers(case):
-        if answer.error != 9:
-            continue
         found = inside(answer.facts)
+        if not answer.error or answer.cause is Cause.WRONG_WIDTH:
+            continue
         if found.machine != EM_386 or not found.notes or found.pae in ("extended-cr3", "bimodal"):
             continue
         mode = found.notes.get("PAE_MODE", found.notes.get("PAE"))
@@ -266,8 +268,11 @@ Xen does not know.
     unless=("filesystem",),
 )
 def kernel_refused(case: Case) -> Iterator[Draft]:
+    from pvgrub_sim.xen.refusal import Cause
+
     for answer in loader_answers(case):
-        if answer.error == 9 and not case.explained(answer.ref.entry):
+        refused = answer.error and answer.cause is not Cause.WRONG_WIDTH
+        if refused and not case.explained(answer.ref.entry):
             yield Draft(
                 f"The loader refuses the kernel {_name(answer)}: {_own(answer.reason)}.",
                 use_other_kernel(case, answer.ref),

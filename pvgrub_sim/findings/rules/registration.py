@@ -17,7 +17,6 @@ from pvgrub_sim.model import Severity
 if TYPE_CHECKING:
     pass
 
-WRONG_WIDTH: Final = 13
 TESTED: Final = ("ext2fs", "jfs", "xfs", "reiserfs")
 """The drivers of the filesystems that AWS names as tested."""
 OTHER_ARCH: Final = {"x86_64": "i386", "i386": "x86_64"}
@@ -38,11 +37,13 @@ ones 32-bit PAE kernels only. The wrong one ends in `can only boot x86 64 kernel
 """,
 )
 def arch_mismatch(case: Case) -> Iterator[Draft]:
+    from pvgrub_sim.xen.refusal import Cause
+
     mine = case.profile.arch
     other = OTHER_ARCH[mine]
     for ref in case.files("kernel"):
         tried = case.tried(ref)
-        if tried is None or tried.error != WRONG_WIDTH:
+        if tried is None or tried.cause is not Cause.WRONG_WIDTH:
             continue
         words = ("pvgrub-sim", "boot", "--pvgrub", case.profile.name, "--arch", other, Operand.IMAGE)
         yield Draft(
