@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pvgrub_sim import akis
-    from pvgrub_sim.errors import EngineError, ImageError, ImageFileError, KernelFormatError, PvgrubSimError, UsageError
+    from pvgrub_sim.errors import (
+        EngineError,
+        ImageError,
+        ImageFileError,
+        KernelFormatError,
+        PvgrubSimError,
+        RepairError,
+        UsageError,
+    )
     from pvgrub_sim.findings.examine import all_rules
     from pvgrub_sim.findings.pages import explain
     from pvgrub_sim.findings.rule import Rule
@@ -35,9 +43,13 @@ if TYPE_CHECKING:
         Event,
         EventKind,
         Finding,
+        FixedImage,
+        FixStep,
         LayoutPart,
         LoadedFile,
         Outcome,
+        Plan,
+        PlanStep,
         ProfileInfo,
         Severity,
         Verdict,
@@ -45,7 +57,8 @@ if TYPE_CHECKING:
     from pvgrub_sim.profiles.loaders import Loader
     from pvgrub_sim.profiles.profile import Profile
     from pvgrub_sim.profiles.versions import PROFILES, find_profile
-    from pvgrub_sim.report import REPORT_FORMATS, render_report
+    from pvgrub_sim.repair.fix import fix
+    from pvgrub_sim.report import REPORT_FORMATS, render_fix, render_report
     from pvgrub_sim.report.words import handed_over, headline
     from pvgrub_sim.safetext import one_line, printable
     from pvgrub_sim.session import MachineOptions, Session, interact
@@ -60,7 +73,7 @@ __version__ = "0.1.0"
 """The version of pvgrub-sim."""
 
 _NAMES = {
-    "errors": "EngineError ImageError ImageFileError KernelFormatError PvgrubSimError UsageError",
+    "errors": "EngineError ImageError ImageFileError KernelFormatError PvgrubSimError RepairError UsageError",
     "findings.pages": "explain",
     "findings.examine": "all_rules",
     "findings.rule": "Rule",
@@ -77,13 +90,14 @@ _NAMES = {
     "kernels": "examine_kernel extract_kernel repack_kernel",
     "media.access": "Access",
     "media.disk": "Disk Layer",
-    "model": "BootError DirectoryEntry Event EventKind Finding LayoutPart LoadedFile Outcome ProfileInfo "
-    "Severity Verdict",
+    "model": "BootError DirectoryEntry Event EventKind Finding FixedImage FixStep LayoutPart LoadedFile Outcome Plan "
+    "PlanStep ProfileInfo Severity Verdict",
     "profiles.loaders": "Loader",
     "profiles.profile": "Profile",
     "profiles.versions": "PROFILES find_profile",
     "report.words": "handed_over headline",
-    "report": "REPORT_FORMATS render_report",
+    "repair.fix": "fix",
+    "report": "REPORT_FORMATS render_fix render_report",
     "safetext": "one_line printable",
     "session": "MachineOptions Session interact",
     "survey.result": "BootFile Content ContentKind FileKind PartitionTable Survey Volume",
@@ -112,6 +126,8 @@ __all__ = [
     "EventKind",
     "FileKind",
     "Finding",
+    "FixStep",
+    "FixedImage",
     "ImageError",
     "ImageFileError",
     "KernelElf",
@@ -128,9 +144,12 @@ __all__ = [
     "MachineOptions",
     "Outcome",
     "PartitionTable",
+    "Plan",
+    "PlanStep",
     "Profile",
     "ProfileInfo",
     "PvgrubSimError",
+    "RepairError",
     "Rule",
     "ScanChange",
     "ScanDifference",
@@ -156,6 +175,7 @@ __all__ = [
     "explain",
     "extract_kernel",
     "find_profile",
+    "fix",
     "fleet_report",
     "handed_over",
     "headline",
@@ -170,6 +190,7 @@ __all__ = [
     "printable",
     "read_file",
     "read_keys",
+    "render_fix",
     "render_report",
     "repack_kernel",
     "scan",

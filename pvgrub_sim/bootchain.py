@@ -136,6 +136,7 @@ def run_entry(
     *,
     unpack: bool = True,
     memory: LoaderMemory | None = None,
+    planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
 ) -> Boot:
     """Run one entry of a menu by itself, without its fallbacks, as if it were the default.
 
@@ -159,7 +160,7 @@ def run_entry(
             with suppress(Restart):
                 run_script(machine, menu.commands(number))
 
-    return _run(disks, profile, start, unpack, memory=memory)
+    return _run(disks, profile, start, unpack, memory=memory, planned=planned)
 
 
 def _run(

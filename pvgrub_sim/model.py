@@ -113,6 +113,35 @@ class Finding(NamedTuple):
     evidence: str = ""
 
 
+class PlanStep(NamedTuple):
+    """A step of a plan.
+
+    rules: the findings that want it. why: what they say. kind: `edit` (a menu), `write` (a file or boot disk), `link`,
+    `run` (a tool on the image) or `repack` (a kernel). what: what is done, in words. target: the file, volume or disk.
+    known_by: `run` when PV-GRUB was run on what the step comes to, else `to be run`.
+    """
+
+    rules: tuple[str, ...]
+    why: str
+    kind: str
+    what: str
+    target: str
+    known_by: str
+
+
+class Plan(NamedTuple):
+    """All that is to be done to an image, in an order that works.
+
+    proven: with these steps the default entry boots, as PV-GRUB was run on the image as it will be. steps: in their
+    order. script: the same for a shell, to be pasted at once. unmended: what is wrong and no step mends, with its rule.
+    """
+
+    proven: bool
+    steps: tuple[PlanStep, ...]
+    script: str
+    unmended: tuple[str, ...] = ()
+
+
 class LayoutPart(NamedTuple):
     """One stretch of a disk, for a picture of its layout: offset and length in bytes.
 
@@ -158,6 +187,8 @@ class Verdict(NamedTuple):
     """Why PV-GRUB hangs, crashes or waits, in words; else empty."""
     layout: tuple[LayoutPart, ...] = ()
     """What lies where on the disks; empty when nobody looked."""
+    plan: Plan | None = None
+    """What is to be done; None when there is nothing to mend, or nobody looked."""
     transcript: bytes = b""
     """Every byte that PV-GRUB puts on the Xen console, from `vbd … is hd0` on; not part of the JSON report."""
     attended: bool = False
@@ -186,3 +217,34 @@ class DirectoryEntry(NamedTuple):
     size: int | None = None
     target: str | None = None
     error: str = ""
+
+
+class FixStep(NamedTuple):
+    """A step of a plan that was carried out on a copy, or could not be.
+
+    rules, why, what: as of PlanStep. commands: the tools that were run. result: what was written and what kept, or why
+    it did not work. ok: it worked.
+    """
+
+    rules: tuple[str, ...]
+    why: str
+    what: str
+    commands: tuple[str, ...]
+    result: str
+    ok: bool
+
+
+class FixedImage(NamedTuple):
+    """What came of mending an image.
+
+    input: the image. output: what was written: the mended image, and the boot disk that belongs to it, where there is
+    one; empty when nothing was. mended: the default entry boots now. before, after: the verdicts on the image and on
+    what was made of it.
+    """
+
+    input: str
+    output: tuple[str, ...]
+    mended: bool
+    before: Verdict
+    steps: tuple[FixStep, ...]
+    after: Verdict

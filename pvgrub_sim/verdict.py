@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from pvgrub_sim.bootchain import Boot, Console, nobody, run, run_auto
 from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.media import Access, Disk
-from pvgrub_sim.model import BootError, Finding, LoadedFile, Outcome, ProfileInfo, Verdict
+from pvgrub_sim.model import BootError, LoadedFile, Outcome, ProfileInfo, Verdict
 from pvgrub_sim.request import Request, read_request
 from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
+    from pvgrub_sim.findings.plan.search import Blueprint
     from pvgrub_sim.keys import Key
     from pvgrub_sim.profiles.ami import AmiDescription
+
+NO_OPTIONS: Final[dict[str, Any]] = {
+    "disks": None, "device": None, "aki": None, "pvgrub": None, "arch": "auto", "config": None, "ami": None,
+    "image_format": "auto", "access": None, "memory": None,
+}  # fmt: skip
+"""What read_request() takes where the caller says nothing."""
 
 
 def boot(
@@ -54,35 +61,57 @@ def boot(
     image_format, access: of all images, as for open_image(). keys: typed at PV-GRUB on a clock of their own; findings
     are about the image as it boots without them. Raises UsageError and ImageError; images are only read.
     """
+    return boot_and_plan(
+        image,
+        unpack=unpack,
+        findings=findings,
+        timeout=timeout,
+        loader_memory=loader_memory,
+        ari=ari,
+        keys=keys,
+        disks=disks,
+        device=device,
+        aki=aki,
+        pvgrub=pvgrub,
+        arch=arch,
+        config=config,
+        ami=ami,
+        image_format=image_format,
+        access=access,
+        memory=memory,
+    )[0]
+
+
+def boot_and_plan(
+    image: str | os.PathLike[str] | Disk,
+    *,
+    unpack: bool = True,
+    findings: bool = True,
+    timeout: float | None = None,
+    loader_memory: LoaderMemory | None = None,
+    ari: str | None = None,
+    keys: Iterable[Key] | None = None,
+    **options: Any,
+) -> tuple[Verdict, Blueprint | None]:
+    """The verdict as boot() gives it, and the plan with steps that can be carried out; None where there is none.
+
+    Arguments and errors as for boot().
+    """
     budget = Budget(seconds=timeout)
     with ExitStack() as stack:
-        request = read_request(
-            image,
-            stack,
-            disks=disks,
-            device=device,
-            aki=aki,
-            pvgrub=pvgrub,
-            arch=arch,
-            config=config,
-            ami=ami,
-            image_format=image_format,
-            access=access,
-            memory=memory,
-            budget=budget,
-        )
+        request = read_request(image, stack, **{**NO_OPTIONS, **options, "budget": budget})
         run_it = run_auto if request.any_arch else run
         known = loader_memory or LoaderMemory(budget)
         result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys))
         verdict = judge(result, request.disks[0].disk.name)._replace(attended=keys is not None)
         if not findings or (not unpack and verdict.boots_default) or verdict.outcome is Outcome.TIMEOUT:
-            return verdict
+            return verdict, None
         if keys is not None:
             # What is to be said of an image does not hang on what somebody types.
             result = run_it(request.disks, request.profile, unpack=unpack, memory=known)
         result.forget_files()
         known.budget = known.budget.renewed()
-        return _with_findings(verdict, result, request, ari)
+        return _advised(verdict, result, request, ari)
 
 
 def _typed(keys: Iterable[Key] | None) -> Console:
@@ -95,25 +124,35 @@ def _typed(keys: Iterable[Key] | None) -> Console:
     return lambda: TypedKeys(typed)
 
 
-def _with_findings(verdict: Verdict, result: Boot, request: Request, ari: str | None) -> Verdict:
-    """The verdict with what was found, as far as it was within the budget."""
-    from pvgrub_sim.findings import examine
+def _advised(verdict: Verdict, result: Boot, request: Request, ari: str | None) -> tuple[Verdict, Blueprint | None]:
+    """The verdict with what was found and what is to be done, as far as it was within the budget."""
+    from pvgrub_sim.findings.examine import diagnose, worded
+    from pvgrub_sim.findings.facts.case import Case
     from pvgrub_sim.survey.picture import layout, survey_disks
 
+    plan: Blueprint | None = None
     left_out = ""
-    found: tuple[Finding, ...] = ()
     try:
         surveys = survey_disks(request.disks)
         verdict = verdict._replace(layout=layout(surveys))
-        circumstances = {"ami": request.ami, "ari": ari, "aki_named": request.version_named, "surveys": surveys}
-        found = examine(result, request.disks, **circumstances)
+        case = Case(result, request.disks, ami=request.ami, ari=ari, aki_named=request.version_named, surveys=surveys)
+        found = diagnose(case)
         left_out = result.left_out
+        images = [attached.disk.name for attached in request.disks]
+        verdict = verdict._replace(findings=worded(found, images))
+        if not left_out and (not verdict.boots_default or any(one.remedy for one in found)):
+            # Only an image with something to mend pays for the search.
+            from pvgrub_sim.findings.plan.script import told
+            from pvgrub_sim.findings.plan.search import find_plan
+
+            plan = find_plan(case, found)
+            verdict = verdict._replace(plan=told(plan, images))
     except GivenUp as error:
         left_out = str(error)
     if left_out:
         reason = f"{verdict.reason}; " if verdict.reason else ""
         verdict = verdict._replace(reason=f"{reason}not everything was looked at: {left_out}")
-    return verdict._replace(findings=found)
+    return verdict, plan
 
 
 def _with_details(errors: Iterable[BootError], result: Boot) -> Iterator[BootError]:

@@ -41,7 +41,7 @@ FLOORS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("menu",),
         ("stage2", "viewer"),
     ),
-    "findings": (("facts",), ("remedies",), ("rule",), ("rules",), ("examine",), ("pages",)),
+    "findings": (("facts",), ("remedies",), ("rule",), ("rules",), ("examine",), ("plan",), ("pages",)),
 }
 """The same inside of a part, lowest first; members of one floor do not import each other."""
 

@@ -12,7 +12,7 @@ import pytest
 from tests.debian_kernels import debian_kernel
 from tests.kernel_images import Elf, bzimage, pack_gzip, payload
 from tests.tools import require
-from tests.walk import Done, problems, steps, walk
+from tests.walk import problems, steps, walk
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -55,7 +55,6 @@ def test_tour(wheel: Path, tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.base_prefix) / "bin"), environment()["PATH"]])
     done = walk(DOCS / "tour.md", tmp_path, environment(PATH=path))
     assert not problems(done), "\n\n".join(problems(done))
-    assert_remedies_are_those_told(done)
 
 
 def test_worked_examples(tmp_path: Path) -> None:
@@ -67,18 +66,6 @@ def test_worked_examples(tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), environment()["PATH"]])
     done = walk(DOCS / "findings.md", tmp_path, environment(PATH=path))
     assert not problems(done), "\n\n".join(problems(done))
-    assert_remedies_are_those_told(done)
-
-
-def assert_remedies_are_those_told(done: list[Done]) -> None:
-    """What the page pastes to cure an image is what the report before it printed."""
-    told = ""
-    for one in done:
-        if one.step.output is not None and "pvgrub-sim boot" in one.step.command:
-            told = "\n".join(line.strip() for line in one.lines) + "\n" + told
-        elif one.step.must_work and ("debugfs -w" in one.step.command or "resize2fs" in one.step.command):
-            remedy = "\n".join(line.strip() for line in one.step.command.splitlines())
-            assert remedy in told, one.step.command
 
 
 def test_pages_have_commands() -> None:

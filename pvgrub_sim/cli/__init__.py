@@ -24,6 +24,7 @@ SIGPIPE = 128 + 13
 """The exit status that a shell gives to a program which dies of these signals."""
 COMMANDS: dict[str, tuple[str, str]] = {
     "boot": ("boot", "tell what PV-GRUB would do with a disk image"),
+    "fix": ("fix", "mend a disk image on a copy, and prove that it boots"),
     "console": ("console", "work PV-GRUB's menu and prompt on a disk image, live or with keys from a file"),
     "inspect": ("inspect", "show what is really on a disk image: partitions, filesystems, kernels"),
     "ls": ("files", "list a directory of a disk image as PV-GRUB sees it"),

@@ -37,23 +37,24 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
 
     disks: as for bootchain.run(). circumstances: as for Case. Raises ImageError when the host cannot read an image.
     """
-    images = [attached.disk.name for attached in disks]
-    return tuple(
-        one.finding._replace(remedy=as_text(one.remedy, images)) for one in diagnose(boot, disks, **circumstances)
-    )
+    return worded(diagnose(Case(boot, disks, **circumstances)), [attached.disk.name for attached in disks])
 
 
-def diagnose(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Found, ...]:
-    """The same with the remedies as steps, in which all edits of one menu are one.
+def worded(found: Sequence[Found], images: Sequence[str]) -> tuple[Finding, ...]:
+    """The findings with their remedies as text. images: paths of all images of the case."""
+    return tuple(one.finding._replace(remedy=as_text(one.remedy, images)) for one in found)
 
-    Every step's finding says which rule wants it, and why. Arguments and errors as for examine().
+
+def diagnose(case: Case) -> tuple[Found, ...]:
+    """What the rules have to say about a case, with remedies as steps, in which all edits of one menu are one.
+
+    Every step's finding says which rule wants it, and why. Errors as for examine().
     """
-    case = Case(boot, disks, **circumstances)
     found: list[Found] = []
     try:
         _apply(all_rules(), case, found)
     except GivenUp as error:
-        boot.left_out = str(error)
+        case.boot.left_out = str(error)
     remedies = bring_together([one.remedy for one in found])
     return tuple(one._replace(remedy=remedy) for one, remedy in zip(found, remedies, strict=True))
 

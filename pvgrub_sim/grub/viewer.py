@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from pvgrub_sim.budget import Budget, GivenUp
@@ -13,6 +13,7 @@ from pvgrub_sim.grub.disk.partitions import open_partition, walk
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import attempt_mount, grub_open, setup_part
 from pvgrub_sim.grub.fs.names import WHITE_SPACE
+from pvgrub_sim.grub.fs.planned import PlannedFiles
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import WHOLE_DISK, Handover, Machine
 from pvgrub_sim.grub.stop import Stop
@@ -71,18 +72,29 @@ class Viewer:
     """Asks fresh machines, a new one for each question.
 
     disks: hd0 first. profile: which PV-GRUB. budget: of all questions together, and of whoever else shares it.
+    planned: files that volumes will have, as for Machine.
     """
 
-    def __init__(self, disks: Sequence[Disk], profile: Profile, budget: Budget | None = None) -> None:
+    def __init__(
+        self,
+        disks: Sequence[Disk],
+        profile: Profile,
+        budget: Budget | None = None,
+        *,
+        planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
+    ) -> None:
         self._budget = budget or Budget()
         self._disks = disks
         self._profile = profile
+        self._planned = planned
         self._slots: dict[str, Slot | int] = {}
         self._seen: dict[tuple[str, str], Seen] = {}
 
     def machine(self) -> Machine:
         """A machine that has done nothing yet and refuses no kernel."""
-        return Machine(self._profile, self._disks, Terminal(), _accept, self._budget)
+        machine = Machine(self._profile, self._disks, Terminal(), _accept, self._budget)
+        machine.planned = self._planned
+        return machine
 
     def slot(self, device: str) -> Slot | int:
         """The stretch of disk that a device string such as `(hd0,1)` stands for, or an error number."""

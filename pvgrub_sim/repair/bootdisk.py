@@ -8,7 +8,7 @@ from typing import Final
 
 from pvgrub_sim.repair.ext import ExtFilesystem
 from pvgrub_sim.repair.target import Stretch
-from pvgrub_sim.repair.tools import run_tool
+from pvgrub_sim.repair.tools import Tools
 
 MIB: Final = 1 << 20
 SMALLEST: Final = 8 * MIB
@@ -25,21 +25,31 @@ def boot_disk_size(sizes: Mapping[str, int]) -> int:
     return max(SMALLEST, -(-wanted // MIB) * MIB)
 
 
-def make_boot_disk(disk: Path, files: Mapping[str, Path], folder: Path) -> None:
+def make_boot_disk(disk: Path, files: Mapping[str, Path], tools: Tools) -> None:
     """Make a disk with an ext2 filesystem, without a partition table, and put files on it.
 
-    disk: must not exist. files: of the host, by their path on the disk. folder: for what is on its way. Raises
+    disk: must not exist. files: of the host, by their path on the disk. tools: run the tools. Raises
     RepairError.
     """
     size = boot_disk_size({path: source.stat().st_size for path, source in files.items()})
     with disk.open("xb") as made:
         made.truncate(size)
     # 128-byte inodes and no features beyond those of 1995: every version of PV-GRUB reads that.
-    run_tool(
-        ["mke2fs", "-q", "-F", "-t", "ext2", "-I", "128", "-O", "^resize_inode,^dir_index", "-L", LABEL, str(disk)],
-        folder=str(folder),
+    tools.run(
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext2",
+        "-I",
+        "128",
+        "-O",
+        "^resize_inode,^dir_index",
+        "-L",
+        LABEL,
+        tools.name_of(disk),
     )
-    filesystem = ExtFilesystem(Stretch(disk, 0, size), folder)
+    filesystem = ExtFilesystem(Stretch(disk, 0, size), tools)
     for path, source in files.items():
         filesystem.put(path, source)
     filesystem.check()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pvgrub_sim.errors import ImageError, RepairError
+from pvgrub_sim.media.disk import Disk
 
 FICLONE: Final = 0x40049409
 """The ioctl that makes one file share another's blocks (Linux, include/uapi/linux/fs.h)."""
@@ -92,6 +93,26 @@ def _copy(reading: int, writing: int, start: int, end: int) -> None:
             # The image became shorter meanwhile: the rest stays a hole, and the boot of the copy will tell.
             return
         at += done
+
+
+def copy_disk(disk: Disk, target: Path, progress: Progress | None = None) -> None:
+    """Copy what a disk reads as into a new raw file, blocks of zeros left out; arguments and errors as copy_image().
+
+    disk: of any format.
+    """
+    zeros = bytes(BLOCK)
+    try:
+        with target.open("xb") as out:
+            for at in range(0, disk.size, BLOCK):
+                data = disk.read(at, min(BLOCK, disk.size - at))
+                if data != zeros[: len(data)]:
+                    os.pwrite(out.fileno(), data, at)
+                if progress is not None:
+                    progress(at + len(data), disk.size)
+            out.truncate(disk.size)
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise RepairError(f"{target}: {(error.strerror or str(error)).lower()}") from None
 
 
 def allocated(path: str | Path) -> int:

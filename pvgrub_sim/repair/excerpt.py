@@ -10,26 +10,26 @@ from typing import Final
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.copy import copy_image
 from pvgrub_sim.repair.target import Stretch
-from pvgrub_sim.repair.tools import run_tool
+from pvgrub_sim.repair.tools import Tools
 
 BLOCK: Final = 4 << 20
 """Bytes that are compared and written back at once."""
 
 
-def change_alone(where: Stretch, folder: Path, change: Callable[[Path], None]) -> None:
+def change_alone(where: Stretch, tools: Tools, change: Callable[[Path, Tools], None]) -> None:
     """Change a filesystem as a file of its own, and put what came out back where it was.
 
-    where: the stretch of the image. change: is given the file, which must keep its size. Raises RepairError, after
-    which the image is as it was.
+    where: the stretch of the image. change: is given the file, which must keep its size, and the tools. Raises
+    RepairError, after which the image is as it was.
     """
     if where.whole and where.image.stat().st_size == where.size:
-        alone = folder / "whole.img"
+        alone = tools.folder / "whole.img"
         copy_image(where.image, alone)
     else:
-        alone = folder / "part.img"
+        alone = tools.folder / "part.img"
         _take_out(where, alone)
     try:
-        change(alone)
+        change(alone, tools)
         size = alone.stat().st_size
         if size > where.size:
             raise RepairError(f"the filesystem grew from {where.size} to {size} bytes")
@@ -38,24 +38,38 @@ def change_alone(where: Stretch, folder: Path, change: Callable[[Path], None]) -
         alone.unlink(missing_ok=True)
 
 
-def without_feature_64bit(alone: Path) -> None:
+def without_feature_64bit(alone: Path, tools: Tools) -> None:
     """Rewrite an ext4 filesystem in the 32-bit form that PV-GRUB reads: `resize2fs -s`, which wants it checked first.
 
     Raises RepairError when e2fsck finds anything that it cannot put right, or when the result is not sound.
     """
-    folder = str(alone.parent)
     # 1: errors were put right. Anything above is no filesystem to go on with.
-    run_tool(["e2fsck", "-f", "-y", alone.name], folder=folder, accepted=(0, 1))
-    run_tool(["e2fsck", "-fn", alone.name], folder=folder)
-    run_tool(["resize2fs", "-s", alone.name], folder=folder)
-    run_tool(["e2fsck", "-fn", alone.name], folder=folder)
+    tools.run("e2fsck", "-f", "-y", alone.name, accepted=(0, 1))
+    tools.run(
+        "e2fsck",
+        "-fn",
+        alone.name,
+    )
+    tools.run(
+        "resize2fs",
+        "-s",
+        alone.name,
+    )
+    tools.run(
+        "e2fsck",
+        "-fn",
+        alone.name,
+    )
 
 
-def checked(alone: Path) -> None:
+def checked(alone: Path, tools: Tools) -> None:
     """Put an ext filesystem right, its journal replayed; raises RepairError unless it is sound afterwards."""
-    folder = str(alone.parent)
-    run_tool(["e2fsck", "-f", "-y", alone.name], folder=folder, accepted=(0, 1))
-    run_tool(["e2fsck", "-fn", alone.name], folder=folder)
+    tools.run("e2fsck", "-f", "-y", alone.name, accepted=(0, 1))
+    tools.run(
+        "e2fsck",
+        "-fn",
+        alone.name,
+    )
 
 
 def _take_out(where: Stretch, alone: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.target import KEPT, Stretch, folders_of, plain_path, same_bytes
-from pvgrub_sim.repair.tools import Ran, run_tool
+from pvgrub_sim.repair.tools import Ran, Tools
 
 _STAT: Final = re.compile(
     r"^Inode: (?P<inode>\d+)\s+Type: (?P<type>\S+(?: \S+)?)\s+Mode:\s+(?P<mode>\d+).*?^User:\s+(?P<user>\d+)\s+"
@@ -36,25 +36,25 @@ class Inode(NamedTuple):
 class ExtFilesystem:
     """One ext2, ext3 or ext4 filesystem that files are put into.
 
-    where: the stretch of the image. folder: of the host, for the files that are on their way; only what this class
-    names itself is written there. Raises RepairError when debugfs cannot do what it is asked.
+    where: the stretch of the image. tools: run the tools, in a folder where only files that this class names itself are
+    written. Raises RepairError when debugfs cannot do what it is asked.
     """
 
-    def __init__(self, where: Stretch, folder: Path) -> None:
+    def __init__(self, where: Stretch, tools: Tools) -> None:
         self._where = where
-        self._folder = folder
+        self._tools = tools
 
     @property
     def device(self) -> str:
         """The filesystem as e2fsprogs takes it: an image, or an image with the partition's offset in bytes."""
-        image = str(self._where.image)
+        image = self._tools.name_of(self._where.image)
         if "?" in image:
             raise RepairError(f"{image}: e2fsprogs take what is behind a question mark for options")
         return image if self._where.whole else f"{image}?offset={self._where.offset}"
 
     def header(self) -> dict[str, str]:
         """`Free blocks`, `Free inodes`, `Block size` and `Filesystem features` as dumpe2fs says them."""
-        said = run_tool(["dumpe2fs", "-h", self.device], folder=str(self._folder)).output
+        said = self._tools.run("dumpe2fs", "-h", self.device).output
         return {match["name"]: match["value"] for match in _HEADER.finditer(said)}
 
     def stat(self, path: str) -> Inode | None:
@@ -87,7 +87,7 @@ class ExtFilesystem:
         self._make_folders(path)
         fresh = self._free_name(f"{path}.new")
         self._write(source, fresh)
-        back = self._folder / "back"
+        back = self._tools.folder / "back"
         back.unlink(missing_ok=True)
         self.read(fresh, back)
         arrived = same_bytes(source, back)
@@ -121,9 +121,16 @@ class ExtFilesystem:
             raise RepairError(f"debugfs did not make the link {path}")
         return kept
 
+    def move(self, path: str, new: str) -> None:
+        """Give a file another name, which must not be taken."""
+        if self.stat(plain_path(new)) is not None:
+            raise RepairError(f"{new} is there already")
+        self._make_folders(new)
+        self._name(path, new)
+
     def check(self) -> None:
         """Find the filesystem sound with e2fsck, which changes nothing; raises RepairError when it is not."""
-        run_tool(["e2fsck", "-fn", self.device], folder=str(self._folder))
+        self._tools.run("e2fsck", "-fn", self.device)
 
     def _write(self, source: Path, path: str) -> None:
         """Write a file so that PV-GRUB reads it, which misreads the holes that debugfs makes of blocks of zeros."""
@@ -190,7 +197,7 @@ class ExtFilesystem:
         """
         options = ["-w"] if write else []
         script = "".join(f"{command}\n" for command in commands).encode()
-        ran = run_tool(["debugfs", *options, "-f", "-", self.device], folder=str(self._folder), script=script)
+        ran = self._tools.run("debugfs", *options, "-f", "-", self.device, script=script)
         if failing and (words := _complaints(ran)):
             raise RepairError(f"debugfs: {words}", ran=ran)
         return ran

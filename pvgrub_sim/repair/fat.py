@@ -8,7 +8,7 @@ from typing import Final
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.target import KEPT, Stretch, folders_of, plain_path, same_bytes
-from pvgrub_sim.repair.tools import run_tool
+from pvgrub_sim.repair.tools import Tools
 
 FORBIDDEN: Final = '*?[]\\:"<>|'
 """What mtools take for a pattern, and what no FAT name holds."""
@@ -18,18 +18,17 @@ _FREE: Final = re.compile(r"^\s*(?P<count>[\d ]+) bytes free\s*$", re.M)
 class FatFilesystem:
     """One FAT filesystem that files are put into.
 
-    where: the stretch of the image. folder: of the host, for the files that are on their way. Raises RepairError when
-    mtools cannot do what they are asked.
+    where: the stretch of the image. tools: run mtools. Raises RepairError when they cannot do what they are asked.
     """
 
-    def __init__(self, where: Stretch, folder: Path) -> None:
+    def __init__(self, where: Stretch, tools: Tools) -> None:
         self._where = where
-        self._folder = folder
+        self._tools = tools
 
     @property
     def device(self) -> str:
         """The filesystem as mtools take it: an image, or an image with the partition's offset in bytes."""
-        image = str(self._where.image)
+        image = self._tools.name_of(self._where.image)
         if "@" in image:
             raise RepairError(f"{image}: mtools take what is behind an at sign for an offset")
         return image if self._where.whole else f"{image}@@{self._where.offset}"
@@ -54,7 +53,7 @@ class FatFilesystem:
                 self._run("mmd", _name(folder))
         fresh = self._free_name(f"{path}.new")
         self._run("mcopy", "-n", source.name, _name(fresh))
-        back = self._folder / "back"
+        back = self._tools.folder / "back"
         back.unlink(missing_ok=True)
         self.read(fresh, back)
         arrived = same_bytes(source, back)
@@ -73,6 +72,12 @@ class FatFilesystem:
         """FAT has no links; raises RepairError."""
         raise RepairError(f"{path}: FAT has no links to {target}")
 
+    def move(self, path: str, new: str) -> None:
+        """Give a file another name, which must not be taken."""
+        if self.exists(new):
+            raise RepairError(f"{new} is there already")
+        self._rename(path, new)
+
     def check(self) -> None:
         """Find the filesystem readable: mtools have no check of their own, so all directories are listed."""
         self._run("mdir", "-/", "-b", "::/")
@@ -90,7 +95,7 @@ class FatFilesystem:
         raise RepairError(f"{path}: that name is taken, and a hundred like it")
 
     def _has_room(self, size: int) -> None:
-        ran = run_tool(["mdir", "-i", self.device, "::/"], folder=str(self._folder), accepted=(0, 1))
+        ran = self._tools.run("mdir", "-i", self.device, "::/", accepted=(0, 1))
         match = _FREE.search(ran.output)
         free = int(match["count"].replace(" ", "")) if match else 0
         # Directories grow by clusters, of 32 KiB at most on these filesystems.
@@ -98,7 +103,7 @@ class FatFilesystem:
             raise RepairError(f"{size} bytes do not fit: {free} are free")
 
     def _run(self, tool: str, *words: str, accepted: tuple[int, ...] = (0,)) -> int:
-        return run_tool([tool, "-i", self.device, *words], folder=str(self._folder), accepted=accepted).status
+        return self._tools.run(tool, "-i", self.device, *words, accepted=accepted).status
 
 
 def _name(path: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pvgrub_sim.errors import RepairError
-from pvgrub_sim.repair.tools import run_tool
+from pvgrub_sim.repair.tools import Tools
 
 
 class Partition(NamedTuple):
@@ -19,31 +19,44 @@ class Partition(NamedTuple):
     type: str
 
 
-def partitions(image: Path, folder: Path) -> tuple[Partition, ...]:
+def partitions(image: Path, tools: Tools) -> tuple[Partition, ...]:
     """The partitions of an image, in the order of sfdisk's list; raises RepairError where it reads no table."""
-    said = json.loads(run_tool(["sfdisk", "-J", str(image)], folder=str(folder)).output)["partitiontable"]
+    said = json.loads(
+        tools.run(
+            "sfdisk",
+            "-J",
+            tools.name_of(image),
+        ).output
+    )["partitiontable"]
     sectors = int(said.get("sectorsize", 512)) // 512
     found = []
     for row in said.get("partitions", []):
         # sfdisk puts the number behind the image's name, with a `p` between where that ends in a digit.
-        number = int(row["node"][len(str(image)) :].lstrip("p"))
+        number = int(row["node"][len(tools.name_of(image)) :].lstrip("p"))
         found.append(Partition(number, row["start"] * sectors, row["size"] * sectors, row["type"].lower()))
     return tuple(found)
 
 
-def set_type(image: Path, number: int, kind: str, folder: Path) -> None:
+def set_type(image: Path, number: int, kind: str, tools: Tools) -> None:
     """Give a partition of an MBR another type.
 
     number: as Linux counts. kind: the type in hexadecimal digits, without `0x`. Raises RepairError when anything else
     changed as well, or nothing did.
     """
-    before = partitions(image, folder)
-    run_tool(["sfdisk", "-q", "--part-type", str(image), str(number), kind], folder=str(folder))
+    before = partitions(image, tools)
+    tools.run(
+        "sfdisk",
+        "-q",
+        "--part-type",
+        tools.name_of(image),
+        str(number),
+        kind,
+    )
     expected = tuple(part._replace(type=kind.lower()) if part.number == number else part for part in before)
-    _expect(image, expected, folder)
+    _expect(image, expected, tools)
 
 
-def add_hybrid_mbr(image: Path, numbers: tuple[int, ...], folder: Path) -> None:
+def add_hybrid_mbr(image: Path, numbers: tuple[int, ...], tools: Tools) -> None:
     """Put partitions of a GPT into its protective MBR as well, where a PV-GRUB that knows no GPT sees them.
 
     numbers: of the GPT, three at the most, in the order in which they are numbered there; the table itself stays as it
@@ -51,22 +64,30 @@ def add_hybrid_mbr(image: Path, numbers: tuple[int, ...], folder: Path) -> None:
     """
     if not 0 < len(numbers) <= 3:
         raise RepairError(f"a hybrid MBR has room for three partitions of a GPT, not for {len(numbers)}")
-    before = gpt_partitions(image, folder)
-    run_tool(["sgdisk", f"--hybrid={':'.join(map(str, numbers))}", str(image)], folder=str(folder))
-    if gpt_partitions(image, folder) != before:
+    before = gpt_partitions(image, tools)
+    tools.run(
+        "sgdisk",
+        f"--hybrid={':'.join(map(str, numbers))}",
+        tools.name_of(image),
+    )
+    if gpt_partitions(image, tools) != before:
         raise RepairError("sgdisk changed the GPT while it made a hybrid MBR")
 
 
-def gpt_partitions(image: Path, folder: Path) -> tuple[tuple[str, ...], ...]:
+def gpt_partitions(image: Path, tools: Tools) -> tuple[tuple[str, ...], ...]:
     """The partitions of a GPT as sgdisk prints them, row by row; raises RepairError where it reads none."""
-    lines = run_tool(["sgdisk", "-p", str(image)], folder=str(folder)).output.splitlines()
+    lines = tools.run(
+        "sgdisk",
+        "-p",
+        tools.name_of(image),
+    ).output.splitlines()
     rows = tuple(tuple(line.split()) for line in lines if line[:4].strip().isdigit())
     if not rows:
         raise RepairError(f"sgdisk finds no partition on {image.name}")
     return rows
 
 
-def _expect(image: Path, expected: tuple[Partition, ...], folder: Path) -> None:
-    found = partitions(image, folder)
+def _expect(image: Path, expected: tuple[Partition, ...], tools: Tools) -> None:
+    found = partitions(image, tools)
     if found != expected:
         raise RepairError(f"the partition table of {image.name} came out other than it should: {found}")

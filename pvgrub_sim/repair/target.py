@@ -38,6 +38,9 @@ class Writer(Protocol):
     def link(self, path: str, target: str) -> str:
         """Put a symbolic link under a name; returns the name under which what was there is kept, or ""."""
 
+    def move(self, path: str, new: str) -> None:
+        """Give a file another name, which must not be taken."""
+
     def check(self) -> None:
         """Find the filesystem sound."""
 

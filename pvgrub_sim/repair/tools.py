@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -64,14 +65,39 @@ def missing_tools(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if shutil.which(name, path=search) is None)
 
 
-def run_tool(
-    argv: Sequence[str], *, folder: str, script: bytes = b"", accepted: Sequence[int] = (0,), timeout: float = LIMIT
-) -> Ran:
+class Tools:
+    """Runs tools in a folder of their own, and remembers what was run. folder: for the files that are on their way."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ran: list[Ran] = []
+        self._files = 0
+
+    def fresh(self, suffix: str = "") -> Path:
+        """A name in the folder that nothing has yet."""
+        self._files += 1
+        return self.folder / f"f{self._files}{suffix}"
+
+    def name_of(self, path: Path) -> str:
+        """A file as tools are given it: by its name alone where it is in the folder."""
+        return path.name if path.parent == self.folder else str(path)
+
+    def run(self, *argv: str, script: bytes = b"", accepted: Sequence[int] = (0,), timeout: float = LIMIT) -> Ran:
+        """Run a tool.
+
+        argv: its name and its arguments, each of which is data. script: its standard input. accepted: the exit statuses
+        that are no failure. timeout: in seconds. Raises RepairError with the tool's own last words when it is missing,
+        fails or takes too long.
+        """
+        ran = _run(argv, str(self.folder), script, accepted, timeout)
+        self.ran.append(ran)
+        return ran
+
+
+def _run(argv: Sequence[str], folder: str, script: bytes, accepted: Sequence[int], timeout: float) -> Ran:
     """Run a tool in a folder, without a shell and without a terminal.
 
-    argv: the tool's name and its arguments, each of which is data. script: its standard input. accepted: the exit
-    statuses that are no failure. timeout: in seconds. Raises RepairError with the tool's own last words when it is
-    missing, fails or takes too long.
+    Arguments and errors as for Tools.run().
     """
     path = find_tool(argv[0])
     environment = {

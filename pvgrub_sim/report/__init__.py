@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from pvgrub_sim.model import Verdict
+    from pvgrub_sim.model import FixedImage, Verdict
 
 REPORTERS: dict[str, tuple[str, str]] = {
     "text": ("text", "for people: the verdict in one sentence, the console, why, what to do"),
@@ -62,3 +62,15 @@ def render_report(
         raise ValueError(f"no report format {format!r}: one of {', '.join(REPORT_FORMATS)}")
     color = color and not os.environ.get("NO_COLOR")
     return reporter(format).render(verdicts, color=color, allow_fallback=allow_fallback)
+
+
+def render_fix(fixed: FixedImage, format: str = "text") -> str:
+    """The report on a mended image, ending in a newline.
+
+    format: `text` or `json`. Raises ValueError for another one.
+    """
+    from pvgrub_sim.report.fix_report import render
+
+    if format not in ("text", "json"):
+        raise ValueError(f"no format {format!r} of a report on a mended image: one of text, json")
+    return render(fixed, as_text=format == "text")

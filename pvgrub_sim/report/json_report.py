@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pvgrub_sim.model import BootError, Event, Finding, LayoutPart, LoadedFile, Verdict
+from pvgrub_sim.model import BootError, Event, Finding, LayoutPart, LoadedFile, Plan, Verdict
 from pvgrub_sim.safetext import disarmed_json
 
 MEDIA_TYPE = "application/json"
@@ -47,6 +47,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in verdict.findings],
         "events": [_event(event) for event in verdict.events],
         "layout": [_part(part) for part in verdict.layout],
+        "plan": _plan(verdict.plan),
     }
 
 
@@ -77,6 +78,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "where": finding.where,
         "evidence": finding.evidence,
     }
+
+
+def _plan(plan: Plan | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    steps = [step._asdict() | {"rule": step.rules[0], "rules": list(step.rules)} for step in plan.steps]
+    return {"proven": plan.proven, "steps": steps, "script": plan.script, "unmended": list(plan.unmended)}
 
 
 def _event(event: Event) -> dict[str, Any]:

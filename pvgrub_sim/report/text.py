@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from pvgrub_sim.model import Finding, Severity, Verdict
+from pvgrub_sim.model import Finding, Plan, Severity, Verdict
 from pvgrub_sim.report import words
 from pvgrub_sim.report.words import Status
 from pvgrub_sim.safetext import disarmed, one_line, printable
@@ -48,8 +48,8 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
     status = words.status(verdict)
     lines = [
         f"{paint(one_line(verdict.image), BOLD)}: {paint(status, BOLD, _STATUS_COLOR[status])}",
-        *_wrap(words.headline(verdict)),
-        *(paint(line, DIM) for line in _wrap(f"Simulated: {words.simulated(verdict)}. {words.caveat(verdict)}")),
+        *wrapped(words.headline(verdict)),
+        *(paint(line, DIM) for line in wrapped(f"Simulated: {words.simulated(verdict)}. {words.caveat(verdict)}")),
     ]
     if console and verdict.console:
         lines += ["", paint("Console", BOLD)]
@@ -62,32 +62,62 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
             if error.command:
                 lines.append(f"    {one_line(error.command)}")
             if error.detail:
-                lines += _wrap(f"because: {one_line(error.detail)}", "    ")
+                lines += wrapped(f"because: {one_line(error.detail)}", "    ")
     if verdict.findings:
-        lines += ["", paint("Why, and what to do", BOLD)]
+        title = "Why, and what to do" if verdict.plan is None else "Why"
+        lines += ["", paint(title, BOLD)]
         for finding in words.by_severity(verdict.findings):
-            lines += _finding(finding, paint)
+            lines += _finding(finding, paint, verdict.plan)
+    if verdict.plan is not None:
+        lines += ["", paint("What to do", BOLD), *_plan(verdict.plan, paint)]
     lines += ["", paint("What was read", BOLD)]
     lines += [f"  {name:<10} {value}".rstrip() for name, value in words.facts(verdict)]
     return lines
 
 
-def _finding(finding: Finding, paint: _Paint) -> list[str]:
+def _finding(finding: Finding, paint: _Paint, plan: Plan | None) -> list[str]:
     severity = paint(finding.severity, BOLD, _SEVERITY_COLOR[finding.severity])
     where = f" at {one_line(finding.where)}" if finding.where else ""
-    lines = [f"  {severity} {paint(finding.rule, BOLD)}{where}", *_wrap(printable(finding.message), "    ")]
+    lines = [f"  {severity} {paint(finding.rule, BOLD)}{where}", *wrapped(printable(finding.message), "    ")]
     if finding.evidence:
         lines += [f"    {paint('seen:', DIM)}", *_verbatim(finding.evidence)]
-    if finding.remedy:
+    numbers = [str(n) for n, step in enumerate(plan.steps if plan else (), 1) if finding.rule in step.rules]
+    if numbers:
+        lines.append(f"    {paint('mended by:', DIM)} step {', '.join(numbers)}")
+    elif finding.remedy:
         lines += [f"    {paint('remedy:', DIM)}", *_verbatim(finding.remedy)]
     return lines
+
+
+def _plan(plan: Plan, paint: _Paint) -> list[str]:
+    lines: list[str] = []
+    if plan.proven:
+        lines += wrapped("With these steps the default entry boots: PV-GRUB was run on the image as it will be.")
+    elif plan.steps:
+        lines += wrapped("These steps alone do not make the default entry boot:")
+    for number, step in enumerate(plan.steps, 1):
+        seen = "" if step.known_by == "run" else " (what this comes to is seen when it has run)"
+        lines += wrapped(f"{number}. {one_line(step.what)}{seen}", "    ")
+    if plan.unmended:
+        lines += wrapped("What is not mended here:")
+        for text in plan.unmended:
+            lines += wrapped(f"- {one_line(text)}", "    ")
+    if plan.script:
+        # At the left margin, so that it works as it is copied.
+        lines += [f"  {paint('as one script, or let `pvgrub-sim fix` do it on a copy:', DIM)}", *_script(plan.script)]
+    return lines
+
+
+def _script(script: str) -> list[str]:
+    return printable(script).rstrip("\n").split("\n")
 
 
 def _verbatim(text: str) -> list[str]:
     return [f"      {line}".rstrip() for line in printable(text).rstrip("\n").split("\n")]
 
 
-def _wrap(text: str, indent: str = "  ") -> list[str]:
+def wrapped(text: str, indent: str = "  ") -> list[str]:
+    """Prose in lines of at most WIDTH columns."""
     return textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

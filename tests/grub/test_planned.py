@@ -28,6 +28,9 @@ class Files:
     def resolve(self, path: bytes) -> bytes:
         return self.links.get(path, path)
 
+    def beneath(self, path: bytes) -> bytes:
+        return self.links.get(path, path)
+
     def content(self, path: bytes) -> bytes | None:
         return self.files.get(path)
 

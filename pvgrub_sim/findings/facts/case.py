@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -10,7 +10,7 @@ from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.menufile import Entry, Line, MenuFile, parse_number, split_device
-from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.place import Place, ReaderMaker, reader_of
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.grub.viewer import Seen, Slot, Viewer
 from pvgrub_sim.media import AttachedDisk
@@ -21,6 +21,7 @@ from pvgrub_sim.survey.result import BootFile, FileKind, Survey
 
 if TYPE_CHECKING:
     from pvgrub_sim.findings.facts.kernels import LoaderAnswer
+    from pvgrub_sim.grub.fs.planned import PlannedFiles
     from pvgrub_sim.profiles.ami import AmiDescription
 
 HEAD: Final = 64 << 10
@@ -41,7 +42,8 @@ class Case:
 
     boot: the run. disks: as attached. ami: what `aws ec2 describe-images` says of the image, or None. ari: the id of
     a ramdisk image that goes with it, or None. aki_named: somebody has chosen this very version of PV-GRUB.
-    surveys: of the disks in vbd order, where somebody has made them already.
+    surveys: of the disks in vbd order, where somebody has made them already. make_reader, planned: of volumes that
+    will have other files, as for Place and bootchain.run().
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Case:
         ari: str | None = None,
         aki_named: bool = False,
         surveys: Sequence[Survey] | None = None,
+        make_reader: ReaderMaker = reader_of,
+        planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
     ) -> None:
         self.boot = boot
         self.disks = sorted(disks, key=lambda disk: disk.vbd)
@@ -60,7 +64,10 @@ class Case:
         self.ari = ari
         self.aki_named = aki_named
         self._surveys = surveys
-        self.viewer = Viewer([attached.disk for attached in self.disks], boot.profile, boot.memory.budget)
+        self._make_reader = make_reader
+        self._planned = planned
+        disks_alone = [attached.disk for attached in self.disks]
+        self.viewer = Viewer(disks_alone, boot.profile, boot.memory.budget, planned=planned)
         self.told: list[Told] = []
         """What the rules before have found."""
         self._files: list[FileRef] | None = None
@@ -121,10 +128,19 @@ class Case:
             names = self.viewer.partitions(index) if view.partitions else {}
             for volume in view.volumes:
                 if volume.number is None:
-                    found.append(Place(attached, index, volume, f"(hd{index})", True))
+                    found.append(Place(attached, index, volume, f"(hd{index})", True, make_reader=self._make_reader))
                 else:
                     name = names.get(volume.offset // 512)
-                    found.append(Place(attached, index, volume, name or volume.grub, name is not None))
+                    found.append(
+                        Place(
+                            attached,
+                            index,
+                            volume,
+                            name or volume.grub,
+                            name is not None,
+                            make_reader=self._make_reader,
+                        )
+                    )
         return tuple(found)
 
     def place(self, device: str) -> Place | None:
@@ -241,7 +257,8 @@ class Case:
         """What would happen if the entry ran by itself, without fallback; None when there is no menu."""
         if self.config is None or self.menu is None:
             return None
-        return run_entry(self.disks, self.profile, self.config, number, memory=self.boot.memory)
+        memory, planned = self.boot.memory, self._planned
+        return run_entry(self.disks, self.profile, self.config, number, memory=memory, planned=planned)
 
     # ---- the files that the menu names
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,32 @@ from pvgrub_sim.survey.viewer import Files
 if TYPE_CHECKING:
     from pvgrub_sim.survey.tree import Reader
 
+ReaderMaker = Callable[["AttachedDisk", Volume], "Reader | None"]
+"""Gives a reader of a volume's files, None where the survey has none."""
+
 
 class Place(Files):
     """A volume of an attached disk under the name by which PV-GRUB reaches it.
 
-    device: `(hd0,1)`; seen: PV-GRUB itself reaches it under that name.
+    device: `(hd0,1)`; seen: PV-GRUB itself reaches it under that name. make_reader: gives the reader of its files.
     """
 
-    def __init__(self, attached: AttachedDisk, index: int, volume: Volume, device: str, seen: bool) -> None:
+    def __init__(
+        self,
+        attached: AttachedDisk,
+        index: int,
+        volume: Volume,
+        device: str,
+        seen: bool,
+        *,
+        make_reader: ReaderMaker,
+    ) -> None:
         self.attached = attached
         self.index = index
         self.volume = volume
         self.device = device
         self.seen = seen
+        self._make_reader = make_reader
 
     @property
     def whole(self) -> bool:
@@ -56,4 +70,9 @@ class Place(Files):
     @cached_property
     def reader(self) -> Reader | None:  # type: ignore[override]
         """The survey's reader of its filesystem, None when there is none; made when it is first asked for."""
-        return open_reader(self.attached.disk, self.volume)
+        return self._make_reader(self.attached, self.volume)
+
+
+def reader_of(attached: AttachedDisk, volume: Volume) -> Reader | None:
+    """A reader of a volume's files as they are; None where the survey has none."""
+    return open_reader(attached.disk, volume)

@@ -150,9 +150,9 @@ class Commands:
             lines.append(self._copy_out(step.target, step.path, "menu.lst") + NEXT)
         # Lines are counted in the menu that was seen: any other one is left alone.
         lines.append(f"echo '{step.seen}  {menu}' | sha256sum -c --quiet{NEXT}")
-        lines.append(f"sed -i {expressions(step.edits)} {menu}{NEXT}")
-        size = step.size + sum(len(edit.new) + 1 for edit in step.edits)
-        return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True)
+        lines += [f"sed -i {expressions(edits)} {menu}{NEXT}" for edits in step.passes]
+        size = step.size + sum(len(edit.new) + 1 for edits in step.passes for edit in edits)
+        return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True, kept=step.kept)
 
     # ---- files
 
@@ -170,7 +170,9 @@ class Commands:
             if "END" in body:
                 raise NotPlain("END")
             lines += [f"cat > {self._file(name)} <<'END'{NEXT}", *body, "END"]
-        return lines + self._put(step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders)
+        return lines + self._put(
+            step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders, kept=step.kept
+        )
 
     def _repack(self, step: Repack) -> list[str]:
         new = f"kernel.{step.payload}"
@@ -179,11 +181,19 @@ class Commands:
             self._copy_out(step.target, step.path, "kernel") + NEXT,
             f"pvgrub-sim repack --payload {step.payload} {self._file('kernel')} -o {self._file(new)}{NEXT}",
             # How large it becomes is known afterwards; that it is there whole is compared then.
-            *self._put(step.target, new, step.path, size=step.size, replaces=True),
+            *self._put(step.target, new, step.path, size=step.size, replaces=True, kept=step.kept),
         ]
 
     def _put(
-        self, target: Target, name: str, path: str, *, size: int, replaces: bool, folders: Sequence[str] = ()
+        self,
+        target: Target,
+        name: str,
+        path: str,
+        *,
+        size: int,
+        replaces: bool,
+        folders: Sequence[str] = (),
+        kept: str = "",
     ) -> list[str]:
         """Put a file of the folder at a path of the filesystem: written, compared, and only then in its place."""
         source = self._file(name)
@@ -200,6 +210,15 @@ class Commands:
             if not replaces:
                 return [*debugfs(target, write, NEXT), compare]
             old = _quoted(path)
+            if kept:
+                # debugfs ends with 0 where a folder is full: only a second name that is there lets the first one go.
+                # Neither `ln` nor `unlink` counts links, so that both together come out right.
+                there = (
+                    f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + kept)} > /dev/null{NEXT}"
+                )
+                keep = [*debugfs(target, [f"ln {old} {_quoted(kept)}"], NEXT), there]
+                place = debugfs(target, [f"unlink {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
+                return [*debugfs(target, write, NEXT), f"{compare}{NEXT}", *keep, *place]
             place = debugfs(target, [f"rm {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
             return [*debugfs(target, write, NEXT), f"{compare}{NEXT}", *place]
         device = fat_device(target)
@@ -209,6 +228,7 @@ class Commands:
             f"mcopy -D s -i {device} {source} {new}{NEXT}",
             f"mtype -i {device} {new} | cmp - {source}{NEXT}",
             f"mdel -i {device} {new}{NEXT}",
+            *([f"mren -i {device} {word('::' + plain(path))} {word('::' + plain(kept))}{NEXT}"] if kept else []),
             f"mcopy -o -i {device} {source} {word('::' + plain(path))}",
         ]
 
@@ -278,9 +298,8 @@ class Commands:
 
 def _chain(lines: Sequence[str]) -> list[str]:
     """Commands of which each waits for the one before it; e2fsck's 1 says that it has mended something."""
-    return [
-        (f"{{ {line} || [ $? -lt 4 ]; }}" if line.startswith("e2fsck ") else line) + NEXT for line in lines[:-1]
-    ] + [*lines[-1:]]
+    passing = [f"{{ {line} || [ $? -lt 4 ]; }}" if line.startswith("e2fsck ") else line for line in lines]
+    return [*(line + NEXT for line in passing[:-1]), *passing[-1:]]
 
 
 def _command(words: Iterable[str | Operand], target: Target | None, part: str | None) -> str:

@@ -43,7 +43,11 @@ def in_words(step: Step) -> list[str]:
         case MoveFile(target=target, path=path, new=new):
             return [f"with {target.device} mounted, rename {path} to {new}"]
         case Run(commands=commands):
-            return ["; ".join(str(words[0]) for words in commands if isinstance(words[0], str)) + ": for the image"]
+            return [
+                "; ".join(
+                    " ".join(word if isinstance(word, str) else word.name for word in words) for words in commands
+                )
+            ]
         case BootDisk(files=files, edits=edits):
             copied = [f"{source.target.device}{source.path} as {path}" for path, source in files]
             return [

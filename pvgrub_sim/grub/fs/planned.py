@@ -27,6 +27,9 @@ class PlannedFiles(Protocol):
     def resolve(self, path: bytes) -> bytes:
         """A path without the links on its way, those that are planned included."""
 
+    def beneath(self, path: bytes) -> bytes:
+        """The path that leads to the same without planned links, of which no driver knows."""
+
     def content(self, path: bytes) -> bytes | None:
         """The bytes of a file by its path without links; None for what the driver reads, or for what is not there."""
 
@@ -49,12 +52,13 @@ class PlannedFileSystem:
 
     def open(self, path: bytes) -> None:
         """Open a planned file, else what the driver beneath finds under the name to which planned links lead."""
-        real = self._files.resolve(rest_of(path))
+        name = rest_of(path)
+        real = self._files.resolve(name)
         self._data = self._files.content(real)
         if self._data is not None:
             self.m.filemax = len(self._data)
         elif self._beneath is not None:
-            self._beneath.open(path)
+            self._beneath.open(self._files.beneath(name) + path[len(name) :])
         elif self._files.is_directory(real):
             self.m.fail(ErrNum.BAD_FILETYPE)
         else:

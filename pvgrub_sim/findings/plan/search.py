@@ -1,0 +1,199 @@
+"""The search for a plan: apply what the findings advise, run PV-GRUB on what comes out, and look again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from pvgrub_sim.bootchain import run
+from pvgrub_sim.findings.examine import Found, diagnose
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.plan.future import CannotTell, Future
+from pvgrub_sim.findings.remedies.steps import (
+    Advice,
+    BootDisk,
+    BtrfsBootDisk,
+    EditMenu,
+    MakeLink,
+    MoveFile,
+    PutFile,
+    Repack,
+    Run,
+    Step,
+)
+from pvgrub_sim.model import Finding, Outcome, Severity
+from pvgrub_sim.xen.repack import repack
+
+MOST_ROUNDS: Final = 10
+"""Times that PV-GRUB is run on what the steps so far come to."""
+IMAGE_TOOLS: Final = ("e2fsck", "resize2fs", "sfdisk", "sgdisk", "tune2fs", "jfs_fsck", "xfs_repair")
+"""Tools that change an image; any other command is for a person."""
+
+
+class PlannedStep(NamedTuple):
+    """A step of a plan: for which rules, why, and whether what it comes to was run (or is seen when it is done)."""
+
+    step: Step
+    rules: tuple[str, ...]
+    why: str
+    was_run: bool
+
+
+class Blueprint(NamedTuple):
+    """What came of a search.
+
+    steps: in the order in which they are to be carried out. proven: with them the default entry boots, which was seen
+    by running PV-GRUB on the image as it will be. unmended: what is wrong and nobody here can mend, in words, with
+    the rule.
+    """
+
+    steps: tuple[PlannedStep, ...]
+    proven: bool
+    unmended: tuple[tuple[str, str], ...]
+
+
+def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
+    """The plan for a case. found: what the rules say of it. Raises ImageError."""
+    future = Future(case.disks, case.surveys, lambda kernel, payload: repack("kernel", kernel, payload))
+    steps: list[PlannedStep] = []
+    memory = case.boot.memory
+    for _ in range(MOST_ROUNDS):
+        chosen = _next_steps(case, found, steps)
+        if not chosen:
+            break
+        for planned in chosen:
+            steps.append(planned if _applied(future, planned.step) else planned._replace(was_run=False))
+        boot = run(future.disks, case.profile, planned=future.planned, memory=memory)
+        case = Case(
+            boot,
+            future.disks,
+            ami=case.ami,
+            ari=case.ari,
+            aki_named=case.aki_named,
+            surveys=future.surveys,
+            make_reader=future.reader,
+            planned=future.planned,
+        )
+        found = diagnose(case)
+    unmended = tuple((one.finding.rule, one.finding.message) for one in found if one.finding.severity is Severity.ERROR)
+    proven = case.boot.outcome is Outcome.BOOTS and case.healthy and not case.errors
+    return Blueprint(tuple(_joined(steps)), proven, () if proven else unmended)
+
+
+def _applied(future: Future, step: Step) -> bool:
+    """Let a step have been carried out; False when what it comes to is seen only then."""
+    try:
+        future.apply(step)
+    except CannotTell:
+        return False
+    return True
+
+
+def _next_steps(case: Case, found: Sequence[Found], done: Sequence[PlannedStep]) -> list[PlannedStep]:
+    """The steps of the remedies that come next in the order of need: the others are looked for again behind them."""
+    waiting: list[tuple[int, Finding, list[Step]]] = []
+    for finding, remedy in found:
+        steps = [step for step in remedy if not any(_same_work(step, other.step) for other in done)]
+        ranks = [rank for step in steps if (rank := _rank(step)) is not None]
+        if ranks and finding.severity is not Severity.NOTE:
+            waiting.append((min(ranks), finding, [step for step in steps if _rank(step) is not None]))
+    first = min((rank for rank, _, _ in waiting), default=None)
+    chosen: list[PlannedStep] = []
+    for rank, finding, steps in waiting:
+        for step in steps if rank == first else ():
+            _choose(chosen, _keeping(case, step, done), finding)
+    return sorted(chosen, key=lambda planned: _rank(planned.step) or 0)
+
+
+def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step:
+    """The step with a name under which it keeps the file that it replaces."""
+    if not isinstance(step, (EditMenu, PutFile, Repack)) or (isinstance(step, PutFile) and not step.replaces):
+        return step
+    target = step.target
+    place = next((one for one in case.places if (one.index, one.volume.offset) == (target.disk, target.offset)), None)
+    if place is None or any(_edits_same_file(other.step, step) for other in done):
+        return step
+    folder, _, name = step.path.rpartition("/")
+    there = {other.casefold() for other in place.names(folder or "/")}
+    names = (f"{name}.orig{suffix}" for suffix in ("", *(f".{number}" for number in range(1, 100))))
+    kept = next((other for other in names if other.casefold() not in there), "")
+    return step._replace(kept=f"{folder}/{kept}") if kept else step
+
+
+def _choose(chosen: list[PlannedStep], step: Step, finding: Finding) -> None:
+    """Take a step, or note at the one that stands for it that another finding wants it too."""
+    for at, other in enumerate(chosen):
+        if _same_work(step, other.step):
+            if finding.rule not in other.rules:
+                why = f"{other.why} {finding.message}"
+                chosen[at] = other._replace(rules=(*other.rules, finding.rule), why=why)
+            return
+    chosen.append(PlannedStep(step, (finding.rule,), finding.message, _is_run(step)))
+
+
+def _rank(step: Step) -> int | None:
+    """Where a step stands in the order of need; None for what only a person can do."""
+    match step:
+        case Run(target=target) if target is not None and str(step.commands[0][0]) in IMAGE_TOOLS:
+            return 0 if str(step.commands[0][0]) in ("sfdisk", "sgdisk") else 1
+        case BootDisk() | BtrfsBootDisk():
+            return 2
+        case MoveFile() | MakeLink() | PutFile() | Repack():
+            return 3
+        case EditMenu():
+            return 4
+        case Run() | Advice():
+            return None
+
+
+def _is_run(step: Step) -> bool:
+    """True for a step that is simulated as a whole; what tools make of a filesystem is seen when they have run."""
+    return not isinstance(step, Run) or str(step.commands[0][0]) in ("sfdisk", "sgdisk")
+
+
+def _same_work(step: Step, other: Step) -> bool:
+    """True when one step stands for the other as well, or was tried before."""
+    if step == other:
+        return True
+    if isinstance(step, EditMenu) and isinstance(other, EditMenu):
+        return (step.target.image, step.path, step.edits) == (other.target.image, other.path, other.edits)
+    if isinstance(step, (PutFile, Repack, MakeLink)) and type(step) is type(other):
+        return (step.target.image, step.target.offset, step.path) == (
+            other.target.image,
+            other.target.offset,
+            other.path,
+        )
+    if isinstance(step, Run) and isinstance(other, Run):
+        return step.target == other.target and step.commands == other.commands
+    return isinstance(step, BootDisk) and isinstance(other, BootDisk)
+
+
+def _joined(steps: Sequence[PlannedStep]) -> list[PlannedStep]:
+    """Steps with all edits of one menu made at once, each pass behind the one before it."""
+    joined: list[PlannedStep] = []
+    for planned in steps:
+        step = planned.step
+        at = None
+        if isinstance(step, EditMenu):
+            at = next((n for n, other in enumerate(joined) if _edited_before(other.step, step)), None)
+        if at is None or not isinstance(step, EditMenu):
+            joined.append(planned)
+            continue
+        first = joined[at]
+        assert isinstance(first.step, EditMenu)
+        both = first.step._replace(then=(*first.step.then, step.edits, *step.then))
+        rules = tuple(dict.fromkeys((*first.rules, *planned.rules)))
+        joined[at] = PlannedStep(both, rules, f"{first.why} {planned.why}", first.was_run and planned.was_run)
+    return joined
+
+
+def _edits_same_file(one: Step, other: EditMenu | PutFile | Repack) -> bool:
+    return isinstance(one, (EditMenu, PutFile, Repack)) and (one.target.image, one.target.offset, one.path) == (
+        other.target.image,
+        other.target.offset,
+        other.path,
+    )
+
+
+def _edited_before(one: Step, other: EditMenu) -> bool:
+    return isinstance(one, EditMenu) and _edits_same_file(one, other)

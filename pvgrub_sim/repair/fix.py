@@ -1,0 +1,257 @@
+"""From an image to a mended one: a plan carried out on a copy, round by round, and proven by booting what came out."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from pvgrub_sim.errors import ImageError, RepairError, UsageError
+from pvgrub_sim.findings.plan.search import Blueprint, PlannedStep
+from pvgrub_sim.findings.remedies.steps import BootDisk
+from pvgrub_sim.findings.remedies.words import in_words
+from pvgrub_sim.media import open_disk, vbd_number
+from pvgrub_sim.media.sources.file import RawDisk
+from pvgrub_sim.model import FixedImage, FixStep, Verdict
+from pvgrub_sim.repair.copy import Progress, copy_disk, copy_image
+from pvgrub_sim.repair.inventory import inventory, losses
+from pvgrub_sim.repair.perform import Workshop
+from pvgrub_sim.repair.tools import Tools
+from pvgrub_sim.request import DEFAULT_DEVICE
+from pvgrub_sim.verdict import boot_and_plan
+
+MOST_ROUNDS: Final = 6
+"""Times that an image is looked at again after a plan was carried out."""
+
+
+class Target(NamedTuple):
+    """Where the mended image goes. path: None where it is only tried. in_place: over the image itself."""
+
+    path: Path | None
+    in_place: bool = False
+    keep_partial: bool = False
+
+
+def fix(
+    image: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    in_place: bool = False,
+    keep_partial: bool = False,
+    only: Collection[str] = (),
+    ignore: Collection[str] = (),
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+    **options: Any,
+) -> FixedImage:
+    """Mend an image on a copy, and boot what came out.
+
+    image: a path. output: of the mended image, which must not exist; None (and not in_place) only tries. in_place: the
+    mended copy takes the image's place, when it boots. keep_partial: write what came out although it does not boot.
+    only, ignore: ids of rules whose steps alone are carried out, or are not. progress: told of bytes copied, and of how
+    many there are. say: told of each step in words. options: as of boot(). Raises UsageError, ImageError, and
+    RepairError when a tool is missing or anything was lost, after which nothing was written.
+    """
+    name = os.fspath(image)
+    target = Target(None if output is None else Path(os.fspath(output)), in_place, keep_partial)
+    _check_target(name, target)
+    before, plan = boot_and_plan(name, **options)
+    home = Path(name).absolute().parent if target.path is None or in_place else target.path.absolute().parent
+    with tempfile.TemporaryDirectory(prefix=".pvgrub-sim.", dir=home if os.access(home, os.W_OK) else None) as folder:
+        copy = Path(folder) / "image"
+        _copy(name, copy, options, progress)
+        choice = _Choice(frozenset(only), frozenset(ignore))
+        job = _Job(name, copy, _Boot(options), choice, say or _quiet)
+        job.run(before, plan)
+        mended = job.after.boots_default
+        written = _deliver(job, target, name) if mended or keep_partial else ()
+    return FixedImage(
+        name, written, mended, before, tuple(job.steps), job.after._replace(image=written[0] if written else name)
+    )
+
+
+def _quiet(text: str) -> None:
+    """Tell nobody."""
+
+
+def _copy(image: str, copy: Path, options: Mapping[str, Any], progress: Progress | None) -> None:
+    """Copy an image: a raw one with its holes, any other as the disk that it stands for."""
+    disk = open_disk(image, options.get("image_format") or "auto", options.get("access"))
+    try:
+        if isinstance(disk, RawDisk):
+            copy_image(image, copy, progress)
+        else:
+            copy_disk(disk, copy, progress)
+    finally:
+        disk.close()
+
+
+class _Choice(NamedTuple):
+    """Which steps are carried out: those of `only`, where it names any, without those of `ignore`."""
+
+    only: frozenset[str]
+    ignore: frozenset[str]
+
+    def takes(self, planned: PlannedStep) -> bool:
+        """True for a step that is to be carried out."""
+        rules = set(planned.rules)
+        return (not self.only or bool(self.only & rules)) and not rules <= self.ignore
+
+
+class _Job:
+    """One image on its way: its name, its copy, and what has been done to that."""
+
+    def __init__(self, image: str, copy: Path, boot: _Boot, choice: _Choice, say: Callable[[str], None]) -> None:
+        self._image = image
+        self.copy = copy
+        self._boot_with = boot
+        self._choice = choice
+        self._say = say
+        self._tools = Tools(copy.parent)
+        self.steps: list[FixStep] = []
+        self.boot_disk: Path | None = None
+        self._boot_disk_name = ""
+        self.after: Verdict
+
+    def run(self, before: Verdict, plan: Blueprint | None) -> None:
+        """Carry plans out until nothing is left to do, or a step fails."""
+        self.after = before
+        seen = inventory(self.copy)
+        for _ in range(MOST_ROUNDS):
+            chosen = [planned for planned in (plan.steps if plan else ()) if self._choice.takes(planned)]
+            if not chosen or not self._carry_out(chosen):
+                break
+            lost = losses(seen, inventory(self.copy))
+            if lost:
+                raise RepairError(f"given up, for the copy lost what was on the image: {'; '.join(lost)}")
+            self.after, plan = self._boot()
+            if plan is None:
+                break
+        if self.steps:
+            self.after, _ = self._boot()
+
+    def _carry_out(self, chosen: list[PlannedStep]) -> bool:
+        """Carry steps out; False when one failed, after which nothing more is done, or nothing was left to do."""
+        done_before = {step.what for step in self.steps}
+        some = False
+        for planned in chosen:
+            what = " ".join(in_words(planned.step))
+            if what in done_before:
+                continue
+            self._say(what)
+            self._tools.ran.clear()
+            try:
+                done = Workshop(self._copies(), self._tools).perform(planned.step)
+            except (RepairError, ImageError) as error:
+                if isinstance(error, RepairError) and error.missing:
+                    raise
+                self.steps.append(FixStep(planned.rules, planned.why, what, self._commands(), str(error), False))
+                return False
+            if done is None:
+                continue
+            some = True
+            if done.made is not None and isinstance(planned.step, BootDisk):
+                self.boot_disk, self._boot_disk_name = done.made, planned.step.output
+            self.steps.append(FixStep(planned.rules, planned.why, what, self._commands(), done.words, True))
+        return some
+
+    def _commands(self) -> tuple[str, ...]:
+        """The tools that the step has run, each once."""
+        return tuple(dict.fromkeys(shlex.join(ran.argv) for ran in self._tools.ran))
+
+    def _copies(self) -> dict[str, Path]:
+        copies = {self._image: self.copy, str(self.copy): self.copy}
+        if self.boot_disk is not None:
+            copies |= {self._boot_disk_name: self.boot_disk, str(self.boot_disk): self.boot_disk}
+        return copies
+
+    def _boot(self) -> tuple[Verdict, Blueprint | None]:
+        """Boot what has come out so far: the copy, or the pair of boot disk and copy."""
+        if self.boot_disk is None:
+            return self._boot_with(str(self.copy), {})
+        device = self._boot_with.device
+        return self._boot_with(str(self.boot_disk), {free_device(device, self._boot_with.disks): str(self.copy)})
+
+
+class _Boot:
+    """Boots an image and plans for it, with the options that the caller gave for the first one."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._options = {**options, "image_format": "raw"}
+        self.device: str = options.get("device") or DEFAULT_DEVICE
+        self.disks: dict[str, Any] = dict(options.get("disks") or {})
+
+    def __call__(self, image: str, more: Mapping[str, str]) -> tuple[Verdict, Blueprint | None]:
+        return boot_and_plan(image, **{**self._options, "device": self.device, "disks": {**self.disks, **more}})
+
+
+def free_device(device: str, taken: Collection[str]) -> str:
+    """A device name behind `device` for the disk that was there; raises UsageError when there is none."""
+    numbers = {vbd_number(name) for name in taken}
+    stem = device.rstrip("0123456789")[:-1] or "/dev/sd"
+    for letter in "fghijklmnop":
+        number = vbd_number(f"{stem}{letter}")
+        if number not in numbers and number > vbd_number(device):
+            return f"{stem}{letter}"
+    raise UsageError(f"there is no device name left behind {device}")
+
+
+def _check_target(image: str, target: Target) -> None:
+    """Refuse a target that would be written over by mistake."""
+    source = Path(image)
+    if target.in_place:
+        if not source.is_file():
+            raise UsageError(f"{image}: only a regular file is mended in place")
+        return
+    if target.path is None:
+        return
+    if target.path.exists():
+        same = source.exists() and target.path.samefile(source)
+        raise UsageError(
+            f"{target.path}: {'is the image itself (--in-place mends that)' if same else 'exists already'}"
+        )
+    if not target.path.absolute().parent.is_dir():
+        raise UsageError(f"{target.path}: no such folder")
+
+
+def _deliver(job: _Job, target: Target, image: str) -> tuple[str, ...]:
+    """Give the copy its name, whole or not at all; returns the names of what was written."""
+    goal = Path(image) if target.in_place else target.path
+    if goal is None or (not job.steps and target.in_place):
+        return ()
+    made = [str(goal)]
+    mode = Path(image).stat().st_mode & 0o7777 if Path(image).is_file() else 0o644
+    job.copy.chmod(mode)
+    _sync(job.copy)
+    if job.boot_disk is not None:
+        beside = boot_disk_beside(goal)
+        if beside.exists():
+            raise UsageError(f"{beside}: exists already")
+        job.boot_disk.chmod(mode)
+        _sync(job.boot_disk)
+        job.boot_disk.rename(beside)
+        made.append(str(beside))
+    try:
+        job.copy.replace(goal) if target.in_place else _rename_new(job.copy, goal)
+    except OSError as error:
+        raise RepairError(f"{goal}: {(error.strerror or str(error)).lower()}") from None
+    return tuple(made)
+
+
+def boot_disk_beside(goal: Path) -> Path:
+    """The name of the boot disk that belongs to a mended image."""
+    return goal.with_name(f"{goal.name}.boot.img")
+
+
+def _rename_new(source: Path, goal: Path) -> None:
+    """Rename to a name that nobody has taken meanwhile."""
+    os.link(source, goal)
+    source.unlink()
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,73 @@
+"""What came of mending an image: for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pvgrub_sim.model import FixedImage, FixStep
+from pvgrub_sim.report import words
+from pvgrub_sim.report.json_report import as_json
+from pvgrub_sim.report.text import wrapped
+from pvgrub_sim.safetext import disarmed, disarmed_json, one_line
+
+
+def render(fixed: FixedImage, *, as_text: bool = True) -> str:
+    """The report, ending in a newline. as_text: for people; else JSON."""
+    return _text(fixed) if as_text else disarmed_json(json.dumps(_json(fixed), indent=2)) + "\n"
+
+
+def _json(fixed: FixedImage) -> dict[str, Any]:
+    return {
+        "input": fixed.input,
+        "output": fixed.output[0] if fixed.output else None,
+        "boot_disk": fixed.output[1] if len(fixed.output) > 1 else None,
+        "mended": fixed.mended,
+        "before": as_json(fixed.before),
+        "steps": [_step(step) for step in fixed.steps],
+        "after": as_json(fixed.after),
+    }
+
+
+def _step(step: FixStep) -> dict[str, Any]:
+    fields = step._asdict()
+    return fields | {"rule": step.rules[0], "rules": list(step.rules), "commands": list(step.commands)}
+
+
+def _text(fixed: FixedImage) -> str:
+    lines = [f"{one_line(fixed.input)}: {words.status(fixed.before)}", *wrapped(words.headline(fixed.before))]
+    for number, step in enumerate(fixed.steps, 1):
+        lines += ["", f"Step {number}: {', '.join(step.rules)}", *wrapped(one_line(step.why))]
+        lines += wrapped(f"what: {one_line(step.what)}", "    ")
+        lines += [f"    ran:  {one_line(command)}" for command in step.commands]
+        lines += wrapped(f"{'result' if step.ok else 'failed'}: {one_line(step.result)}", "    ")
+    if fixed.steps:
+        lines += ["", f"Afterwards: {words.status(fixed.after)}", *wrapped(words.headline(fixed.after))]
+    lines += ["", *_outcome(fixed)]
+    return disarmed("\n".join(lines)) + "\n"
+
+
+def _outcome(fixed: FixedImage) -> list[str]:
+    if not fixed.steps and fixed.mended:
+        lines = ["Nothing to mend: the default entry boots as it is."]
+    elif fixed.mended:
+        lines = ["Mended: the default entry boots."]
+    else:
+        lines = ["Not mended."]
+        plan = fixed.after.plan or fixed.before.plan
+        for text in plan.unmended if plan else ():
+            lines += wrapped(f"- {one_line(text)}")
+    if fixed.output:
+        lines.append(f"Written: {', '.join(map(one_line, fixed.output))}")
+    elif fixed.steps:
+        lines.append("Nothing was written.")
+    if len(fixed.output) > 1:
+        boot, image = (one_line(name) for name in (fixed.output[1], fixed.output[0]))
+        lines += [
+            "The boot disk comes first and the image behind it:",
+            f"  pvgrub-sim boot {boot} --disk /dev/sdf={image}",
+            f"  Xen:  disk = ['file:{boot},xvda,r', 'file:{image},xvdf,w']",
+            "  EC2:  the boot disk's snapshot is RootDeviceName (/dev/sda1), the image's is /dev/sdf",
+            "The kernel finds its root by LABEL= or UUID=; a root= that names a device has to name the new one.",
+        ]
+    return lines
