@@ -18,6 +18,7 @@ import yaml
 import pvgrub_sim
 from docs import generate
 from pvgrub_sim.cli import build_parser
+from pvgrub_sim.model import Plan, PlanStep
 from pvgrub_sim.report.json_report import as_json
 from tests import schemas
 from tests.report import verdicts
@@ -118,10 +119,14 @@ def _documented_fields() -> dict[str, set[str]]:
 
 
 def test_json_page_names_every_field_and_no_other() -> None:
-    told = as_json(verdicts.fallback()) | {"layout": as_json(verdicts.boots())["layout"]}
+    step = PlanStep(("kernel-missing",), "why", "edit", "what", "(hd0)/boot/grub/menu.lst", "run")
+    planned = as_json(verdicts.fallback()._replace(plan=Plan(True, (step,), "true", ())))
+    told = planned | {"layout": as_json(verdicts.boots())["layout"]}
     documented = _documented_fields()
     assert documented.pop("An image") == set(told)
     assert documented.pop("profile") == set(told["profile"])
+    assert documented.pop("plan") == set(told["plan"])
+    assert all(f"`{field}`" in (DOCS / "json.md").read_text("utf-8") for field in told["plan"]["steps"][0])
     assert documented.pop("kernel and initrd") == set(as_json(verdicts.boots())["initrd"])
     for section, fields in documented.items():
         assert fields == {key for item in told[section] for key in item}, section

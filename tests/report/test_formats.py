@@ -45,7 +45,8 @@ def test_json_is_one_object_for_one_image() -> None:
     assert told["kernel"]["payload"] == "xz"
     assert told["initrd"] is None
     command = "kernel /boot/vmlinuz-4.3 root=/dev/xvda1 ro"
-    assert told["errors"] == [{"entry": 0, "number": 15, "message": "File not found", "command": command, "detail": ""}]
+    error = {"entry": 0, "number": 15, "message": "File not found", "command": command, "detail": ""}
+    assert told["errors"] == [error | {"menu": "(hd0,0)/boot/grub/menu.lst"}]
 
 
 @pytest.mark.parametrize("count", [0, 2])
