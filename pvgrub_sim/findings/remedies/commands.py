@@ -8,7 +8,6 @@ goes, and each command waits for the one before it.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -22,7 +21,6 @@ from pvgrub_sim.findings.remedies.steps import (
     EditMenu,
     MakeLink,
     MoveFile,
-    Operand,
     PutFile,
     Remedy,
     Repack,
@@ -32,6 +30,7 @@ from pvgrub_sim.findings.remedies.steps import (
     Target,
     targets_of,
 )
+from pvgrub_sim.findings.remedies.tool_words import debugfs, fat_device, quoted, tool_command
 from pvgrub_sim.findings.remedies.words import in_words
 
 FOLDER: Final = "pvgrub-sim.work"
@@ -110,13 +109,13 @@ class Commands:
             case Repack():
                 return self._repack(step)
             case MakeLink():
-                return debugfs(step.target, [f"symlink {_quoted(step.path)} {_quoted(step.to)}"])
+                return debugfs(step.target, [f"symlink {quoted(step.path)} {quoted(step.to)}"])
             case MoveFile():
                 # debugfs has no rename; neither of these two counts links.
-                old = _quoted(step.path)
+                old = quoted(step.path)
                 image = host_word(step.target.image)
                 return [
-                    *debugfs(step.target, [f"ln {old} {_quoted(step.new)}"], NEXT),
+                    *debugfs(step.target, [f"ln {old} {quoted(step.new)}"], NEXT),
                     f"pvgrub-sim cat --survey {image} {word(step.target.alone + step.new)} > /dev/null{NEXT}",
                     *debugfs(step.target, [f"unlink {old}"]),
                 ]
@@ -202,21 +201,21 @@ class Commands:
                 raise NoRoom
             # A file that is there is replaced when the new one is whole: its name has room in the folder then.
             first = NEW if replaces else plain(path)
-            write = [*(f"mkdir {_quoted(folder)}" for folder in folders), f"write {source} {_quoted(first)}"]
+            write = [*(f"mkdir {quoted(folder)}" for folder in folders), f"write {source} {quoted(first)}"]
             if "extent" in target.features:
                 # PV-GRUB misreads holes in extents, and debugfs makes one of every block of zeros.
                 write = ["feature -extent", *write, "feature extent"]
             compare = f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + first)} | cmp - {source}"
             if not replaces:
                 return [*debugfs(target, write, NEXT), compare]
-            old = _quoted(path)
+            old = quoted(path)
             if kept:
                 # debugfs ends with 0 where a folder is full: only a second name that is there lets the first one go.
                 # Neither `ln` nor `unlink` counts links, so that both together come out right.
                 there = (
                     f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + kept)} > /dev/null{NEXT}"
                 )
-                keep = [*debugfs(target, [f"ln {old} {_quoted(kept)}"], NEXT), there]
+                keep = [*debugfs(target, [f"ln {old} {quoted(kept)}"], NEXT), there]
                 place = debugfs(target, [f"unlink {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
                 return [*debugfs(target, write, NEXT), f"{compare}{NEXT}", *keep, *place]
             place = debugfs(target, [f"rm {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
@@ -237,7 +236,7 @@ class Commands:
     def _run(self, step: Run) -> list[str]:
         target = step.target
         if not step.apart or target is None:
-            return _chain([_command(words, target, None) for words in step.commands])
+            return _chain([tool_command(words, target, None) for words in step.commands])
         part = self._file("part.img")
         size = math.gcd(target.offset, target.size, LARGEST_COPY)
         image = host_word(target.image)
@@ -246,7 +245,7 @@ class Commands:
             [
                 f"mkdir -p {self.folder}",
                 f"dd if={image} of={part} skip={target.offset // size} {blocks}",
-                *(_command(words, target, part) for words in step.commands),
+                *(tool_command(words, target, part) for words in step.commands),
                 f"dd if={part} of={image} seek={target.offset // size} conv=notrunc {blocks}",
             ]
         )
@@ -264,12 +263,12 @@ class Commands:
             parts = plain(path).split("/")[1:-1]
             folders |= dict.fromkeys("/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1))
             lines.append(self._copy_out(source.target, source.path, name) + NEXT)
-            inside.append(f"write {self._file(name)} {_quoted(path)}")
+            inside.append(f"write {self._file(name)} {quoted(path)}")
             compared.append(f"pvgrub-sim cat --survey {new} {word('(hd0)' + path)} | cmp - {self._file(name)}{NEXT}")
         if step.edits:
             lines.append(f"sed -i {expressions(step.edits)} {self._file('menu.lst')}{NEXT}")
         lines.append(f"mke2fs -q -F -t ext2 -L boot {new} {step.size >> 10}k{NEXT}")
-        commands = [*(f"mkdir {_quoted(folder)}" for folder in folders), *inside]
+        commands = [*(f"mkdir {quoted(folder)}" for folder in folders), *inside]
         lines += [f"debugfs -w -f - {new} <<'END'{NEXT}", *commands, "END", *compared]
         return [*lines, f"mv -n {new} {step.output}"]
 
@@ -300,44 +299,3 @@ def _chain(lines: Sequence[str]) -> list[str]:
     """Commands of which each waits for the one before it; e2fsck's 1 says that it has mended something."""
     passing = [f"{{ {line} || [ $? -lt 4 ]; }}" if line.startswith("e2fsck ") else line for line in lines]
     return [*(line + NEXT for line in passing[:-1]), *passing[-1:]]
-
-
-def _command(words: Iterable[str | Operand], target: Target | None, part: str | None) -> str:
-    """A command of a shell. part: the file that the filesystem has been taken out to."""
-    return " ".join(_operand(one, target, part) if isinstance(one, Operand) else word_or_option(one) for one in words)
-
-
-def word_or_option(text: str) -> str:
-    """A word that a rule has given a command: options are its own, names of an image are none."""
-    return text if re.fullmatch(r"-{1,2}[A-Za-z0-9][A-Za-z0-9=:._-]*", text) else word(text)
-
-
-def _operand(operand: Operand, target: Target | None, part: str | None) -> str:
-    assert target is not None
-    if operand is Operand.IMAGE:
-        return host_word(target.image)
-    return part if part is not None else ext_device(target)
-
-
-def ext_device(target: Target) -> str:
-    """The filesystem as e2fsprogs take it: an image, or an image with the partition's offset in bytes."""
-    if "?" in target.image:
-        raise NotPlain(target.image)
-    return host_word(target.image if target.number is None else f"{target.image}?offset={target.offset}")
-
-
-def fat_device(target: Target) -> str:
-    """The filesystem as mtools take it."""
-    if "@@" in target.image:
-        raise NotPlain(target.image)
-    return host_word(target.image if target.number is None else f"{target.image}@@{target.offset}")
-
-
-def debugfs(target: Target, commands: Sequence[str], then: str = "") -> list[str]:
-    """Commands for debugfs that change the filesystem."""
-    return [f"debugfs -w -f - {ext_device(target)} <<'END'{then}", *commands, "END"]
-
-
-def _quoted(path: str) -> str:
-    """A path as a word of a debugfs command."""
-    return f'"{plain(path)}"' if " " in path else plain(path)

@@ -1,0 +1,50 @@
+"""Images, filesystems and paths as the tools of a remedy take them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, word
+from pvgrub_sim.findings.remedies.steps import Operand, Target
+
+
+def tool_command(words: Iterable[str | Operand], target: Target | None, part: str | None) -> str:
+    """A command of a shell. part: the file that the filesystem has been taken out to."""
+    return " ".join(_operand(one, target, part) if isinstance(one, Operand) else word_or_option(one) for one in words)
+
+
+def word_or_option(text: str) -> str:
+    """A word that a rule has given a command: options are its own, names of an image are none."""
+    return text if re.fullmatch(r"-{1,2}[A-Za-z0-9][A-Za-z0-9=:._-]*", text) else word(text)
+
+
+def _operand(operand: Operand, target: Target | None, part: str | None) -> str:
+    assert target is not None
+    if operand is Operand.IMAGE:
+        return host_word(target.image)
+    return part if part is not None else ext_device(target)
+
+
+def ext_device(target: Target) -> str:
+    """The filesystem as e2fsprogs take it: an image, or an image with the partition's offset in bytes."""
+    if "?" in target.image:
+        raise NotPlain(target.image)
+    return host_word(target.image if target.number is None else f"{target.image}?offset={target.offset}")
+
+
+def fat_device(target: Target) -> str:
+    """The filesystem as mtools take it."""
+    if "@@" in target.image:
+        raise NotPlain(target.image)
+    return host_word(target.image if target.number is None else f"{target.image}@@{target.offset}")
+
+
+def debugfs(target: Target, commands: Sequence[str], then: str = "") -> list[str]:
+    """Commands for debugfs that change the filesystem."""
+    return [f"debugfs -w -f - {ext_device(target)} <<'END'{then}", *commands, "END"]
+
+
+def quoted(path: str) -> str:
+    """A path as a word of a debugfs command."""
+    return f'"{plain(path)}"' if " " in path else plain(path)
