@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         EngineError,
         ImageError,
         ImageFileError,
+        IsolationError,
         KernelFormatError,
         PvgrubSimError,
         RepairError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.fleet.reports import FLEET_FORMATS, compare_scans, fleet_report
     from pvgrub_sim.fleet.values import ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
     from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
+    from pvgrub_sim.isolated import boot_isolated
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
     from pvgrub_sim.keys import Key, parse_keys, read_keys
     from pvgrub_sim.media.access import Access
@@ -73,7 +75,8 @@ __version__ = "0.1.0"
 """The version of pvgrub-sim."""
 
 _NAMES = {
-    "errors": "EngineError ImageError ImageFileError KernelFormatError PvgrubSimError RepairError UsageError",
+    "errors": "EngineError ImageError ImageFileError IsolationError KernelFormatError PvgrubSimError RepairError "
+    "UsageError",
     "findings.pages": "explain",
     "findings.examine": "all_rules",
     "findings.rule": "Rule",
@@ -86,6 +89,7 @@ _NAMES = {
     "image": "inspect_image iter_file list_directory open_image read_file",
     "verdict": "boot",
     "transcript": "console_text",
+    "isolated": "boot_isolated",
     "keys": "Key parse_keys read_keys",
     "kernels": "examine_kernel extract_kernel repack_kernel",
     "media.access": "Access",
@@ -130,6 +134,7 @@ __all__ = [
     "FixedImage",
     "ImageError",
     "ImageFileError",
+    "IsolationError",
     "KernelElf",
     "KernelFacts",
     "KernelFormatError",
@@ -168,6 +173,7 @@ __all__ = [
     "akis",
     "all_rules",
     "boot",
+    "boot_isolated",
     "compare_scans",
     "console_text",
     "dask_engine",

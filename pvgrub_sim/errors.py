@@ -5,6 +5,7 @@ PvgrubSimError
 ├── ImageError          an image cannot be opened or read (names the file and, where there is one, the offset)
 ├── ImageFileError      a file or directory on an image cannot be read (with GRUB's error number, where it has one)
 ├── KernelFormatError   a file is not a kernel this tool can unpack, inspect or repack
+├── IsolationError      the child process that looked at an image died, or made no sense
 └── RepairError         a step of a repair cannot be carried out (names the tool and its last words)
 
 What PV-GRUB itself does with a bad image is no exception of this tree: it is an outcome.
@@ -49,6 +50,18 @@ class ImageFileError(PvgrubSimError):
         self.reason = reason
         self.number = number
         super().__init__(f"{image}: {path}: {reason}")
+
+
+class IsolationError(PvgrubSimError):
+    """The child process that looked at an image died, or gave no answer that makes sense.
+
+    path: the image, as the caller named it. reason: what happened, in words.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
 
 
 class KernelFormatError(PvgrubSimError):

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from pvgrub_sim.errors import ImageFileError, KernelFormatError
+from pvgrub_sim.inputs import read_input
 from pvgrub_sim.media import Access
 from pvgrub_sim.profiles import find_profile
 from pvgrub_sim.xen.inspect import KernelFacts, examine
 from pvgrub_sim.xen.repack import extract_elf, gunzip_file, repack
 
-LARGEST = 512 << 20
+LARGEST = 128 << 20
 """Bytes; a larger file is no kernel."""
 _ON_IMAGE = re.compile(r"(?P<image>.+?):(?P<path>\((?:hd|fd)\d.*)", re.S)
 
@@ -89,7 +90,7 @@ def _read(
         if status.st_size > LARGEST:
             hint = f" (a kernel on a disk image is named {name}:'(hd0)/boot/vmlinuz')"
             raise KernelFormatError(name, f"is too large for a kernel{hint}")
-        data = Path(name).read_bytes()
+        data = read_input(name, LARGEST)
     except OSError as error:
         raise KernelFormatError(name, (error.strerror or str(error)).lower()) from None
     except ValueError as error:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.grub.stop import Stop
+from pvgrub_sim.inputs import read_input
 from pvgrub_sim.model import Outcome
 
 CODES: dict[str, bytes] = {
@@ -90,11 +91,7 @@ def parse_keys(text: str, name: str = "keys") -> tuple[Key, ...]:
 def read_keys(path: str | os.PathLike[str]) -> tuple[Key, ...]:
     """The keys of a key file, which must be UTF-8; raises UsageError, or ImageError when it cannot be read."""
     name = os.fspath(path)
-    try:
-        with open(name, "rb") as file:  # noqa: PTH123  (pathlib would slow down every start)
-            raw = file.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        raise ImageError(name, (getattr(error, "strerror", None) or str(error)).lower()) from None
+    raw = read_input(name, LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:
         raise UsageError(f"{name}: more than {LARGEST_FILE} bytes")
     try:

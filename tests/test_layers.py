@@ -11,7 +11,8 @@ import pvgrub_sim
 from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("model", "errors", "cint", "safetext", "budget", "transcript"),
+    ("model", "errors", "cint", "safetext", "budget", "confine", "transcript"),
+    ("inputs",),
     ("ondisk", "profiles"),
     ("media",),
     ("grub", "xen", "survey"),
@@ -19,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("findings", "kernels"),
     ("request",),
     ("verdict",),
-    ("akis", "repair", "session"),
+    ("akis", "isolated", "repair", "session"),
     ("report",),
     ("fleet",),
     ("cli", "pytest_plugin"),

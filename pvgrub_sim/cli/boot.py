@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from pvgrub_sim import REPORT_FORMATS, ImageError, UsageError, printable
+from pvgrub_sim import REPORT_FORMATS, ImageError, IsolationError, UsageError, printable
 from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
 from pvgrub_sim.cli.output import complain, keep_inputs, write_file
 
@@ -43,6 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--console", action="store_true", help="print all that the Xen console shows, and nothing else")
     shown.add_argument("--log", action="store_true", help="print only what it shows from the first entry on, no menus")
     parser.add_argument("--keys", metavar="FILE", help="keys that somebody presses: `idle down`, `@2.5 enter` …")
+    parser.add_argument(
+        "--isolate",
+        action="store_true",
+        help="look at each image in a child process that can read the named files, and do nothing else",
+    )
     parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, also a fallback")
 
 
@@ -56,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     for image in images:
         try:
             verdict = _simulate(image, args, keys)
-        except ImageError as error:
+        except (ImageError, IsolationError) as error:
             complain(error)
             statuses.append(2)
             continue
@@ -107,11 +112,15 @@ def _keys(path: str | None) -> Sequence[Key] | None:
 
 
 def _simulate(image: str, args: argparse.Namespace, keys: Sequence[Key] | None) -> Verdict:
+    unpack = not args.no_unpack
+    if args.isolate:
+        from pvgrub_sim import boot_isolated
+
+        options = machine_options(args)
+        return boot_isolated(image, ari=args.ari, timeout=args.timeout, unpack=unpack, keys=keys, **options)
     from pvgrub_sim import boot
 
-    return boot(
-        image, ari=args.ari, timeout=args.timeout, unpack=not args.no_unpack, keys=keys, **machine_options(args)
-    )
+    return boot(image, ari=args.ari, timeout=args.timeout, unpack=unpack, keys=keys, **machine_options(args))
 
 
 def exit_status(verdict: Verdict, *, allow_fallback: bool = False) -> int:

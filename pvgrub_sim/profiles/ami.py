@@ -7,7 +7,8 @@ import os
 import re
 from typing import Any, NamedTuple
 
-from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.errors import UsageError
+from pvgrub_sim.inputs import read_input
 
 LARGEST_ANSWER = 256 << 20
 """Bytes of a describe-images answer that are read: one of all public images of a region has half as many."""
@@ -42,13 +43,7 @@ class AmiDescription(NamedTuple):
 
 def read_describe_images(path: str | os.PathLike[str]) -> tuple[AmiDescription, ...]:
     """All images of a file with a saved answer; raises ImageError when it cannot be read, else as the next."""
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as file:  # noqa: PTH123  (pathlib would slow down every start)
-            raw = file.read(LARGEST_ANSWER + 1)
-    except (OSError, ValueError) as error:
-        raise ImageError(name, (getattr(error, "strerror", None) or str(error)).lower()) from None
-    return parse_describe_images(raw, name)
+    return parse_describe_images(read_input(path, LARGEST_ANSWER + 1), os.fspath(path))
 
 
 def parse_describe_images(raw: bytes, where: str) -> tuple[AmiDescription, ...]:

@@ -24,7 +24,8 @@ FORMS = ("gzip", "xz", "none", "elf-gz")
 PARAGRAPH = 16
 """Bytes: what the protected-mode code is padded to, and what syssize counts in."""
 XZ_DICTIONARY = 32 << 20
-LARGEST_ELF = 512 << 20
+LARGEST_ELF = 128 << 20
+"""Bytes; nothing larger fits twice into the memory of a domain of 256 MiB."""
 
 
 def gunzip_file(name: str, data: bytes) -> bytes:
@@ -37,7 +38,8 @@ def gunzip_file(name: str, data: bytes) -> bytes:
     except zlib.error as error:
         raise KernelFormatError(name, f"is gzipped, and damaged ({error})") from None
     if not stream.eof:
-        raise KernelFormatError(name, "is gzipped, and cut short")
+        large = len(plain) == LARGEST_ELF
+        raise KernelFormatError(name, "unpacks to more than any kernel" if large else "is gzipped, and cut short")
     return plain
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,3 +82,46 @@ def test_any_file_gives_json(name: str, hostile: Unpack, capsys: pytest.CaptureF
     assert main(["kernel", "--format", "json", str(hostile(name))]) == 1
     facts = json.loads(capsys.readouterr().out)
     assert (facts["kind"], facts["notes"]) == ("unknown", {})
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def unix_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("make", [pipe, unix_socket, device], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["boot", "{}"],
+        ["boot", "{good}", "--ami", "{}"],
+        ["boot", "{good}", "--keys", "{}"],
+        ["boot", "{good}", "--disk", "sdb={}"],
+        ["aki", "check", "{}"],
+        ["kernel", "{}"],
+        ["extract", "{}", "-o", "{out}"],
+        ["repack", "{}", "-o", "{out}"],
+        ["inspect", "{}"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_file_is_not_read(
+    words: list[str], make: Callable[[Path], None], hostile: Unpack, tmp_path: Path
+) -> None:
+    good, odd, out = hostile("inj-dq2.img"), tmp_path / "odd", tmp_path / "out"
+    make(odd)
+    places = {"{good}": str(good), "{out}": str(out), "{}": str(odd), "sdb={}": f"sdb={odd}"}
+    filled = [places.get(word, word) for word in words]
+    # In a process of its own, which a pipe without a writer would hold for ever.
+    done = subprocess.run([sys.executable, "-m", "pvgrub_sim", *filled], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(f"pvgrub-sim: {odd}: ".encode()) and done.stderr.count(b"\n") == 1
+    assert not out.exists()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelFacts
     from pvgrub_sim.xen.refusal import Cause
 
-LARGEST_KERNEL: Final = 256 << 20
+LARGEST_KERNEL: Final = 64 << 20
 """Bytes of a kernel that is judged although PV-GRUB never came to it."""
 GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from xml.etree.ElementTree import Element
 
 from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.inputs import read_input
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.decoders import Input, gzip_stream
@@ -32,6 +33,9 @@ LARGEST_PART: Final = 64 << 20
 MOST_PARTS: Final = 100_000
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _PART_NAME: Final = re.compile(r"[^/\0]+")
+
+LONGEST_KEY = 1 << 20
+"""Bytes of a private key that are read."""
 
 
 class Part(NamedTuple):
@@ -152,10 +156,9 @@ def _secrets(name: str, manifest: Manifest, key_file: str) -> tuple[bytes, bytes
     except ImportError:
         raise UsageError(f"{name}: cryptography is not installed (pip install 'pvgrub-sim[bundle]')") from None
     try:
-        with open(key_file, "rb") as file:  # noqa: PTH123
-            private = load_pem_private_key(file.read(1 << 20), None)
-    except OSError as error:
-        raise UsageError(f"{key_file}: {(error.strerror or str(error)).lower()}") from None
+        private = load_pem_private_key(read_input(key_file, LONGEST_KEY), None)
+    except ImageError as error:
+        raise UsageError(str(error)) from None
     except (ValueError, TypeError):
         raise UsageError(f"{key_file}: is no private key in PEM, or one that wants a password") from None
     if not isinstance(private, RSAPrivateKey):

@@ -1,0 +1,196 @@
+"""boot() in a child process that may read the named images, and do nothing else: for images of strangers.
+
+The child is a new interpreter. It gets the question as JSON and answers with JSON, which is checked against the types
+of a Verdict: nothing that it sends is code to the parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from threading import Timer
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from pvgrub_sim.confine import limit, restrict
+from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, UsageError
+from pvgrub_sim.keys import Key
+from pvgrub_sim.media import Access
+from pvgrub_sim.model import Verdict
+from pvgrub_sim.verdict import boot
+
+MEMORY = 1536
+"""MiB of address space, of which the interpreter and its libraries take a third before they do anything."""
+SECONDS = 120
+"""Of processor time."""
+WALL = 5
+"""How much longer than that a child may be there."""
+LONGEST_ANSWER = 256 << 20
+_CODE = "import sys; sys.path.append(sys.argv[1]); from pvgrub_sim.isolated import answer; answer()"
+_PACKAGE = str(Path(__file__).parents[1])
+_SYSTEM = ("/usr/lib", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/ssl", "/etc/resolv.conf",
+           "/etc/hosts", "/dev/null", "/dev/urandom", "/usr/share/zoneinfo", "/proc/self")  # fmt: skip
+"""What libraries read, and nobody keeps a secret in."""
+
+
+def boot_isolated(
+    image: str | os.PathLike[str],
+    *,
+    memory_limit: int = MEMORY,
+    cpu_limit: int = SECONDS,
+    **options: Any,
+) -> Verdict:
+    """Tell what PV-GRUB would do with a disk image, as boot(), in a child process with limits.
+
+    memory_limit: of the child's address space, in MiB. cpu_limit: of its processor time, in seconds. options: as of
+    boot(), all images as paths. Where the kernel has Landlock the child can read the named images and the folders of
+    access.allow_backing, and execute, write or connect to nothing; an image that is named by a URL may be fetched.
+    Raises IsolationError when the child dies, and what boot() raises.
+    """
+    named = _inputs(image, options)
+    question = {"image": os.fspath(image), "options": {name: _plain(value) for name, value in options.items()}}
+    with tempfile.TemporaryDirectory(prefix="pvgrub-sim-") as spool:
+        question["fence"] = {"read": named, "write": [spool], "memory": memory_limit, "seconds": cpu_limit}
+        status, said = _ask(json.dumps(question).encode("ascii"), spool, cpu_limit * WALL)
+    return _verdict(os.fspath(image), status, said)
+
+
+def _ask(question: bytes, spool: str, seconds: float) -> tuple[int, bytes]:
+    """A child's exit status and what it has answered, after so many seconds at the latest."""
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", _CODE, _PACKAGE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": spool},
+    ) as child:
+        assert child.stdin and child.stdout
+        alarm = Timer(seconds, child.kill)
+        alarm.start()
+        try:
+            with suppress(BrokenPipeError):
+                child.stdin.write(question)
+                child.stdin.close()
+            said = child.stdout.read(LONGEST_ANSWER)
+        finally:
+            # One that says more than any verdict is long has no answer.
+            child.kill()
+            alarm.cancel()
+    return child.returncode, said
+
+
+def _inputs(image: str | os.PathLike[str], options: Mapping[str, Any]) -> list[str]:
+    """Every file and folder that the options name."""
+    access: Access = options.get("access") or Access()
+    named = [image, *(options.get("disks") or {}).values(), options.get("ami"), access.key, *access.allow_backing]
+    try:
+        return [os.fspath(one) for one in named if one is not None]
+    except TypeError:
+        raise UsageError("an isolated run takes images and descriptions as paths") from None
+
+
+def _verdict(image: str, status: int, said: bytes) -> Verdict:
+    """The verdict that a child has answered with; raises what it says, or IsolationError."""
+    if not said.endswith(b"\n"):
+        how = f"was killed by signal {-status}" if status < 0 else "ended before it had an answer"
+        raise IsolationError(image, f"the isolated run {how}: it wanted more memory, time or rights than it has")
+    try:
+        told = json.loads(said)
+        if "error" in told:
+            raise _error(told["error"])
+        verdict: Verdict = _typed(Verdict, told["verdict"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise IsolationError(image, f"the isolated run gave no answer that makes sense: {error}") from None
+    return verdict
+
+
+def _error(told: list[Any]) -> PvgrubSimError:
+    """The exception that the child has met: its type by name, and its arguments."""
+    name, arguments = told
+    kinds: dict[str, type[PvgrubSimError]] = {"UsageError": UsageError, "ImageError": ImageError}
+    return kinds[name](*(one if isinstance(one, (int, NoneType)) else str(one) for one in arguments))
+
+
+# ---- in the child
+
+
+def answer() -> None:
+    """Read a question from standard input, answer it on standard output."""
+    question = json.load(sys.stdin)
+    fence = question["fence"]
+    limit(mib=fence["memory"], seconds=fence["seconds"])
+    remote = [name for name in fence["read"] if "://" in name or name.startswith(("ebs:", "ami:"))]
+    # What lies beside the package is not code of ours.
+    packages = [path for path in sys.path if path and path != _PACKAGE]
+    code = [sys.prefix, sys.base_prefix, *packages, str(Path(__file__).parent), *_SYSTEM]
+    restrict(read=[*code, *fence["read"]], write=fence["write"], network=bool(remote))
+    options = question["options"]
+    if options.get("access") is not None:
+        fields = {**options["access"], "allow_backing": tuple(options["access"]["allow_backing"])}
+        options["access"] = Access(**fields)
+    if options.get("keys") is not None:
+        options["keys"] = [_typed(Key, key) for key in options["keys"]]
+    told: dict[str, Any]
+    try:
+        told = {"verdict": _plain(boot(question["image"], **options))}
+    except ImageError as error:
+        told = {"error": ["ImageError", [error.path, error.reason, error.offset]]}
+    except UsageError as error:
+        told = {"error": ["UsageError", [str(error)]]}
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+
+
+# ---- values as JSON, and back
+
+
+def _plain(value: Any) -> Any:
+    """A value of the types below as JSON has it: named tuples are objects, bytes are text of their codes."""
+    if isinstance(value, (bytes, bytearray)):
+        return value.decode("latin-1")
+    if isinstance(value, (str, int, float, NoneType)):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "_asdict"):
+        return {name: _plain(one) for name, one in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if callable(value):
+        return None
+    return [_plain(one) for one in value]
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    """A value of that type; raises TypeError, ValueError or KeyError when it is none."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (UnionType, Union):
+        if value is None and NoneType in arguments:
+            return None
+        return _typed(next(one for one in arguments if one is not NoneType), value)
+    if origin is tuple:
+        return tuple(_typed(arguments[0], one) for one in _of(list, value))
+    if kind is bytes:
+        return _of(str, value).encode("latin-1")
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(_of(str, value))
+    if hasattr(kind, "_fields"):
+        hints = get_type_hints(kind)
+        told = _of(dict, value)
+        return kind(**{name: _typed(hints[name], told[name]) for name in kind._fields})
+    if kind is Any or origin is not None:
+        return value
+    return _of(kind, value)
+
+
+def _of(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{type(value).__name__} in the place of {kind.__name__}")
+    return value

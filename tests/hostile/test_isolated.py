@@ -1,0 +1,102 @@
+"""The child process of boot_isolated(): the same verdict, and nothing but the named files within its reach."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim import ImageError, IsolationError, UsageError, boot, boot_isolated, open_image
+from pvgrub_sim.cli import main
+from pvgrub_sim.confine import landlock_version
+from tests.hostile.conftest import Unpack
+from tests.images import unpack_sparse
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+TRY = """
+import json, os, socket, subprocess, sys
+from pvgrub_sim.confine import restrict
+named, other, folder, port = sys.argv[1:]
+there = restrict(read=[sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", named], write=[folder])
+def can(act):
+    try:
+        act()
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+print(json.dumps({
+    "landlock": there,
+    "named": can(lambda: open(named).read()),
+    "other": can(lambda: open(other).read()),
+    "list": can(lambda: os.listdir(os.path.dirname(other))),
+    "write the named": can(lambda: open(named, "a")),
+    "write another": can(lambda: open(os.path.dirname(other) + "/new", "w")),
+    "spool": can(lambda: open(folder + "/new", "w").close()),
+    "execute": can(lambda: subprocess.run(["/bin/true"], check=True)),
+    "connect": can(lambda: socket.create_connection(("127.0.0.1", int(port)), 5)),
+}))
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["images/boots", "images/demo", "hostile/term", "hostile/res-8kernels", "hostile/inj-dq2"]
+)
+def test_the_verdict_is_the_same(name: str, tmp_path: Path) -> None:
+    image = unpack_sparse(next(FIXTURES.glob(f"{name}.img.zst")), tmp_path / "disk.img")
+    assert boot_isolated(image) == boot(image)
+
+
+def test_landlock_leaves_the_named_files_only(tmp_path: Path) -> None:
+    named, other, spool = tmp_path / "a" / "named", tmp_path / "b" / "other", tmp_path / "spool"
+    for path in (named, other):
+        path.parent.mkdir()
+        path.write_text("x")
+    spool.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        words = [str(named), str(other), str(spool), str(server.getsockname()[1])]
+        done = subprocess.run([sys.executable, "-c", TRY, *words], capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert told["named"] and told["spool"]
+    if not landlock_version():
+        # A kernel without it: the limits of memory and time are all there is, and the function says so.
+        assert not told["landlock"]
+        return
+    assert told["landlock"]
+    kept = {"other", "list", "write the named", "write another", "execute"}
+    assert not any(told[act] for act in kept)
+    assert told["connect"] is (landlock_version() < 4)
+
+
+def test_too_little_of_everything_is_an_error(hostile: Unpack, capsys: pytest.CaptureFixture[str]) -> None:
+    image = hostile("res-gpt128-bigdir.img")
+    with pytest.raises(IsolationError, match=f"killed by signal {int(signal.SIGKILL)}") as error:
+        boot_isolated(image, cpu_limit=1)
+    assert error.value.path == str(image)
+    assert main(["boot", "--isolate", "--timeout", "0.2", str(image)]) == 1
+    assert "no answer" in capsys.readouterr().out
+
+
+def test_errors_come_through(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.img"
+    with pytest.raises(ImageError, match="no such file") as error:
+        boot_isolated(missing)
+    assert (error.value.path, error.value.offset) == (str(missing), None)
+    image = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "disk.img")
+    with pytest.raises(UsageError, match="unknown architecture"):
+        boot_isolated(image, arch="vax")
+    disk = open_image(image)
+    with pytest.raises(UsageError, match="as paths"):
+        boot_isolated(image, disks={"sdb": disk})
+    disk.close()
+
+
+def test_other_disks_keys_and_descriptions_are_named_files(tmp_path: Path) -> None:
+    image = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "disk.img")
+    second = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "second.img")
+    options = {"disks": {"/dev/sdb": second}, "pvgrub": "xen-4.17", "memory": 512}
+    assert boot_isolated(image, **options) == boot(image, **options)
