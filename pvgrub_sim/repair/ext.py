@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pvgrub_sim.errors import RepairError
-from pvgrub_sim.repair.target import KEPT, Stretch, folders_of, plain_path, same_bytes
+from pvgrub_sim.repair.target import ORIGINAL, Stretch, folders_of, plain_path, same_bytes
 from pvgrub_sim.repair.tools import Ran, Tools
 
 _STAT: Final = re.compile(
@@ -104,9 +104,9 @@ class ExtFilesystem:
                 for field, value in (("uid", old.user), ("gid", old.group))
             ]
         self._debugfs(attributes)
-        kept = self._keep(path) if old is not None else ""
+        backup = self._keep(path) if old is not None else ""
         self._name(fresh, path)
-        return kept
+        return backup
 
     def link(self, path: str, target: str) -> str:
         """Put a symbolic link under a name; returns the name under which what was there is kept, or ""."""
@@ -114,12 +114,12 @@ class ExtFilesystem:
         if not target or not target.isprintable() or len(target) > 255:
             raise RepairError(f"{ascii(target)[:80]} is no target for a link")
         self._make_folders(path)
-        kept = self._keep(path) if self.stat(path) is not None else ""
+        backup = self._keep(path) if self.stat(path) is not None else ""
         self._changing_directory(path, f"symlink {_word(path)} {_quoted(target)}")
         made = self.stat(path)
         if made is None or made.kind != "symlink":
             raise RepairError(f"debugfs did not make the link {path}")
-        return kept
+        return backup
 
     def move(self, path: str, new: str) -> None:
         """Give a file another name, which must not be taken."""
@@ -147,9 +147,9 @@ class ExtFilesystem:
 
     def _keep(self, path: str) -> str:
         """Give what lies under a name another one beside it."""
-        kept = self._free_name(f"{path}{KEPT}")
-        self._name(path, kept)
-        return kept
+        backup = self._free_name(f"{path}{ORIGINAL}")
+        self._name(path, backup)
+        return backup
 
     def _name(self, path: str, other: str) -> None:
         """Rename: debugfs's `ln` and `unlink` leave the count of links alone, so that both together are right."""

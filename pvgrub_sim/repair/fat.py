@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pvgrub_sim.errors import RepairError
-from pvgrub_sim.repair.target import KEPT, Stretch, folders_of, plain_path, same_bytes
+from pvgrub_sim.repair.target import ORIGINAL, Stretch, folders_of, plain_path, same_bytes
 from pvgrub_sim.repair.tools import Tools
 
 FORBIDDEN: Final = '*?[]\\:"<>|'
@@ -61,12 +61,12 @@ class FatFilesystem:
         if not arrived:
             self._run("mdel", _name(fresh))
             raise RepairError(f"mcopy wrote {path} short")
-        kept = ""
+        backup = ""
         if self.exists(path):
-            kept = self._free_name(f"{path}{KEPT}")
-            self._rename(path, kept)
+            backup = self._free_name(f"{path}{ORIGINAL}")
+            self._rename(path, backup)
         self._rename(fresh, path)
-        return kept
+        return backup
 
     def link(self, path: str, target: str) -> str:
         """FAT has no links; raises RepairError."""

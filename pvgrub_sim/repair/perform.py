@@ -72,8 +72,8 @@ class Workshop:
             case Repack():
                 return Done(self._repack(step))
             case MakeLink():
-                kept = self._writer(step.target).link(step.path, step.to)
-                return Done(_put(f"{step.path} -> {step.to}", kept))
+                backup = self._writer(step.target).link(step.path, step.to)
+                return Done(_put(f"{step.path} -> {step.to}", backup))
             case MoveFile():
                 self._writer(step.target).move(step.path, step.new)
                 return Done(f"{step.path} is {step.new} now")
@@ -210,8 +210,8 @@ def _written(file: Path, data: bytes) -> Path:
     return file
 
 
-def _put(path: str, kept: str) -> str:
-    return f"{path} is written, the one before is {kept}" if kept else f"{path} is written"
+def _put(path: str, backup: str) -> str:
+    return f"{path} is written, the one before is {backup}" if backup else f"{path} is written"
 
 
 def _places(image: Path, tools: Tools) -> Sequence[tuple[int, ...]]:

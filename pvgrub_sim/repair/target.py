@@ -9,7 +9,7 @@ from pvgrub_sim.errors import RepairError
 
 LONGEST_PATH: Final = 1024
 """Bytes of a path that a tool is given."""
-KEPT: Final = ".orig"
+ORIGINAL: Final = ".orig"
 """What is put behind the name of a file of which the original is kept."""
 
 

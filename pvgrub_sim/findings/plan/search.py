@@ -116,8 +116,8 @@ def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step:
     folder, _, name = step.path.rpartition("/")
     there = {other.casefold() for other in place.names(folder or "/")}
     names = (f"{name}.orig{suffix}" for suffix in ("", *(f".{number}" for number in range(1, 100))))
-    kept = next((other for other in names if other.casefold() not in there), "")
-    return step._replace(kept=f"{folder}/{kept}") if kept else step
+    backup = next((other for other in names if other.casefold() not in there), "")
+    return step._replace(backup=f"{folder}/{backup}") if backup else step
 
 
 def _choose(chosen: list[PlannedStep], step: Step, finding: Finding) -> None:

@@ -151,7 +151,7 @@ class Commands:
         lines.append(f"echo '{step.seen}  {menu}' | sha256sum -c --quiet{NEXT}")
         lines += [f"sed -i {expressions(edits)} {menu}{NEXT}" for edits in step.passes]
         size = step.size + sum(len(edit.new) + 1 for edits in step.passes for edit in edits)
-        return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True, kept=step.kept)
+        return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True, backup=step.backup)
 
     # ---- files
 
@@ -170,7 +170,7 @@ class Commands:
                 raise NotPlain("END")
             lines += [f"cat > {self._file(name)} <<'END'{NEXT}", *body, "END"]
         return lines + self._put(
-            step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders, kept=step.kept
+            step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders, backup=step.backup
         )
 
     def _repack(self, step: Repack) -> list[str]:
@@ -180,7 +180,7 @@ class Commands:
             self._copy_out(step.target, step.path, "kernel") + NEXT,
             f"pvgrub-sim repack --payload {step.payload} {self._file('kernel')} -o {self._file(new)}{NEXT}",
             # How large it becomes is known afterwards; that it is there whole is compared then.
-            *self._put(step.target, new, step.path, size=step.size, replaces=True, kept=step.kept),
+            *self._put(step.target, new, step.path, size=step.size, replaces=True, backup=step.backup),
         ]
 
     def _put(
@@ -192,7 +192,7 @@ class Commands:
         size: int,
         replaces: bool,
         folders: Sequence[str] = (),
-        kept: str = "",
+        backup: str = "",
     ) -> list[str]:
         """Put a file of the folder at a path of the filesystem: written, compared, and only then in its place."""
         source = self._file(name)
@@ -209,13 +209,13 @@ class Commands:
             if not replaces:
                 return [*debugfs(target, write, NEXT), compare]
             old = quoted(path)
-            if kept:
+            if backup:
                 # debugfs ends with 0 where a folder is full: only a second name that is there lets the first one go.
                 # Neither `ln` nor `unlink` counts links, so that both together come out right.
                 there = (
-                    f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + kept)} > /dev/null{NEXT}"
+                    f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + backup)} > /dev/null{NEXT}"
                 )
-                keep = [*debugfs(target, [f"ln {old} {quoted(kept)}"], NEXT), there]
+                keep = [*debugfs(target, [f"ln {old} {quoted(backup)}"], NEXT), there]
                 place = debugfs(target, [f"unlink {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
                 return [*debugfs(target, write, NEXT), f"{compare}{NEXT}", *keep, *place]
             place = debugfs(target, [f"rm {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
@@ -227,7 +227,7 @@ class Commands:
             f"mcopy -D s -i {device} {source} {new}{NEXT}",
             f"mtype -i {device} {new} | cmp - {source}{NEXT}",
             f"mdel -i {device} {new}{NEXT}",
-            *([f"mren -i {device} {word('::' + plain(path))} {word('::' + plain(kept))}{NEXT}"] if kept else []),
+            *([f"mren -i {device} {word('::' + plain(path))} {word('::' + plain(backup))}{NEXT}"] if backup else []),
             f"mcopy -o -i {device} {source} {word('::' + plain(path))}",
         ]
 

@@ -71,8 +71,8 @@ class EditMenu(NamedTuple):
 
     path: of the file, without links on the way. seen: SHA-256 of the text that the lines are numbered in, in
     hexadecimal digits. packed: the file is that text gzipped. size: of the text, in bytes. shared: the edit is that of
-    several findings. then: further passes, each of edits of what the one before it has made. kept: under which name the
-    file as it was stays beside the new one, "" where it does not.
+    several findings. then: further passes, each of edits of what the one before it has made. backup: the name
+    under which the file as it was stays beside the new one, "" where it does not.
     """
 
     target: Target
@@ -83,7 +83,7 @@ class EditMenu(NamedTuple):
     packed: bool = False
     shared: bool = False
     then: tuple[tuple[Edit, ...], ...] = ()
-    kept: str = ""
+    backup: str = ""
 
     @property
     def passes(self) -> tuple[tuple[Edit, ...], ...]:
@@ -102,7 +102,8 @@ class Source(NamedTuple):
 class PutFile(NamedTuple):
     """Put a file at a path: given bytes, or what another file holds (the same one: written anew, without holes).
 
-    folders: that have to be made for it, outermost first. replaces: there is a file of that name. kept: as in EditMenu.
+    folders: that have to be made for it, outermost first. replaces: there is a file of that name. backup: as in
+    EditMenu.
     """
 
     target: Target
@@ -110,20 +111,20 @@ class PutFile(NamedTuple):
     content: bytes | Source
     folders: tuple[str, ...] = ()
     replaces: bool = True
-    kept: str = ""
+    backup: str = ""
 
 
 class Repack(NamedTuple):
     """Put a kernel in its own place with another payload.
 
-    path: without links on the way. size: of the kernel as it is, in bytes. kept: as in EditMenu.
+    path: without links on the way. size: of the kernel as it is, in bytes. backup: as in EditMenu.
     """
 
     target: Target
     path: str
     size: int
     payload: str = "gzip"
-    kept: str = ""
+    backup: str = ""
 
 
 class MakeLink(NamedTuple):

@@ -9,7 +9,7 @@ from pvgrub_sim.errors import ImageError
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Layer
-    from pvgrub_sim.media.sources.kept import KeptBlocks
+    from pvgrub_sim.media.sources.block_cache import BlockCache
 
 KEPT: Final = 64 << 20
 """Bytes of blocks that are kept in memory; the least recently used ones go first."""
@@ -27,7 +27,7 @@ class BlockDisk:
     """A disk whose blocks are fetched when they are needed; those beside each other at once.
 
     name: for messages, without any secret. size: in bytes. block: bytes in a block. fetch: gets blocks; it raises
-    ImageError and never returns what is not known to be right. layers: what the disk is made of. kept: blocks of
+    ImageError and never returns what is not known to be right. layers: what the disk is made of. cache: blocks of
     earlier runs. closing: called when the disk is closed.
     """
 
@@ -39,7 +39,7 @@ class BlockDisk:
         fetch: Fetch,
         layers: tuple[Layer, ...],
         *,
-        kept: KeptBlocks | None = None,
+        cache: BlockCache | None = None,
         closing: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
@@ -47,7 +47,7 @@ class BlockDisk:
         self.layers = layers
         self._block = block
         self._fetch = fetch
-        self._kept = kept
+        self._cache = cache
         self._closing = closing
         self._blocks: dict[int, bytes] = {}
         """The most recently used ones last."""
@@ -116,7 +116,7 @@ class BlockDisk:
             del self._blocks[number]
             self._blocks[number] = block
             return block
-        block = self._kept.get(number) if self._kept is not None else None
+        block = self._cache.get(number) if self._cache is not None else None
         if block is not None and len(block) == min(self._block, self.size - number * self._block):
             self.put(number, block)
             return block
@@ -128,8 +128,8 @@ class BlockDisk:
         self._next = number + count
         for index, data in enumerate(self._fetch(number, count)):
             self.put(number + index, data)
-            if self._kept is not None:
-                self._kept.put(number + index, data)
+            if self._cache is not None:
+                self._cache.put(number + index, data)
         return self._blocks[number]
 
     def _window(self, number: int) -> int:
@@ -145,5 +145,5 @@ class BlockDisk:
         return (
             number not in self._blocks
             and number * self._block < self.size
-            and (self._kept is None or number not in self._kept)
+            and (self._cache is None or number not in self._cache)
         )

@@ -58,13 +58,13 @@ def open_ebs(name: str, context: Context) -> Disk:
     if match is None:
         raise UsageError(f"{name}: not of the form ebs:snap-0123456789abcdef0")
     source = _Snapshot(name, client(name, "ebs", context), match[1])
-    kept = None
+    cache = None
     if context.access.cache is not None:
-        from pvgrub_sim.media.sources.kept import KeptBlocks
+        from pvgrub_sim.media.sources.block_cache import BlockCache
 
-        kept = KeptBlocks(context.access.cache, ("ebs", source.region, match[1], source.size, source.block))
+        cache = BlockCache(context.access.cache, ("ebs", source.region, match[1], source.size, source.block))
     layer = Layer("ebs", name, source.size, f"blocks of {source.block}")
-    return BlockDisk(name, source.size, source.block, source.fetch, (layer,), kept=kept, closing=source.close)
+    return BlockDisk(name, source.size, source.block, source.fetch, (layer,), cache=cache, closing=source.close)
 
 
 class _Snapshot:

@@ -66,13 +66,13 @@ def open_http(url: str, context: Context) -> Disk:
         layer = Layer("http", source.name, source.version.size, "no ranges: spooled")
         return Spool(source.name, _Whole(source, first), layer, context, size=source.version.size or None)
     version = source.version
-    kept = None
+    cache = None
     if context.access.cache is not None and (version.etag or version.modified):
-        from pvgrub_sim.media.sources.kept import KeptBlocks
+        from pvgrub_sim.media.sources.block_cache import BlockCache
 
-        kept = KeptBlocks(context.access.cache, ("http", url, *version, BLOCK))
+        cache = BlockCache(context.access.cache, ("http", url, *version, BLOCK))
     layer = Layer("http", source.name, version.size, "in ranges")
-    disk = BlockDisk(source.name, version.size, BLOCK, source.fetch, (layer,), kept=kept, closing=source.close)
+    disk = BlockDisk(source.name, version.size, BLOCK, source.fetch, (layer,), cache=cache, closing=source.close)
     disk.put(0, first)
     return disk
 

@@ -25,13 +25,13 @@ def open_s3(name: str, context: Context) -> Disk:
     if not name.startswith("s3://") or not bucket or not key:
         raise UsageError(f"{name}: not of the form s3://bucket/key")
     source = _Object(name, client(name, "s3", context), bucket, key)
-    kept = None
+    cache = None
     if context.access.cache is not None:
-        from pvgrub_sim.media.sources.kept import KeptBlocks
+        from pvgrub_sim.media.sources.block_cache import BlockCache
 
-        kept = KeptBlocks(context.access.cache, ("s3", name, source.etag, source.size, BLOCK))
+        cache = BlockCache(context.access.cache, ("s3", name, source.etag, source.size, BLOCK))
     layer = Layer("s3", name, source.size, "in ranges")
-    return BlockDisk(name, source.size, BLOCK, source.fetch, (layer,), kept=kept, closing=source.close)
+    return BlockDisk(name, source.size, BLOCK, source.fetch, (layer,), cache=cache, closing=source.close)
 
 
 class _Object:

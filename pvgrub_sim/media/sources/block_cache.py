@@ -12,7 +12,7 @@ from pvgrub_sim.errors import UsageError
 _DIGEST = 32
 
 
-class KeptBlocks:
+class BlockCache:
     """The blocks of one image in a folder: a file each, behind the SHA-256 of what is in it.
 
     folder: made when it is not there. identity: everything that tells this version of the image from another one (the
