@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from docs.versions_page import versions
 from pvgrub_sim.cli import build_parser
 from pvgrub_sim.findings.pages import as_markdown as rules
 from pvgrub_sim.grub.builtins import BUILTINS, Builtin, Flag
 from pvgrub_sim.grub.builtins.screen import help_texts
-from pvgrub_sim.profiles import PROFILES
-from pvgrub_sim.profiles.loaders import Loader
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "cli.md"
@@ -33,20 +32,6 @@ EXIT_STATUS = (
     ("2", "Usage, or an image or file that cannot be opened or read."),
     ("3", "Only a fallback entry boots."),
 )
-VERSIONS_HEAD = """\
-# Versions
-
-<!-- Written by docs/generate.py from the profiles: change them, then run it. -->
-
-What `--pvgrub` takes. `xen-4.N` is the head of that stable branch; `xen-4.0.0` and `xen-4.4.0` are those releases,
-which differ from their branches. Neighbours that differ in source lines alone accept and refuse the same kernels.
-Commits are those of github.com/xen-project/xen.
-
-Amazon's versions are built from a tree of Xen. Which one is inferred from consoles that users and AWS published: 1.01
-to 1.03 print what Xen 4.0.0 prints, within a few source lines; the front ends that 1.04 and 1.05 name, and the payloads
-that AWS lists for them, are those of Xen 4.3.
-
-"""
 ENVIRONMENT = (("NO_COLOR", "When set and not empty, no colours are used, not even on a terminal."),)
 
 
@@ -289,22 +274,6 @@ def builtins() -> str:
         does = command.does.replace("|", "\\|")
         rows.append(f"| `{usage}` | {_where(command)} | {echo} | {does} | `{command.source}` |")
     return BUILTINS_HEAD + "\n".join(rows) + "\n"
-
-
-def _shown(loader: Loader) -> str:
-    unpacks = ", ".join(sorted(loader.payloads))
-    return unpacks + (" (lz4 broken on x86_64)" if loader.lz4 == "broken" and "lz4" in loader.payloads else "")
-
-
-def versions() -> str:
-    """docs/versions.md: the versions of PV-GRUB, and what made each loader."""
-    rows = ["| version | since | loader | unpacks | what changed |", "|---|---|---|---|---|"]
-    for profile in PROFILES.values():
-        loader = profile.loader
-        rows.append(
-            f"| `{profile.name}` | {profile.released} | Xen {loader.tree} | {_shown(loader)} | {loader.since} |"
-        )
-    return VERSIONS_HEAD + "\n".join(rows) + "\n"
 
 
 PAGES = (

@@ -10,11 +10,11 @@ from copy import copy
 from typing import NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
-from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.xen.elf import ElfDamaged, ElfImage, is_elf, open_elf
 from pvgrub_sim.xen.excerpt import InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
+from pvgrub_sim.xen.guest_type import SUPPORTED_TYPES, check_width, guest_type
 from pvgrub_sim.xen.image import KernelImage
 from pvgrub_sim.xen.memory import KernelMemory, LoaderMemory
 from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
@@ -26,11 +26,7 @@ from pvgrub_sim.xen.wording import INTERNAL_ERROR, PROBE, Log, Wording
 __all__ = ["KernelImage", "KernelRefused", "parse_image"]
 
 OLDEST_PROTOCOL = 0x208
-IA64_UNTIL = (4, 3)
-"""Before this release there is a guest type for machines of that kind."""
 PARSE = "xc_dom_parse_elf_kernel"
-SUPPORTED_TYPES = frozenset({"xen-3.0-x86_64", "xen-3.0-x86_32p"})
-"""Guest types that Xen takes (its capabilities)."""
 
 
 class _Blob(NamedTuple):
@@ -226,21 +222,13 @@ class _Loader:
         return image._replace(version=bzimage.kernel_version(self.kernel), protocol=header.protocol)
 
     def guest_type(self, elf: ElfImage, info: XenInfo) -> str:
-        """Xen's name for the kind of kernel (xc_dom_guest_type).
-
-        Raises KernelRefused for an unknown machine where the loader does; else PV-GRUB's own check finds it.
-        """
-        machine = elf.header("e_machine")
-        if machine == layout.EM_X86_64:
-            return "xen-3.0-x86_64"
-        if machine == layout.EM_386:
-            return "xen-3.0-x86_32" if info.pae == "no" else "xen-3.0-x86_32p"
-        if not self.rules.unknown_machine:
-            if machine == layout.EM_IA_64 and self.rules.xen < IA64_UNTIL:
-                return "xen-3.0-ia64be" if elf.big_endian else "xen-3.0-ia64"
-            return "xen-3.0-unknown"
-        self.words.panic("machine", f"xc_dom_guest_type: {self.rules.unknown_machine} {machine}")
-        raise refused(Cause.UNKNOWN_MACHINE, machine=machine)
+        """Xen's name for the kind of kernel; raises KernelRefused for an unknown machine where the loader does."""
+        found = guest_type(elf, info)
+        if found is None:
+            machine = elf.header("e_machine")
+            self.words.panic("machine", f"xc_dom_guest_type: {self.rules.unknown_machine} {machine}")
+            raise refused(Cause.UNKNOWN_MACHINE, machine=machine)
+        return found
 
     def flat(self, table: FlatTable) -> KernelImage:
         """The image of a flat kernel."""
@@ -264,23 +252,6 @@ class _Loader:
         return image
 
 
-def _check_width(image: KernelImage, profile: Profile, words: Wording) -> None:
-    """PV-GRUB's own check (kexec.c:kexec); raises KernelRefused(13)."""
-    if not image.guest_type:
-        return
-    wanted, kernels = {
-        "x86_64": ("xen-3.0-x86_64", "x86 64 kernels"),
-        "i386": ("xen-3.0-x86_32p", "x86 32 PAE kernels"),
-    }[profile.arch]
-    if image.guest_type != wanted:
-        words.write(f"can only boot {kernels}, not {image.guest_type}\n")
-        values = {"wanted": kernels, "guest_type": image.guest_type}
-        cause = {"xen-3.0-x86_32": Cause.NO_PAE_BY_PVGRUB}.get(image.guest_type, Cause.OTHER_MACHINE)
-        if image.guest_type in SUPPORTED_TYPES:
-            cause = Cause.WRONG_WIDTH
-        raise KernelRefused(Refusal(cause, values), image.detail)
-
-
 class _Remembered(NamedTuple):
     """What was found out about a kernel: what is printed, and the image or the refusal."""
 
@@ -294,7 +265,7 @@ def _parse(kernel: bytes, profile: Profile, unpack: bool, memory: KernelMemory, 
     outcome: KernelImage | KernelRefused
     try:
         outcome = loader.parse()
-        _check_width(outcome, profile, loader.words)
+        check_width(outcome, profile, loader.words)
     except NotInExcerpt:
         return _parse(kernel, profile, unpack, memory, True)
     except KernelRefused as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
@@ -19,10 +20,6 @@ def unpack_lz4(packed: Packed) -> Unpacked:
 
     QUIRK: a chunk's own length is not used: a chunk ends where its decoder stops, which may be behind the payload.
     """
-    import re
-
-    import lz4.block
-
     image, at = packed.image, 4
     left = packed.length - 4
     expected = packed.size_word
@@ -33,16 +30,14 @@ def unpack_lz4(packed: Packed) -> Unpacked:
     # the kernel, and faulted in again, one after the other. Nothing of this block is ever touched.
     bytes(LARGE_BLOCK)
     out = packed.output()
-    broken = packed.lz4 == "broken" and packed.bits == 64
     while True:
         length = int.from_bytes(image[at : at + 4], "little")
         at += 4
         left -= 4
         if length == MAGIC:
-            # Any number of them may follow each other.
-            more = re.match(rb"(?:\x02\x21\x4c\x18)*+", image[at:])
-            at += more.end() if more else 0
-            left -= more.end() if more else 0
+            more = _magics(image[at:])
+            at += more
+            left -= more
             if at >= len(image):
                 raise PayloadDamaged(FAILED)
             continue
@@ -51,17 +46,7 @@ def unpack_lz4(packed: Packed) -> Unpacked:
             expected -= CHUNK
         else:
             room = expected  # QUIRK: and the next chunk, should there be one, gets as much again
-        chunk: bytes | bytearray = b""
-        used = 0
-        if 0 < length <= len(image) - at and not broken:
-            try:
-                chunk = lz4.block.decompress(image[at : at + length], uncompressed_size=room)
-                used = length
-            except (lz4.block.LZ4BlockError, ValueError, MemoryError):
-                chunk = b""
-        if not used or len(chunk) != room:
-            # Not as the format has it, which the library cannot follow.
-            chunk, used = unpack_chunk(image[at:], room, packed.bits, packed.lz4)
+        chunk, used = _next_chunk(packed, image[at:], length, room)
         out.append(chunk)
         left -= used
         at += used
@@ -69,6 +54,27 @@ def unpack_lz4(packed: Packed) -> Unpacked:
             return whole(out)
         if left < 0:
             raise PayloadDamaged("data corrupted")
+
+
+def _magics(image: memoryview) -> int:
+    """Bytes of the frames' magics that follow each other here: any number of them may."""
+    import re
+
+    more = re.match(rb"(?:\x02\x21\x4c\x18)*+", image)
+    return more.end() if more else 0
+
+
+def _next_chunk(packed: Packed, image: memoryview, length: int, room: int) -> tuple[bytes | bytearray, int]:
+    """The chunk that begins here, unpacked to room bytes, and how many bytes it took; length: as it says itself."""
+    import lz4.block
+
+    if 0 < length <= len(image) and not (packed.lz4 == "broken" and packed.bits == 64):
+        with suppress(lz4.block.LZ4BlockError, ValueError, MemoryError):
+            chunk: bytes = lz4.block.decompress(image[:length], uncompressed_size=room)
+            if len(chunk) == room:
+                return chunk, length
+    # Not as the format has it, which the library cannot follow.
+    return unpack_chunk(image, room, packed.bits, packed.lz4)
 
 
 _SHORT_STEP = {

@@ -117,6 +117,18 @@ def _take_note(elf: ElfImage, note: int, info: XenInfo) -> None:
     else:
         number = _number(elf, note, size)
         info.values[kind.name] = number
+    if kind is NoteType.SUPPORTED_FEATURES:
+        if size and size % 4 == 0:
+            info.supported |= elf.unsigned(_descriptor(elf, note), 4)
+    elif kind is NoteType.FEATURES:
+        if not parse_features(text, info, elf.loader):
+            raise NotAXenKernel(Refusal(Cause.UNKNOWN_FEATURE))
+    else:
+        _set(info, kind, number, text)
+
+
+def _set(info: XenInfo, kind: NoteType, number: int, text: bytes) -> None:
+    """Take over what a note says, a number or a text."""
     match kind:
         case NoteType.LOADER:
             info.loader = text[:STRING_KEPT]
@@ -140,12 +152,6 @@ def _take_note(elf: ElfImage, note: int, info: XenInfo) -> None:
             info.p2m_base = number
         case NoteType.PADDR_OFFSET:
             info.paddr_offset = number
-        case NoteType.FEATURES:
-            if not parse_features(text, info, elf.loader):
-                raise NotAXenKernel(Refusal(Cause.UNKNOWN_FEATURE))
-        case NoteType.SUPPORTED_FEATURES:
-            if size and size % 4 == 0:
-                info.supported |= elf.unsigned(_descriptor(elf, note), 4)
         case NoteType.PHYS32_ENTRY:
             info.phys_entry = number & UNSET_32
 
