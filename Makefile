@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 compile = $(BIN)/python -m compileall -q pvgrub_sim
 install = $(BIN)/pip install --quiet --disable-pip-version-check -e $(1) && $(compile)
 
-.PHONY: demo test check bench docs clean
+.PHONY: demo test fuzz check bench docs clean
 
 demo: $(VENV)/installed build/demo.img
 	@echo '$$ pvgrub-sim boot demo.img'
@@ -16,6 +16,11 @@ demo: $(VENV)/installed build/demo.img
 
 test: $(VENV)/test
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# Mutated inputs, for as long as you like: `make fuzz SECONDS=180 SEED=1`.
+SECONDS ?= 3600
+fuzz: $(VENV)/test
+	$(BIN)/python -m fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

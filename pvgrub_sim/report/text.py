@@ -85,7 +85,7 @@ def _finding(finding: Finding, paint: _Paint, plan: Plan | None) -> list[str]:
     if numbers:
         lines.append(f"    {paint('mended by:', DIM)} step {', '.join(numbers)}")
     elif finding.remedy:
-        lines += [f"    {paint('remedy:', DIM)}", *_verbatim(finding.remedy)]
+        lines += [f"    {paint('remedy:', DIM)}", *_commands(finding.remedy)]
     return lines
 
 
@@ -110,6 +110,11 @@ def _plan(plan: Plan, paint: _Paint) -> list[str]:
 
 def _script(script: str) -> list[str]:
     return printable(script).rstrip("\n").split("\n")
+
+
+def _commands(text: str) -> list[str]:
+    """Commands as they can be copied: indented, unless a here-document would not find its end then."""
+    return _script(text) if "<<" in text else _verbatim(text)
 
 
 def _verbatim(text: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""A harness that mutates all that pvgrub-sim reads, and holds it to what docs/security.md promises."""

@@ -1,0 +1,37 @@
+"""Ctrl-C at any moment: exit status 130 and no traceback."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.hostile.conftest import Unpack
+
+# The first line comes when the interpreter is there: what it does before is not ours.
+START = "import sys, pvgrub_sim.__main__ as m; sys.stderr.write('x'); sys.stderr.flush(); m.start()"
+DELAYS = [0.0, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8]
+
+
+@pytest.mark.parametrize("words", [["boot", "{}"], ["inspect", "{}"], ["boot", "--isolate", "{}"]], ids=" ".join)
+def test_at_any_moment(words: list[str], hostile: Unpack) -> None:
+    image = hostile("res-gpt128-bigdir.img")
+    filled = [word.replace("{}", str(image)) for word in words]
+    interrupted = 0
+    for delay in DELAYS:
+        with subprocess.Popen(
+            [sys.executable, "-c", START, *filled], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            assert process.stderr
+            assert process.stderr.read(1) == b"x"
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+            said = process.stderr.read()
+            status = process.wait()
+        assert said == b"", said.decode()
+        assert status in (0, 1, 130), (delay, status)
+        interrupted += status == 130
+    assert interrupted >= 8
