@@ -6,9 +6,9 @@ from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.xen.elf import ElfImage
 from pvgrub_sim.xen.image import KernelImage
-from pvgrub_sim.xen.notes import XenInfo
 from pvgrub_sim.xen.refusal import Cause, KernelRefused, Refusal
 from pvgrub_sim.xen.wording import Wording
+from pvgrub_sim.xen.xen_info import XenInfo
 
 SUPPORTED_TYPES = frozenset({"xen-3.0-x86_64", "xen-3.0-x86_32p"})
 """Guest types that Xen takes (its capabilities)."""

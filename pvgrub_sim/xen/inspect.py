@@ -15,10 +15,11 @@ from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import find_table
 from pvgrub_sim.xen.loader import parse_image
 from pvgrub_sim.xen.memory import LoaderMemory
-from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, read_xen_info
+from pvgrub_sim.xen.notes import NotAXenKernel, read_xen_info
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged
 from pvgrub_sim.xen.payload import format_of, unpack
 from pvgrub_sim.xen.refusal import Cause, KernelRefused
+from pvgrub_sim.xen.xen_info import XenInfo
 
 MACHINES = {0: "none", 3: "i386", 40: "arm", 50: "ia64", 62: "x86-64", 183: "aarch64", 243: "riscv"}
 BUILDS = ("x86_64", "i386")

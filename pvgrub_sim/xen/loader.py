@@ -17,11 +17,12 @@ from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table
 from pvgrub_sim.xen.guest_type import SUPPORTED_TYPES, check_width, guest_type
 from pvgrub_sim.xen.image import KernelImage
 from pvgrub_sim.xen.memory import KernelMemory, LoaderMemory
-from pvgrub_sim.xen.notes import NotAXenKernel, XenInfo, check_xen_info, read_xen_info
+from pvgrub_sim.xen.notes import NotAXenKernel, check_xen_info, read_xen_info
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge
 from pvgrub_sim.xen.payload import Format, format_of, unpack
 from pvgrub_sim.xen.refusal import BOOT_FAILURE, Cause, KernelRefused, Refusal, refused
 from pvgrub_sim.xen.wording import INTERNAL_ERROR, PROBE, Log, Wording
+from pvgrub_sim.xen.xen_info import XenInfo
 
 __all__ = ["KernelImage", "KernelRefused", "parse_image"]
 

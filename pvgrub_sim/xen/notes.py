@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from pvgrub_sim.ondisk import elf as layout
-from pvgrub_sim.ondisk.xen_notes import DOM0_BIT, FEATURES, NAMES, STRINGS, NoteType
-from pvgrub_sim.profiles.loaders import V4_17, Loader
+from pvgrub_sim.ondisk.xen_notes import NAMES, STRINGS, NoteType
 from pvgrub_sim.xen.elf import ElfImage, end_with_bsd_symbols, memory_range
+from pvgrub_sim.xen.guest_section import take_guest_section
 from pvgrub_sim.xen.refusal import Cause, Refusal
+from pvgrub_sim.xen.xen_info import STRING_KEPT, UNSET, UNSET_32, XenInfo, parse_features
 
-UNSET = (1 << 64) - 1
 WRAP = (1 << 64) - 1
 NOTE_CHECK = "elf_xen_note_check"
 ADDRESS_CHECK = "elf_xen_addr_calc_check"
 MAX_NOTES = 65536
 """libelf.h ELF_MAX_TOTAL_NOTE_COUNT."""
-FEATURE_LENGTH = 63
-UNSET_32 = 0xFFFFFFFF
-STRING_KEPT = 15
-"""Characters of GUEST_OS, LOADER and XEN_VERSION that are kept."""
 
 
 class NotAXenKernel(Exception):
@@ -32,62 +26,6 @@ class NotAXenKernel(Exception):
         super().__init__(refusal.reason)
         self.refusal = refusal
         self.function = function
-
-
-class XenInfo:
-    """What the notes, or the section `__xen_guest`, say (libelf.h:struct elf_dom_parms).
-
-    pae: `no`, `yes`, `extended-cr3` or `bimodal`. values: every value read, under its note's name.
-    source: `notes` or `__xen_guest`, or "" when there is neither.
-    """
-
-    guest_os: bytes = b""
-    loader: bytes = b""
-    xen_version: bytes = b""
-    pae: str = "no"
-    bsd_symtab: bool = False
-    virt_base: int = UNSET
-    virt_entry: int = UNSET
-    paddr_offset: int = UNSET
-    p2m_base: int = UNSET
-    supported: int = 0
-    required: int = 0
-    start: int = 0
-    end: int = 0
-    source: str = ""
-    has_note_segment: bool = False
-    phys_entry: int = UNSET_32
-
-    def __init__(self) -> None:
-        self.values: dict[str, str | int] = {}
-
-    @property
-    def needs_dom0(self) -> bool:
-        """True when the kernel can only be a dom0."""
-        return bool(self.required >> DOM0_BIT & 1)
-
-
-def parse_features(text: bytes, info: XenInfo, loader: Loader = V4_17) -> bool:
-    """Take in a FEATURES string; False when it has one that the loader refuses (elf_xen_parse_features)."""
-    position = 0
-    while position < len(text):
-        # QUIRK: a name is cut at 63 characters and the rest of it taken for the next name.
-        bar = text.find(b"|", position, position + FEATURE_LENGTH)
-        end = bar if bar >= 0 else min(position + FEATURE_LENGTH, len(text))
-        name = text[position:end]
-        position = end + 1 if bar >= 0 else end
-        required = name.startswith(b"!")
-        word = (name[1:] if required else name).decode("latin-1")
-        bit = FEATURES[word] if word in loader.features else None
-        if loader.strict_features and bit is None:
-            return False
-        if bit is not None:
-            info.supported |= 1 << bit
-            if required:
-                info.required |= 1 << bit
-        elif required:
-            return False
-    return True
 
 
 def _number(elf: ElfImage, note: int, size: int) -> int:
@@ -180,85 +118,6 @@ def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: li
     return found
 
 
-_GUEST_ITEM = (
-    rb"(?P<cut>[^\0,=]{31})|(?P<name>[^\0,=]{0,30})(?:,|=(?:(?P<long>[^\0,]{127})|(?P<value>[^\0,]{0,126}),?)|\Z)"
-)
-_PASSED_ITEMS = (
-    rb"(?:(?!(?:LOADER|GUEST_OS|GUEST_VER|XEN_VER|PAE|FEATURES|BSD_SYMTAB|VIRT_BASE|VIRT_ENTRY|ELF_PADDR_OFFSET"
-    rb"|HYPERCALL_PAGE)[,=])[^\0,=]{0,30}(?:,|=[^\0,]{0,126},))*+"
-)
-"""Items, whole ones, that nobody asks for."""
-_STRTOULL = rb"[ \t-\r]*([+-]?)(0[xX][0-9a-fA-F]+|[0-9]+)"
-# Compiled only when a kernel has such a section.
-
-
-def c_number(text: bytes) -> int:
-    """C's strtoull(text, NULL, 0)."""
-    match = re.match(_STRTOULL, text)
-    if match is None:
-        return 0
-    sign, digits = match.groups()
-    if digits[:2] in {b"0x", b"0X"}:
-        value = int(digits, 16)
-    elif digits.startswith(b"0"):
-        octal = re.match(rb"[0-7]*", digits)
-        value = int(octal.group() or b"0", 8) if octal else 0
-    else:
-        value = int(digits)
-    if value > WRAP:
-        return WRAP
-    return -value & WRAP if sign == b"-" else value
-
-
-def _take_guest_section(elf: ElfImage, start: int, info: XenInfo) -> None:
-    """Take in the string of a `__xen_guest` section (elf_xen_parse_guest_info)."""
-    at = start - elf.base
-    if not 0 <= at < len(elf.data):
-        return
-    text = elf.data.read(at, len(elf.data) - at)
-    text = text[: end if (end := text.find(b"\0")) >= 0 else len(text)]
-    position = 0
-    item, passed = re.compile(_GUEST_ITEM, re.DOTALL), re.compile(_PASSED_ITEMS, re.DOTALL)
-    # An item longer than its buffer is cut, and the rest of it is taken for the next item.
-    while position < len(text) and (match := item.match(text, position)):
-        position = match.end()
-        if (others := passed.match(text, position)) is not None:
-            position = others.end()
-        name = match["cut"] or match["name"]
-        value = match["long"] or match["value"] or b""
-        if name in {b"LOADER", b"GUEST_OS", b"GUEST_VER", b"XEN_VER", b"PAE", b"FEATURES"}:
-            info.values[name.decode()] = value.decode("utf-8", "backslashreplace")
-        match name:
-            case b"LOADER":
-                info.loader = value[:STRING_KEPT]
-            case b"GUEST_OS":
-                info.guest_os = value[:STRING_KEPT]
-            case b"XEN_VER":
-                info.xen_version = value[:STRING_KEPT]
-            case b"PAE":
-                if value == b"yes[extended-cr3]":
-                    info.pae = "extended-cr3"
-                elif value.startswith(b"yes"):
-                    info.pae = "yes"
-            case b"BSD_SYMTAB":
-                info.bsd_symtab = True
-            case b"VIRT_BASE":
-                info.virt_base = c_number(value)
-                info.values["VIRT_BASE"] = info.virt_base
-            case b"VIRT_ENTRY":
-                info.virt_entry = c_number(value)
-                info.values["VIRT_ENTRY"] = info.virt_entry
-            case b"ELF_PADDR_OFFSET":
-                info.paddr_offset = c_number(value)
-                info.values["ELF_PADDR_OFFSET"] = info.paddr_offset
-            case b"HYPERCALL_PAGE":
-                info.values["HYPERCALL_PAGE"] = c_number(value)
-            case b"FEATURES":
-                # QUIRK: an unknown required feature only ends the parsing here; the image is not refused.
-                if not parse_features(value, info, elf.loader):
-                    return
-
-
 def read_xen_info(elf: ElfImage) -> XenInfo:
     """What the image says to Xen, unchecked; raises NotAXenKernel for a feature in a note that its loader refuses."""
     info = XenInfo()
@@ -277,7 +136,7 @@ def read_xen_info(elf: ElfImage) -> XenInfo:
     elif section := elf.section_by_name(b"__xen_guest"):
         info.source = "__xen_guest"
         info.has_note_segment = False
-        _take_guest_section(elf, elf.section_start(section), info)
+        take_guest_section(elf, elf.section_start(section), info)
     return info
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from pvgrub_sim.ondisk.xen_notes import NoteType
 from pvgrub_sim.profiles.loaders import V4_1
-from pvgrub_sim.xen.notes import UNSET, XenInfo, c_number, parse_features
+from pvgrub_sim.xen.guest_section import c_number
+from pvgrub_sim.xen.xen_info import UNSET, XenInfo, parse_features
 from tests.kernel_images import BASE, START, Elf, flat, linux_notes, note
 from tests.xen.loading import NO_LOADER, REFUSED, load
 
@@ -169,6 +170,9 @@ def test_pae_modes_of_the_section(mode: str, taken: bool) -> None:
         (GUEST + ",FEATURES=!foo,GUEST_OS=other,LOADER=other", True),
         ("FEATURES=!foo," + GUEST, False),
         (GUEST + ",LOADER=" + "x" * 127 + "GUEST_OS=other", False),
+        ("PAE=no," * 1000 + GUEST, True),
+        (GUEST + ",LOADER=x" * 3 + ",GUEST_OS=y" * 5, False),
+        (GUEST + ",LOADER=x,LOADER=x,LOADER=generic" * 7, True),
     ],
 )
 def test_guest_section(guest: str, taken: bool) -> None:
