@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import NamedTuple
 
+from pvgrub_sim.ondisk.compressed import LZ4_LEGACY
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 
-MAGIC = 0x184C2102
+MAGIC = int.from_bytes(LZ4_LEGACY, "little")
 CHUNK = 8 << 20
 """Bytes that a chunk unpacks to, but for the last one."""
 FAILED = "Decoding failed"

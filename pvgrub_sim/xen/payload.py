@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
+from pvgrub_sim.ondisk import compressed
 from pvgrub_sim.xen.excerpt import TooLarge
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge, Unpacked
 
@@ -28,14 +29,14 @@ class Format(NamedTuple):
 
 
 FORMATS = (
-    Format("gzip", b"\x1f\x8b", ": unable to gzip decompress kernel"),
-    Format("bzip2", b"BZh", " unable to BZIP2 decompress kernel"),
-    Format("xz", b"\xfd7zXZ\0", " unable to XZ decompress kernel", "xz"),
-    Format("zstd", b"\x28\xb5\x2f\xfd", " unable to ZSTD decompress kernel", "zstd"),
-    Format("lzma", b"\x5d\x00", " unable to LZMA decompress kernel", "unlzma"),
+    Format("gzip", compressed.GZIP, ": unable to gzip decompress kernel"),
+    Format("bzip2", compressed.BZIP2, " unable to BZIP2 decompress kernel"),
+    Format("xz", compressed.XZ, " unable to XZ decompress kernel", "xz"),
+    Format("zstd", compressed.ZSTD, " unable to ZSTD decompress kernel", "zstd"),
+    Format("lzma", compressed.LZMA, " unable to LZMA decompress kernel", "unlzma"),
     # QUIRK: these two complaints end in a line feed, so that "Invalid kernel" gets a line of its own.
-    Format("lzo", b"\x89LZO\0", " unable to LZO decompress kernel\n", "lzo"),
-    Format("lz4", b"\x02\x21", " unable to LZ4 decompress kernel\n", "lz4"),
+    Format("lzo", compressed.LZO[:5], " unable to LZO decompress kernel\n", "lzo"),
+    Format("lz4", compressed.LZ4_LEGACY[:2], " unable to LZ4 decompress kernel\n", "lz4"),
 )
 """In the order in which the loader looks for them."""
 
