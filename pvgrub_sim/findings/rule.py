@@ -13,7 +13,7 @@ from pvgrub_sim.model import Severity
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "filesystem": ("ext", "partitions", "filesystems"),
     "menu": ("lookup", "menu_head", "entries", "paths"),
-    "kernel": ("kernels", "kernel_config"),
+    "kernel": ("kernels", "kernel_config", "inferred"),
     "aws": ("registration", "akis"),
     "machine": ("pvgrub_itself",),
 }

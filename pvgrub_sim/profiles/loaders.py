@@ -163,6 +163,7 @@ STABLE = {
     )
 }
 """The loaders by tree, oldest first."""
+NEWEST = STABLE["4.21"]
 
 AMAZON_2010 = V4_0_0._replace(
     since="the tree of Xen 4.0.0 with small changes, by console logs", moved=(("no_loader", 523),), bare_probe=True

@@ -110,7 +110,8 @@ HITS: dict[str, tuple[Hit, ...]] = {
     "pae-missing": (hit("rules/no-pae", arch="i386"),),
     "boot-protocol-too-old": (hit("rules/old-protocol"),),
     "not-a-kernel": (hit("rules/not-a-kernel"),),
-    "kernel-refused": (hit("rules/truncated-kernel"),),
+    "kernel-refused": (hit("rules/truncated-kernel"), hit("rules/no-section-names")),
+    "loader-inferred": (hit("rules/no-section-names", "note", cured=False), hit("rules/no-pae", "note", cured=False)),
     "kernel-config-without-xen": (hit("rules/config-without-xen"),),
     "arch-mismatch": (
         hit("rules/pae", arch="x86_64", cured={"arch": "i386"}, stays=True),
@@ -143,6 +144,7 @@ MISSES: dict[str, tuple[str, dict[str, Any]]] = {
     "pae-missing": ("rules/pae", {}),
     "arch-mismatch": ("rules/pae", {}),
     "kernel-config-without-xen": ("rules/config-with-xen", {}),
+    "loader-inferred": ("rules/no-notes", {}),
     "payload-unsupported": ("rules/xz-kernel", {"pvgrub": "amazon-1.05"}),
     "fallback-broken": ("images/demo", {}),
     "aki-outdated": ("images/boots", {"aki": "pv-grub-hd0_1.05-x86_64.gz"}),
