@@ -10,11 +10,11 @@ from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.kernels import ask_loader, whole
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import kernel_arguments
-from pvgrub_sim.findings.remedies.edits import edit_menu, insert_before, substitute
+from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, substitute
 from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word
-from pvgrub_sim.findings.remedies.steps import Edit, Remedy, advice
-from pvgrub_sim.findings.remedies.volumes import source_of
+from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice
+from pvgrub_sim.findings.remedies.volumes import source_of, target_of
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
 
 ROOT_UNKNOWN: Final = (
@@ -112,3 +112,38 @@ def use_other_kernel(case: Case, ref: FileRef) -> Remedy:
         "linux-image-amd64,",
         "say), repack it if its payload asks for it, and name it in the menu",
     )
+
+
+def rename_file(case: Case, ref: FileRef, full: str) -> Remedy:
+    """Give a file whose name has a blank another one, and name that in the menu."""
+    assert ref.place is not None
+    new = full.replace(" ", "-")
+    edit = edit_menu(case, substitute(ref.line, full, new))
+    if ref.place.node(new) is not None:
+        return advice(f"{new} is taken: give {full} a name without a blank, and name that in the menu")
+    if ref.place.type not in EXT:
+        old = shown_word("/mnt" + full)
+        move = advice(f"with {ref.device} mounted at /mnt:", f"mv {old} {shown_word('/mnt' + new)}")
+    else:
+        move = (MoveFile(target_of(ref.place), full, new),)
+    return (*move, *edit)
+
+
+def other_folder(ref: FileRef, other: str) -> list[Edit]:
+    """Edits that put the kernel's and the initrd's path right alike."""
+    edits = [substitute(ref.line, ref.path, other)]
+    initrd = ref.entry.first("initrd")
+    if initrd is not None and initrd.file:
+        path = initrd.file.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{initrd.file}"
+        edits.append(substitute(initrd, initrd.file, path))
+    return edits
+
+
+def other_kernel(ref: FileRef, place: Place, kernel: str) -> list[Edit]:
+    """Edits that make an entry boot another kernel, with its initrd or without one."""
+    edits = [substitute(ref.line, ref.path, kernel)]
+    initrd = ref.entry.first("initrd")
+    if initrd is not None and not place.is_file(initrd.file):
+        right = initrd_for(place, kernel)
+        edits.append(substitute(initrd, initrd.file, right) if right else delete(initrd))
+    return edits

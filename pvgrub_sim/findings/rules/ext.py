@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import boot_places, read_error
 from pvgrub_sim.findings.facts.case import Case
@@ -13,24 +12,11 @@ from pvgrub_sim.findings.remedies.files import boot_disk, rewrite
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.findings.rules.ext_features import HARMFUL
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.viewer import Gap
 
 FILESYSTEM_ERROR, CORRUPT, SYMLINK_LOOP = 14, 16, 26
-
-HARMFUL: Final = {
-    "inline_data": "small files and directories lie in the inode, where PV-GRUB does not look",
-    "encrypt": "encrypted names and files read as noise",
-    "bigalloc": "with blocks of 1 KiB its group descriptors are looked for in the wrong block",
-    "meta_bg": "its group descriptors are looked for in the wrong block",
-    "compression": "compressed files are read as they are stored",
-    "journal_dev": "it is another filesystem's journal",
-    "casefold": "names must be written in menu.lst exactly as they are stored",
-    "dirdata": "directory entries carry more than names",
-    "ea_inode": "extended attributes have inodes of their own",
-    "large_dir": "directories may have three levels of index",
-}
-"""Features of which the driver knows nothing and which can change what it reads, and what they do."""
 
 
 @rule(

@@ -11,7 +11,8 @@ from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.files import btrfs_boot_disk
 from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
-from pvgrub_sim.findings.remedies.volumes import image_of, target_of
+from pvgrub_sim.findings.remedies.tables import as_mbr
+from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.grub.viewer import Slot
 from pvgrub_sim.model import Severity
@@ -21,9 +22,6 @@ RIGHT_TYPES: Final = {"ext2": "83", "ext3": "83", "ext4": "83", "vfat": "c", "mi
 """MBR types of the filesystems that PV-GRUB looks for in certain types only, as sfdisk takes them."""
 OWN_RULES: Final = ("ext2", "ext3", "ext4", "xfs", "vfat", "minix")
 """Filesystems that PV-GRUB has a driver for, and whose traps have rules of their own."""
-MBR_ENTRIES: Final = 4
-MBR_REACH: Final = 1 << 41
-"""Bytes: where the 32-bit sector numbers of an MBR end."""
 CONTAINERS: Final = {
     ContentKind.RAID: "a member of a software RAID",
     ContentKind.CRYPT: "an encrypted volume",
@@ -96,34 +94,11 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see partition "
             f"{', '.join(map(str, numbers))}.",
-            _as_mbr(case, index),
+            as_mbr(case, index),
             Where(f"(hd{index})", sector=1, image=view.image),
             f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}",
             None if case.config is None else Severity.WARNING,
         )
-
-
-def _as_mbr(case: Case, index: int) -> Remedy:
-    """Turn a GPT into an MBR table, where every partition keeps its place and PV-GRUB does not see /boot already."""
-    view = case.surveys[index]
-    partitions = view.partitions
-    kept = (
-        view.table.kind == "gpt"
-        and not view.table.problems
-        and len(partitions) <= MBR_ENTRIES
-        and all(part.table == "gpt" and part.offset + part.size <= MBR_REACH for part in partitions)
-    )
-    seen = any(place.index == index and place.seen and not place.whole for place in boot_places(case))
-    newer = "an AKI of 1.04 or later reads GPT" if case.amazon else "Amazon's PV-GRUB 1.04 and 1.05 read GPT"
-    if not kept or seen:
-        why = "PV-GRUB sees its boot partition already" if seen else "not all of its partitions fit into one"
-        return advice(f"{newer}; an MBR table in its place is no way here: {why}")
-    numbers = ":".join(str(part.number) for part in partitions)
-    command = ("sgdisk", f"--gpttombr={numbers}", Operand.IMAGE)
-    return (
-        *(advice(f"{newer}; or, to keep this one:") if case.amazon else ()),
-        Run((command,), image_of(case.disks[index], index)),
-    )
 
 
 def _mbr_types(case: Case, index: int) -> str:

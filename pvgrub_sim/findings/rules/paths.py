@@ -8,52 +8,16 @@ from typing import Final
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
-from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.misnamed import LINKS_FOLLOWED, missing, near, other_case, unquoted, with_space
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
-from pvgrub_sim.findings.remedies.names import shown_word
-from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice
-from pvgrub_sim.findings.remedies.volumes import target_of
+from pvgrub_sim.findings.remedies.menus import other_folder, other_kernel, rename_file
+from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
-BAD_FILENAME, NOT_FOUND, SYMLINK_LOOP = 1, 15, 26
-LINKS_FOLLOWED: Final = 5
+SYMLINK_LOOP: Final = 26
 LARGEST: Final = (1 << 31) - 1
-QUOTES: Final = "\"'"
-
-
-def other_case(place: Place | None, path: str) -> str | None:
-    """A path that is there and differs in upper and lower case alone."""
-    if place is None or place.reader is None:
-        return None
-    found = ""
-    for part in [part for part in path.split("/") if part]:
-        names = place.names(found or "/")
-        name = part if part in names else next((name for name in names if name.casefold() == part.casefold()), None)
-        if name is None:
-            return None
-        found += f"/{name}"
-    return found if found != path and place.is_file(found) else None
-
-
-def with_space(ref: FileRef) -> str | None:
-    """A file whose name has a blank, of which the menu's path is the part before it."""
-    if ref.place is None:
-        return None
-    folder, _, start = ref.path.rpartition("/")
-    told = ref.line.argument[ref.line.argument.find(ref.path) :]
-    for name in ref.place.names(folder or "/"):
-        full = f"{folder}/{name}"
-        if name.startswith(start + " ") and told.startswith(full) and ref.place.is_file(full):
-            return full
-    return None
-
-
-def unquoted(ref: FileRef) -> str | None:
-    """The path without the quotes that the menu has around it."""
-    if ref.path[:1] not in QUOTES or not ref.path.rstrip(QUOTES)[1:].startswith(("/", "(")):
-        return None
-    return ref.path.strip(QUOTES)
+"""Bytes that GRUB's signed 32-bit integers count."""
 
 
 @rule(
@@ -97,24 +61,10 @@ def case_or_space(case: Case) -> Iterator[Draft]:
             yield Draft(
                 f"{ref.entry.opening} names '{full}', and PV-GRUB takes the blank for the end of the name: it "
                 f"looks for {ref.path}.",
-                _rename(case, ref, full),
+                rename_file(case, ref, full),
                 case.at(ref.line),
                 ref.line.text,
             )
-
-
-def _rename(case: Case, ref: FileRef, full: str) -> Remedy:
-    assert ref.place is not None
-    new = full.replace(" ", "-")
-    edit = edit_menu(case, substitute(ref.line, full, new))
-    if ref.place.node(new) is not None:
-        return advice(f"{new} is taken: give {full} a name without a blank, and name that in the menu")
-    if ref.place.type not in EXT:
-        old = shown_word("/mnt" + full)
-        move = advice(f"with {ref.device} mounted at /mnt:", f"mv {old} {shown_word('/mnt' + new)}")
-    else:
-        move = (MoveFile(target_of(ref.place), full, new),)
-    return (*move, *edit)
 
 
 @rule(
@@ -179,26 +129,6 @@ def file_too_large(case: Case) -> Iterator[Draft]:
         )
 
 
-def missing(case: Case, ref: FileRef) -> bool:
-    """True for a file that is not there, and for whose absence no other rule has a better word."""
-    if not ref.seen.error or case.elsewhere(ref) or not ref.device or unquoted(ref) or with_space(ref):
-        return False
-    if ref.place is None or ref.place.reader is None:
-        return ref.seen.error == NOT_FOUND
-    if ref.place.is_file(ref.path) or other_case(ref.place, ref.path):
-        return False
-    passed, _ = ref.place.links(ref.path)
-    return len(passed) <= LINKS_FOLLOWED
-
-
-def near(ref: FileRef) -> str | None:
-    """The same name with or without /boot in front of it."""
-    if ref.place is None:
-        return None
-    other = ref.path.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{ref.path}"
-    return other if ref.place.is_file(other) else None
-
-
 def _absent(ref: FileRef) -> str:
     """`is not on (hd0)`, or what is there instead of a file."""
     node = ref.place.node(ref.path) if ref.place else None
@@ -234,9 +164,9 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
         files = [file.path for file in kernel_files(ref.place)] if ref.place else []
         remedy: Remedy = ()
         if other:
-            remedy = edit_menu(case, *_without_boot(ref, other))
+            remedy = edit_menu(case, *other_folder(ref, other))
         elif files and ref.place:
-            remedy = edit_menu(case, *_other_kernel(ref, ref.place, files[-1]))
+            remedy = edit_menu(case, *other_kernel(ref, ref.place, files[-1]))
         is_it = f"; it is {other}" if other else ""
         yield Draft(
             f"{ref.entry.opening} names the kernel {ref.path}, which {_absent(ref)}{is_it} (Error {ref.seen.error}).",
@@ -244,26 +174,6 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
             case.at(ref.line),
             _there(files),
         )
-
-
-def _without_boot(ref: FileRef, other: str) -> list[Edit]:
-    """Edits that put the kernel's and the initrd's path right alike."""
-    edits = [substitute(ref.line, ref.path, other)]
-    initrd = ref.entry.first("initrd")
-    if initrd is not None and initrd.file:
-        path = initrd.file.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{initrd.file}"
-        edits.append(substitute(initrd, initrd.file, path))
-    return edits
-
-
-def _other_kernel(ref: FileRef, place: Place, kernel: str) -> list[Edit]:
-    """Edits that make an entry boot another kernel, with its initrd or without one."""
-    edits = [substitute(ref.line, ref.path, kernel)]
-    initrd = ref.entry.first("initrd")
-    if initrd is not None and not place.is_file(initrd.file):
-        right = initrd_for(place, kernel)
-        edits.append(substitute(initrd, initrd.file, right) if right else delete(initrd))
-    return edits
 
 
 @rule(

@@ -1,0 +1,68 @@
+"""Files that are there under another name than the menu has for them: in letters, quotes, blanks or folders."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.file_ref import FileRef
+from pvgrub_sim.findings.facts.place import Place
+
+NOT_FOUND: Final = 15
+LINKS_FOLLOWED: Final = 5
+"""Symbolic links that PV-GRUB follows on the way to a file (stage2/fsys_ext2fs.c:MAX_LINK_COUNT)."""
+QUOTES: Final = "\"'"
+
+
+def other_case(place: Place | None, path: str) -> str | None:
+    """A path that is there and differs in upper and lower case alone."""
+    if place is None or place.reader is None:
+        return None
+    found = ""
+    for part in [part for part in path.split("/") if part]:
+        names = place.names(found or "/")
+        name = part if part in names else next((name for name in names if name.casefold() == part.casefold()), None)
+        if name is None:
+            return None
+        found += f"/{name}"
+    return found if found != path and place.is_file(found) else None
+
+
+def with_space(ref: FileRef) -> str | None:
+    """A file whose name has a blank, of which the menu's path is the part before it."""
+    if ref.place is None:
+        return None
+    folder, _, start = ref.path.rpartition("/")
+    told = ref.line.argument[ref.line.argument.find(ref.path) :]
+    for name in ref.place.names(folder or "/"):
+        full = f"{folder}/{name}"
+        if name.startswith(start + " ") and told.startswith(full) and ref.place.is_file(full):
+            return full
+    return None
+
+
+def unquoted(ref: FileRef) -> str | None:
+    """The path without the quotes that the menu has around it."""
+    if ref.path[:1] not in QUOTES or not ref.path.rstrip(QUOTES)[1:].startswith(("/", "(")):
+        return None
+    return ref.path.strip(QUOTES)
+
+
+def missing(case: Case, ref: FileRef) -> bool:
+    """True for a file that is not there, and for whose absence no other rule has a better word."""
+    if not ref.seen.error or case.elsewhere(ref) or not ref.device or unquoted(ref) or with_space(ref):
+        return False
+    if ref.place is None or ref.place.reader is None:
+        return ref.seen.error == NOT_FOUND
+    if ref.place.is_file(ref.path) or other_case(ref.place, ref.path):
+        return False
+    passed, _ = ref.place.links(ref.path)
+    return len(passed) <= LINKS_FOLLOWED
+
+
+def near(ref: FileRef) -> str | None:
+    """The same name with or without /boot in front of it."""
+    if ref.place is None:
+        return None
+    other = ref.path.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{ref.path}"
+    return other if ref.place.is_file(other) else None
