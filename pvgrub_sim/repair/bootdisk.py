@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from pvgrub_sim.repair.ext import ExtFilesystem
@@ -25,11 +26,13 @@ def boot_disk_size(sizes: Mapping[str, int]) -> int:
     return max(SMALLEST, -(-wanted // MIB) * MIB)
 
 
-def make_boot_disk(disk: Path, files: Mapping[str, Path], tools: Tools) -> None:
+def make_boot_disk(
+    disk: Path, files: Mapping[str, Path], tools: Tools, links: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Make a disk with an ext2 filesystem, without a partition table, and put files on it.
 
-    disk: must not exist. files: of the host, by their path on the disk. tools: run the tools. Raises
-    RepairError.
+    disk: must not exist. files: of the host, by their path on the disk. tools: run the tools. links: targets of
+    symbolic links, by their path on the disk. Raises RepairError.
     """
     size = boot_disk_size({path: source.stat().st_size for path, source in files.items()})
     with disk.open("xb") as made:
@@ -52,4 +55,6 @@ def make_boot_disk(disk: Path, files: Mapping[str, Path], tools: Tools) -> None:
     filesystem = ExtFilesystem(Stretch(disk, 0, size), tools)
     for path, source in files.items():
         filesystem.put(path, source)
+    for path, target in links.items():
+        filesystem.link(path, target)
     filesystem.check()

@@ -27,7 +27,7 @@ def change_alone(where: Stretch, tools: Tools, change: Callable[[Path, Tools], N
         copy_image(where.image, alone)
     else:
         alone = tools.folder / "part.img"
-        _take_out(where, alone)
+        take_out(where, alone)
     try:
         change(alone, tools)
         size = alone.stat().st_size
@@ -72,7 +72,7 @@ def checked(alone: Path, tools: Tools) -> None:
     )
 
 
-def _take_out(where: Stretch, alone: Path) -> None:
+def take_out(where: Stretch, alone: Path) -> None:
     """Copy a stretch of an image to a file, blocks of zeros left out."""
     zeros = bytes(BLOCK)
     with where.image.open("rb") as image, alone.open("xb") as file:

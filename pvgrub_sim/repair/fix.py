@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pvgrub_sim.errors import ImageError, RepairError, UsageError
 from pvgrub_sim.findings.plan.search import Blueprint, PlannedStep
-from pvgrub_sim.findings.remedies.steps import BootDisk
+from pvgrub_sim.findings.remedies.steps import BootDisk, BtrfsBootDisk
 from pvgrub_sim.findings.remedies.words import in_words
 from pvgrub_sim.media import open_disk, vbd_number
 from pvgrub_sim.media.sources.file import RawDisk
@@ -153,7 +153,7 @@ class _Job:
             if done is None:
                 continue
             some = True
-            if done.made is not None and isinstance(planned.step, BootDisk):
+            if done.made is not None and isinstance(planned.step, (BootDisk, BtrfsBootDisk)):
                 self.boot_disk, self._boot_disk_name = done.made, planned.step.output
             self.steps.append(FixStep(planned.rules, planned.why, what, self._commands(), done.words, True))
         return some

@@ -28,6 +28,7 @@ from pvgrub_sim.findings.remedies.steps import (
 )
 from pvgrub_sim.kernels import extract_kernel, repack_kernel
 from pvgrub_sim.repair.bootdisk import make_boot_disk
+from pvgrub_sim.repair.btrfs import boot_folder
 from pvgrub_sim.repair.excerpt import change_alone, checked, without_feature_64bit
 from pvgrub_sim.repair.ext import ExtFilesystem
 from pvgrub_sim.repair.fat import FatFilesystem
@@ -202,7 +203,12 @@ class Workshop:
         return Done(f"a boot disk of {disk.stat().st_size >> 20} MiB with {', '.join(files)}", disk)
 
     def _btrfs_boot_disk(self, step: BtrfsBootDisk) -> Done:
-        raise RepairError(f"the files of the btrfs on {step.target.device} are for a person to copy")
+        self._whole(step.target)
+        found = boot_folder(self._stretch(step.target), self._tools)
+        disk = self._tools.fresh(".img")
+        make_boot_disk(disk, found.files, self._tools, found.links)
+        made = f"a boot disk of {disk.stat().st_size >> 20} MiB with the {len(found.files)} files of /boot"
+        return Done(f"{made} on {step.target.device}", disk)
 
 
 def _written(file: Path, data: bytes) -> Path:

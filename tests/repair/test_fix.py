@@ -97,6 +97,33 @@ def test_a_plan_is_carried_out_and_loses_nothing(name: str, tmp_path: Path, monk
             run("e2fsck", "-fn", f"out.img?offset={offset}" if offset else "out.img")
 
 
+@pytest.mark.parametrize("name", ["btrfs", "btrfs-partition"])
+def test_a_btrfs_gets_a_boot_disk_with_the_files_of_its_boot(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("btrfs")
+    image = fixture(Hit(f"rules/{name}"), tmp_path, monkeypatch)
+    before = image.read_bytes()
+    fixed = fix(image.name, "out.img")
+    assert fixed.mended, [step.result for step in fixed.steps]
+    assert fixed.output == ("out.img", "out.img.boot.img")
+    assert Path("out.img").read_bytes() == before, "the btrfs itself stays as it was"
+    run("e2fsck", "-fn", "out.img.boot.img")
+    assert boot("out.img.boot.img", disks={"/dev/sdf": "out.img"}).boots_default
+    # The files as btrfs-progs take them out by themselves.
+    start = (places(image) or [(0, 0)])[0][0] * 512
+    Path("alone.img").write_bytes(before[start:])
+    Path("tree").mkdir()
+    run("btrfs", "restore", "alone.img", "tree")
+    for file in (path for path in Path("tree/boot").rglob("*") if path.is_file() and path.name != "menu.lst"):
+        done = subprocess.run(
+            [require("debugfs"), "-R", f'cat "/{file.relative_to("tree")}"', "out.img.boot.img"],
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout == file.read_bytes(), file
+
+
 def test_no_partial_image_is_written_unless_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = fixture(Hit("rules/bad-argument", "error"), tmp_path, monkeypatch)
     assert main(["fix", image.name, "-o", "out.img"]) == 1

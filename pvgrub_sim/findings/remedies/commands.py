@@ -30,7 +30,7 @@ from pvgrub_sim.findings.remedies.steps import (
     Target,
     targets_of,
 )
-from pvgrub_sim.findings.remedies.tool_words import debugfs, fat_device, quoted, tool_command
+from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, fat_device, quoted, tool_command
 from pvgrub_sim.findings.remedies.words import in_words
 
 FOLDER: Final = "pvgrub-sim.work"
@@ -284,7 +284,7 @@ class Commands:
             lines.append(f"dd if={source} of={part} {blocks}")
             source = part
         # Names that lead nowhere else; links last, so that no file goes through one.
-        names = "--path-regex '^/(|boot(/[A-Za-z0-9_+][A-Za-z0-9_+.~-]*)*)$'"
+        names = f"--path-regex '{BOOT_NAMES}'"
         lines.append(f"btrfs restore {names} {source} {tree}")
         lines.append(f"btrfs restore --symlinks {names} {source} {tree}")
         if target.number is not None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, word
 from pvgrub_sim.findings.remedies.steps import Operand, Target
+
+BOOT_NAMES: Final = "^/(|boot(/[A-Za-z0-9_+][A-Za-z0-9_+.~-]*)*)$"
+"""What `btrfs restore` takes out: /boot, and in it names that lead nowhere else."""
 
 
 def tool_command(words: Iterable[str | Operand], target: Target | None, part: str | None) -> str:
