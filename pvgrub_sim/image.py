@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from pvgrub_sim.budget import GivenUp
@@ -17,6 +18,9 @@ from pvgrub_sim.profiles import Profile, choose_profile
 
 if TYPE_CHECKING:
     from pvgrub_sim.survey import Survey
+
+LARGEST = 256 << 20
+"""Bytes of a file that read_file() returns."""
 
 
 def open_image(path: str | os.PathLike[str], *, image_format: str = "auto", access: Access | None = None) -> Disk:
@@ -87,19 +91,20 @@ def read_file(
     """Read a file of an image with PV-GRUB's own drivers, bugs included, or honestly.
 
     Arguments and errors as for list_directory(). As in PV-GRUB, a gzipped file comes out unpacked; in the survey not.
+    Of more than 256 MiB, which a file of a few bytes may claim to unpack to, ImageFileError is raised.
     """
-    return b"".join(
-        iter_file(
-            image,
-            path,
-            aki=aki,
-            pvgrub=pvgrub,
-            arch=arch,
-            survey=survey,
-            image_format=image_format,
-            access=access,
-        )
+    content = BytesIO()
+    pieces = iter_file(
+        image, path, aki=aki, pvgrub=pvgrub, arch=arch, survey=survey, image_format=image_format, access=access
     )
+    for piece in pieces:
+        content.write(piece)
+        if content.tell() > LARGEST:
+            name = image.name if isinstance(image, Disk) else os.fspath(image)
+            raise ImageFileError(
+                name, _text(_bytes(path)), f"has more than {LARGEST >> 20} MiB: read it piece by piece"
+            )
+    return content.getvalue()
 
 
 def iter_file(

@@ -11,8 +11,10 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from contextlib import suppress
 
+from pvgrub_sim.confine import restrict
 from pvgrub_sim.fleet.look import look
 from pvgrub_sim.fleet.values import ScanSettings
 from pvgrub_sim.fleet.wire import HEAD, pack_look, unpack_request
@@ -36,6 +38,8 @@ def serve() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.set_threshold(GARBAGE_THRESHOLD)
+    # Where the kernel has Landlock a worker runs nothing and writes nowhere but where compressed images are spooled.
+    restrict(read=["/"], write=[tempfile.gettempdir()], network=True)
     _write(answers, HEAD.pack(0, 0))
     kernels = LoaderMemory()
     limited = 0

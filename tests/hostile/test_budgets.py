@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pvgrub_sim import ImageFileError, iter_file, read_file
 from tests.hostile.conftest import Unpack
 from tests.hostile.limits import limited
 
@@ -37,3 +38,15 @@ def test_memory_is_what_is_asked_for(name: str, hostile: Unpack) -> None:
 def test_other_commands(command: list[str], name: str, hostile: Unpack) -> None:
     words = command[:1] if command[0] != "aki" else command
     limited([*words, str(hostile(name)), *command[len(words) :]])
+
+
+def test_a_file_that_claims_a_gigabyte_is_read_in_pieces_only(hostile: Unpack) -> None:
+    image = hostile("res-isize-menu.img")
+    with pytest.raises(ImageFileError, match="more than 256 MiB"):
+        read_file(image, "(hd0)/boot/grub/menu.lst")
+    assert len(next(iter_file(image, "(hd0)/boot/grub/menu.lst"))) == 1 << 20
+
+
+def test_a_menu_that_claims_a_gigabyte_is_read_to_its_end(hostile: Unpack) -> None:
+    run = limited(["boot", "--format", "json", str(hostile("res-isize-menu.img"))], seconds=20)
+    assert json.loads(run.out)["outcome"] != "timeout"
