@@ -56,7 +56,8 @@ def files_of(image: Path, offset: int) -> dict[str, int]:
         )
         for line in done.stdout.splitlines():
             fields = line.split("/")
-            if len(fields) < 7 or fields[5] in (".", "..", "") or fields[1] == "0":
+            # On anything but ext debugfs says what it found instead.
+            if len(fields) < 7 or not fields[1].isdigit() or fields[5] in (".", "..", "") or fields[1] == "0":
                 continue
             path = folder.rstrip("/") + "/" + fields[5]
             if fields[2].startswith("04"):
