@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from pvgrub_sim.bootchain import Boot
 from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.findings.facts.case import Case, Told
-from pvgrub_sim.findings.remedies.commands import as_text
 from pvgrub_sim.findings.remedies.edits import bring_together
 from pvgrub_sim.findings.remedies.steps import Remedy
 from pvgrub_sim.findings.rule import FAMILIES, RULES, Draft, Rule
@@ -42,6 +41,11 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
 
 def worded(found: Sequence[Found], images: Sequence[str]) -> tuple[Finding, ...]:
     """The findings with their remedies as text. images: paths of all images of the case."""
+    if not any(one.remedy for one in found):
+        return tuple(one.finding for one in found)
+    # Only now: most images that boot want no mending.
+    from pvgrub_sim.findings.remedies.commands import as_text
+
     return tuple(one.finding._replace(remedy=as_text(one.remedy, images)) for one in found)
 
 

@@ -6,7 +6,6 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from typing import NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
@@ -177,8 +176,7 @@ class _Loader:
             self.memory.images[key] = known
         if isinstance(known, NotAXenKernel):
             raise NotAXenKernel(known.refusal, known.function)
-        info: XenInfo = copy(known)
-        return info
+        return known.copy()
 
     def elf(self, loader: str) -> KernelImage:
         """The image of an ELF kernel (xc_dom_parse_elf_kernel, xc_dom_compat_check)."""

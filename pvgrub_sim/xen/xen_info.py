@@ -39,6 +39,12 @@ class XenInfo:
     def __init__(self) -> None:
         self.values: dict[str, str | int] = {}
 
+    def copy(self) -> XenInfo:
+        """The same, for somebody who changes it; `values` are shared."""
+        other = XenInfo()
+        other.__dict__.update(self.__dict__)
+        return other
+
     @property
     def needs_dom0(self) -> bool:
         """True when the kernel can only be a dom0."""

@@ -10,6 +10,7 @@ from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.survey.area import Damaged
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 LARGEST_KERNEL: Final = 64 << 20
 """Bytes of a kernel that is judged although PV-GRUB never came to it."""
-GZIP: Final = (b"\x1f\x8b", b"\x1f\x9e")
 
 
 class LoaderAnswer(NamedTuple):
@@ -81,7 +81,7 @@ def whole(place: Place | None, path: str) -> bytes | None:
         raw = b"".join(place.pieces(path))
     except Damaged:
         return None
-    return gunzip(raw) if raw[:2] in GZIP else raw
+    return gunzip(raw) if is_gzip(raw) else raw
 
 
 def gunzip(raw: bytes, most: int = LARGEST_KERNEL) -> bytes:

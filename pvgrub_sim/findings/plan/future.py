@@ -9,7 +9,7 @@ from typing import Final
 from pvgrub_sim.errors import ImageError, KernelFormatError
 from pvgrub_sim.findings.plan.tables import as_mbr, with_type
 from pvgrub_sim.findings.remedies.edited import LineGone, edited
-from pvgrub_sim.findings.remedies.edits import GZIP, unpacked
+from pvgrub_sim.findings.remedies.edits import unpacked
 from pvgrub_sim.findings.remedies.steps import (
     EXT,
     BootDisk,
@@ -26,6 +26,7 @@ from pvgrub_sim.findings.remedies.steps import (
 from pvgrub_sim.media import AttachedDisk, vbd_number
 from pvgrub_sim.media.overlay import OverlayDisk
 from pvgrub_sim.media.zeros import ZeroDisk
+from pvgrub_sim.ondisk.compressed import GZIP
 from pvgrub_sim.survey.area import READER_UNITS, Area, Budget, Damaged
 from pvgrub_sim.survey.boot_files import boot_files
 from pvgrub_sim.survey.planned import PlannedReader

@@ -10,8 +10,7 @@ from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.remedies.steps import Advice, Change, Edit, EditMenu, Remedy, writable
 from pvgrub_sim.findings.remedies.volumes import target_of
-
-GZIP: Final = b"\x1f\x8b"
+from pvgrub_sim.ondisk.compressed import GZIP
 
 
 def substitute(line: Line, old: str, new: str) -> Edit:

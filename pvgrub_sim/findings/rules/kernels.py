@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.facts.kernels import GZIP, Inside, LoaderAnswer, gunzip, inside, loader_answers
+from pvgrub_sim.findings.facts.kernels import Inside, LoaderAnswer, gunzip, inside, loader_answers
 from pvgrub_sim.findings.remedies.files import repack
 from pvgrub_sim.findings.remedies.menus import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
+from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.ondisk.elf import MAGIC as ELF_MAGIC
 
 OLDEST_PROTOCOL: Final = 0x208
@@ -44,7 +45,7 @@ def payload_unsupported(case: Case) -> Iterator[Draft]:
 
     for ref in case.files("kernel"):
         raw = case.kernel_head(ref)
-        raw = gunzip(raw, len(raw)) if raw[:2] in GZIP else raw
+        raw = gunzip(raw, len(raw)) if is_gzip(raw) else raw
         tried = case.tried(ref)
         if not bzimage.is_bzimage(raw) or (tried is not None and not tried.error):
             continue
