@@ -14,8 +14,10 @@ LINKS_FOLLOWED: Final = 5
 QUOTES: Final = "\"'"
 
 
-def other_case(place: Place | None, path: str) -> str | None:
-    """A path that is there and differs in upper and lower case alone."""
+def other_case(case: Case, place: Place | None, path: str) -> str | None:
+    """A path that is there, that PV-GRUB opens, and that differs in upper and lower case alone."""
+    if place is not None and place.reader is not None and place.reader.folds:
+        return _other_case_on_fat(case, place, path)
     if place is None or place.reader is None:
         return None
     found = ""
@@ -26,6 +28,20 @@ def other_case(place: Place | None, path: str) -> str | None:
             return None
         found += f"/{name}"
     return found if found != path and place.is_file(found) else None
+
+
+def _other_case_on_fat(case: Case, place: Place, path: str) -> str | None:
+    """The same on FAT, whose short names PV-GRUB knows in lower case only, whatever their flags say."""
+    if not place.is_file(path):
+        return None
+    found = ""
+    for part in [part for part in path.split("/") if part]:
+        stored = next((name for name in place.names(found or "/") if name.casefold() == part.casefold()), part)
+        tried = (f"{found}/{name}" for name in dict.fromkeys((part, stored, part.lower())))
+        found = next((other for other in tried if case.viewer.look(place.device, other).error != NOT_FOUND), "")
+        if not found:
+            return None
+    return found if found != path and not case.viewer.look(place.device, found).error else None
 
 
 def with_space(ref: FileRef) -> str | None:
@@ -54,7 +70,7 @@ def missing(case: Case, ref: FileRef) -> bool:
         return False
     if ref.place is None or ref.place.reader is None:
         return ref.seen.error == NOT_FOUND
-    if ref.place.is_file(ref.path) or other_case(ref.place, ref.path):
+    if ref.place.is_file(ref.path) or other_case(case, ref.place, ref.path):
         return False
     passed, _ = ref.place.links(ref.path)
     return len(passed) <= LINKS_FOLLOWED

@@ -20,6 +20,7 @@ from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
 
 _ROOT: Final = re.compile(r"(?:^| )root=(?P<kind>LABEL|UUID|PARTUUID|PARTLABEL)=(?P<value>\S+)")
+NOT_FOUND: Final = 15
 _CONSOLE: Final = re.compile(r"(?:^| )console=(\S+)")
 _XEN_CONSOLES: Final = ("hvc0", "xvc0")
 HARMLESS: Final = ("quiet", "savedefault", "search", "insmod", "recordfail", "gfxmode", "set", "echo", "load_video")
@@ -180,9 +181,10 @@ def _partuuid(case: Case, place: Place) -> str:
     "An entry ends in an error",
     """
 An error ends an entry; the fallback runs, or PV-GRUB waits for a key. The rule speaks when no other one has a
-word for the cause: it says what the error's number means, and at which line it came.
+word for the cause: it says what the error's number means, and at which line it came. `savedefault` writes into
+the file `default` beside the menu and makes none: without it the entry ends in `Error 15`.
 
-**Remedy.** Put that line right.
+**Remedy.** Put that line right; delete a `savedefault`, or make its file with `grub-set-default`.
 
 **Source.** GRUB 0.97, `stage2/common.c:err_list`, `cmdline.c:run_script`.
 """,
@@ -193,6 +195,9 @@ def entry_fails(case: Case) -> Iterator[Draft]:
         if case.explained(case.entry_of(error)):
             continue
         line = case.line_of(error)
+        if line is not None and line.command == "savedefault" and error.number == NOT_FOUND:
+            yield _nowhere_to_save(case, error.entry, line)
+            continue
         meaning = MEANINGS.get(error.number)
         yield Draft(
             f"Entry {error.entry} ends at '{error.command}' in Error {error.number}: {error.message}"
@@ -200,6 +205,19 @@ def entry_fails(case: Case) -> Iterator[Draft]:
             (),
             case.at(line) if line else Where(),
         )
+
+
+def _nowhere_to_save(case: Case, number: int | None, line: Line) -> Draft:
+    """What a `savedefault` comes to without the file that it writes into: every entry that has one fails by it."""
+    file = case.boot.machine.default_file.decode("utf-8", "surrogateescape")
+    entries = case.menu.entries if case.menu else ()
+    lines = [line for entry in entries for line in entry.lines if line.known and line.command == "savedefault"]
+    return Draft(
+        f"Entry {number} ends at '{line.text}', for {file} is not there, in which PV-GRUB saves the entry's number "
+        f"(Error {NOT_FOUND}); `grub-set-default` makes that file, and without the line none is needed.",
+        edit_menu(case, *map(delete, lines)),
+        case.at(line),
+    )
 
 
 @rule(

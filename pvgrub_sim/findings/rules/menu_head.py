@@ -109,15 +109,18 @@ def fallback_missing(case: Case) -> Iterator[Draft]:
     line = menu.setting("fallback")
     others = [number for number in range(menu.count) if number != case.default]
     failed = not case.healthy and case.boot.outcome is Outcome.FAILS
-    works = next((number for number in others[:8] if failed and entry_boots(case, number)), None)
-    helps = f"; entry {works} would boot" if works is not None else ""
+    # An entry is proposed only when it was tried.
+    works = next((number for number in others[:8] if entry_boots(case, number)), None)
+    helps = f"; entry {works} would boot" if failed and works is not None else ""
+    if works is None and case.config is not None:
+        helps = "; no other entry boots by itself"
     why = f"'{line.text}' names no entry" if line else "there is no fallback line"
     yield Draft(
         f"{why[0].upper()}{why[1:]}: when entry {case.default} fails, PV-GRUB waits for a key for ever{helps}.",
-        edit_menu(case, set_header(case, "fallback", str(works if works is not None else others[0]))),
+        edit_menu(case, set_header(case, "fallback", str(works))) if works is not None else (),
         case.at(line),
         "",
-        None if works is not None else Severity.NOTE,
+        None if failed and works is not None else Severity.NOTE,
     )
 
 
@@ -152,7 +155,8 @@ def fallback_broken(case: Case) -> Iterator[Draft]:
     line = case.menu.setting("fallback")
     for number in dict.fromkeys(case.fallbacks):
         entry = case.menu.entry(number)
-        if number == case.default or entry is None or leads_elsewhere(entry):
+        # What the run itself has shown is not put in doubt.
+        if number == case.default or entry is None or leads_elsewhere(entry) or entry is case.booted:
             continue
         result = case.entry_run(number)
         if result is None or result.outcome is Outcome.BOOTS:

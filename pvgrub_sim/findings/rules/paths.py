@@ -48,7 +48,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
                 ref.line.text,
             )
             continue
-        if right := other_case(ref.place, ref.path):
+        if right := other_case(case, ref.place, ref.path):
             yield Draft(
                 f"{ref.entry.opening} names {ref.path}, and the file on {ref.device} is {right}.",
                 edit_menu(case, substitute(ref.line, ref.path, right)),

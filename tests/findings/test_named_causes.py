@@ -1,0 +1,77 @@
+"""Causes that end in an error's number alone unless somebody names them: images made with mke2fs and mtools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim import boot, fix
+from pvgrub_sim.model import Finding, Verdict
+from tests.findings.cases import XEN
+from tests.kernel_images import Elf, bzimage, payload
+from tests.tools import run
+
+KERNEL = bzimage(payload("gzip", Elf().build()), version=0x20C, text=b"3.10.0-made #1")
+
+
+def finding(verdict: Verdict, rule: str) -> Finding:
+    found = [one for one in verdict.findings if one.rule == rule]
+    assert found, [one.rule for one in verdict.findings]
+    return found[0]
+
+
+def ext3(folder: Path, files: dict[str, bytes]) -> Path:
+    tree = folder / "tree"
+    for name, data in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(data)
+    run("mke2fs", "-q", "-F", "-t", "ext3", "-O", "^resize_inode", "-d", str(tree), str(folder / "a.img"), "8M")
+    return folder / "a.img"
+
+
+SAVED = b"default saved\ntimeout 0\n" + b"".join(
+    b"title %s\nroot (hd0)\nkernel /boot/vmlinuz root=LABEL=x ro console=hvc0\nsavedefault%s\n" % (name, to)
+    for name, to in ((b"one", b""), (b"two", b" 0"))
+)
+
+
+def test_savedefault_without_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ubuntu-smoser.blogspot.com, January 2011: `default saved` on an image that has no /boot/grub/default."""
+    monkeypatch.chdir(tmp_path)
+    image = ext3(tmp_path, {"boot/vmlinuz": KERNEL, "boot/grub/menu.lst": SAVED})
+    verdict = boot(image.name)
+    found = finding(verdict, "entry-fails")
+    assert "(hd0)/boot/grub/default is not there" in found.message and "grub-set-default" in found.message
+    assert not finding(verdict, "fallback-missing").remedy, "entry 1 fails in the same way"
+    assert fix(image.name, "out.img").mended
+    after = boot("out.img")
+    assert after.boots_default and not [one for one in after.findings if one.rule == "entry-fails"]
+    assert "entry 1" not in finding(after, "fallback-missing").message
+    assert "fallback 1" in finding(after, "fallback-missing").remedy
+
+
+def test_a_fallback_is_proposed_only_when_it_boots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    entry = b"title %d\nroot (hd0)\nkernel /boot/%s root=LABEL=x ro console=hvc0\n"
+    menu = b"timeout 0\n" + b"".join(entry % one for one in ((0, b"vmlinuz"), (1, b"gone"), (2, b"vmlinuz")))
+    image = ext3(tmp_path, {"boot/vmlinuz": KERNEL, "boot/grub/menu.lst": menu})
+    assert "fallback 2" in finding(boot(image.name), "fallback-missing").remedy
+
+
+@pytest.mark.parametrize("menu", ["/vmlinuz.A", "/boot/VMLINUZ.B"])
+def test_short_names_with_lower_case_flags(menu: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mtools write `vmlinuz.A` as a short name with a flag; PV-GRUB's FAT driver makes all of it lower case."""
+    monkeypatch.chdir(tmp_path)
+    Path("e.img").write_bytes(bytes(16 << 20))
+    run("mkfs.vfat", "-F", "16", "e.img")
+    text = f"timeout 0\ntitle x\nroot (hd0)\nkernel {menu} root=LABEL=x console=hvc0\n"
+    Path("kernel").write_bytes(KERNEL)
+    Path("menu.lst").write_text(text)
+    run("mmd", "-i", "e.img", "::boot", "::boot/grub")
+    run("mcopy", "-i", "e.img", "menu.lst", "::boot/grub/menu.lst")
+    run("mcopy", "-i", "e.img", "kernel", f"::{menu}")
+    verdict = boot("e.img", **XEN)
+    assert f"names {menu}, and the file on (hd0) is {menu.lower()}" in finding(verdict, "case-or-space-in-path").message
+    assert fix("e.img", "out.img", **XEN).mended
+    assert boot("out.img", **XEN).boots_default
