@@ -10,6 +10,8 @@ from pvgrub_sim.grub.builtins.table import Flag, find_command
 
 MOST_BYTES: Final = 1 << 20
 """Bytes of a config file that the rules look at; of a larger one they say nothing."""
+AUTOMAGIC: Final = ("# kopt=", "# groot=", "# defoptions=")
+"""With one `#` and a blank: update-grub reads these, and `## ` are comments (Debian, grub-legacy, update-grub)."""
 _WORDS: Final = re.compile(r"([^ =]*)[ =]*(.*)", re.S)
 _DEVICE: Final = re.compile(r"\([^)]*\)")
 
@@ -85,11 +87,13 @@ class Entry:
 class MenuFile:
     """A config file: header lines before the first title, and all entries, dropped ones included.
 
-    first_title: physical line of the first title.
+    first_title: physical line of the first title. automagic: the comments in which Debian's update-grub keeps what it
+    writes into the entries of new kernels (`# kopt=`, `# groot=`, `# defoptions=`).
     """
 
     def __init__(self) -> None:
         self.header: list[Line] = []
+        self.automagic: list[Line] = []
         self.entries: list[Entry] = []
         self.first_title: int | None = None
 
@@ -112,7 +116,9 @@ def parse(raw: bytes) -> MenuFile:
     menu = MenuFile()
     number = 0
     for line in _logical_lines(raw):
-        if line.known and line.command == "title":
+        if line.text.startswith("#"):
+            menu.automagic.append(line)
+        elif line.known and line.command == "title":
             menu.entries.append(Entry(line))
             menu.first_title = menu.first_title or line.number
         elif menu.entries:
@@ -139,7 +145,7 @@ def _logical_lines(raw: bytes) -> Iterator[Line]:
         if pending.endswith("\\") and number < len(physical):
             pending = pending if pending.startswith("#") else (pending[:-1] + " ").lstrip(" ")
             continue
-        if pending and not pending.startswith("#"):
+        if pending and (not pending.startswith("#") or pending.startswith(AUTOMAGIC)):
             yield _line(start, number - start + 1, pending)
         pending = None
 

@@ -3,52 +3,98 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
+from pvgrub_sim.findings.facts.boot_files import initrd_for
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.loader_configs import arguments_for
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.survey.result import FileKind
+from pvgrub_sim.survey.result import ContentKind
 
-# Compiled when it is wanted: few runs come to that.
-_LINUX: Final = r"(?m)^\s*(?:linux(?:16|efi)?)\s+(\S+)[ \t]*(.*)$"
-_OPTIONS: Final = r"(?m)^\s*options\s+(.*)$"
-_MOST_CONFIG: Final = 1 << 20
-_NO_ROOT: Final = ("vfat",)
+CONSOLE: Final = "console=hvc0"
+MOST_FSTAB: Final = 64 << 10
+_NO_ROOT: Final = ("vfat", "exfat", "iso9660")
 """Filesystems on which no operating system is."""
+_MADE_ON: Final = r"root=/dev/(?:mapper/)?(?:loop|nbd)\d"
+"""A device of the host on which the image was made."""
+_NAMED: Final = r'root="?(LABEL|UUID)="?([^"]+)"?'
 
 
-def root_argument_of(case: Case) -> str | None:
-    """`root=LABEL=…` or `root=UUID=…` of the volume that holds an operating system; None when there is none."""
+def has_system(place: Place) -> bool:
+    """True for a volume that holds an operating system."""
+    content = place.filesystem
+    names = set(place.names("/")) if content else set()
+    return content is not None and content.type not in _NO_ROOT and "etc" in names and bool(names & _PROGRAMS)
+
+
+_PROGRAMS: Final = {"sbin", "usr", "lib"}
+
+
+def root_argument_of(case: Case, home: Place | None = None, *, early: bool = True) -> str | None:
+    """`root=…` of the volume that holds an operating system; None when there is none, or more than one.
+
+    home: the volume with the kernel, which is the root where several could be. early: an initrd looks for the root, so
+    that a label or UUID will do; without one, the name of a device in fstab goes before these.
+    """
+    places = [place for place in case.places if has_system(place)]
+    if len(places) > 1:
+        mounted = [place for place in places if _fstab_root(place)]
+        places = [place for place in mounted or places if place is home] or mounted or places
+    if len(places) != 1:
+        return None
+    (place,) = places
+    content = place.filesystem
+    assert content is not None
+    told = _fstab_root(place) or ""
+    known = {f"LABEL={content.label}", f"UUID={content.uuid}"}
+    if told in known or (told.startswith("/dev/") and not early):
+        return f"root={told}"
     labels = [content.label for place in case.places for content in place.volume.contents]
-    for place in case.places:
-        content = place.filesystem
-        names = set(place.names("/")) if content else set()
-        if content is None or content.type in _NO_ROOT or not ("etc" in names and names & {"sbin", "usr", "lib"}):
-            continue
-        if content.label and " " not in content.label and labels.count(content.label) == 1:
-            return f"root=LABEL={content.label}"
-        if content.uuid:
-            return f"root=UUID={content.uuid}"
+    if content.label and " " not in content.label and labels.count(content.label) == 1:
+        return f"root=LABEL={content.label}"
+    return f"root=UUID={content.uuid}" if content.uuid else None
+
+
+def _fstab_root(place: Place) -> str | None:
+    """What /etc/fstab of a volume says that the root is."""
+    text = (place.head("/etc/fstab", MOST_FSTAB) or b"").decode("utf-8", "surrogateescape")
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) > 1 and not fields[0].startswith("#") and fields[1] == "/" and fields[0].isprintable():
+            return fields[0].replace('"', "")
     return None
 
 
 def kernel_arguments(case: Case, place: Place, kernel: str) -> str | None:
-    """What GRUB 2's configuration passes to a kernel, with the root filesystem; None when that is not known."""
-    files = place.filesystem.files if place.filesystem else ()
-    name = kernel.rpartition("/")[2]
-    kept: list[str] = []
-    for file in files:
-        # A grub.cfg may stand under the name of a menu.
-        looked = file.kind in (FileKind.GRUB2, FileKind.MENU)
-        text = (place.head(file.path, _MOST_CONFIG) or b"") if looked else b""
-        for path, words in re.findall(_LINUX, text.decode("utf-8", "replace")):
-            options = re.search(_OPTIONS, text.decode("utf-8", "replace"))
-            given = words or (options[1] if options else "")
-            if path.rpartition("/")[2] == name and not kept:
-                kept = [word for word in given.split() if "$" not in word and not word.startswith("console=")]
-    if not any(word.startswith("root=") for word in kept):
-        root = root_argument_of(case)
-        if root is None:
+    """What another boot loader passes to a kernel, with the root filesystem; None when that is not known."""
+    given = arguments_for(kernel, place, case.places) or ("ro",)
+    named = next((word for word in given if word.startswith("root=")), None)
+    right = root_argument_of(case, place, early=initrd_for(place, kernel) is not None)
+    if named is None or (_is_wrong(case, named) and right):
+        if right is None:
             return None
-        kept = [root, *(kept or ["ro"])]
-    return " ".join([*kept, "console=hvc0"])
+        given = (right, *(word for word in given if not word.startswith("root=")))
+    elif re.match(_MADE_ON, named):
+        return None
+    return " ".join([*_without_consoles(given), CONSOLE])
+
+
+def _without_consoles(words: Iterable[str]) -> list[str]:
+    # A backslash at its end would make the next line a part of this one.
+    return [word for word in dict.fromkeys(words) if not word.startswith("console=") and not word.endswith("\\")]
+
+
+def _is_wrong(case: Case, argument: str) -> bool:
+    """True for a root that none of the disks has, or one on which no operating system is."""
+    if re.match(_MADE_ON, argument):
+        return True
+    named = re.fullmatch(_NAMED, argument)
+    if named is None or any(place.has(ContentKind.LVM) for place in case.places):
+        return False
+    kind, value = named.groups()
+    for place in case.places:
+        for content in place.volume.contents:
+            if value == content.label if kind == "LABEL" else value.casefold() == content.uuid.casefold():
+                return place.filesystem is not None and place.reader is not None and not has_system(place)
+    return True

@@ -42,7 +42,7 @@ def edited(raw: bytes, edits: Iterable[Edit]) -> bytes:
 def parse_lines(raw: bytes) -> list[Line]:
     """All lines of a menu as PV-GRUB reads them, in order, titles included."""
     menu = parse(raw)
-    return [*menu.header, *(line for entry in menu.entries for line in (entry.title, *entry.lines))]
+    return [*menu.automagic, *menu.header, *(line for entry in menu.entries for line in (entry.title, *entry.lines))]
 
 
 def _place(lines: list[Line], edit: Edit) -> _Place:

@@ -11,6 +11,7 @@ from pvgrub_sim.findings.facts.menufile import Entry, Line, may_stand_in_entry
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import root_argument_of
 from pvgrub_sim.findings.facts.where import Where
+from pvgrub_sim.findings.remedies.automagic import console_kept, device_kept, root_argument_kept
 from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, overwrite, substitute
 from pvgrub_sim.findings.remedies.menus import ROOT_UNKNOWN
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
@@ -50,7 +51,7 @@ def unknown_command(case: Case) -> Iterator[Draft]:
             if line.known:
                 message = f"'{line.command}' may not stand in an entry: {entry.name} ends there with Error 27."
                 severity = None if _failed_at(case, entry, line) else Severity.WARNING
-                edit = delete(line)
+                edits = [delete(line)]
             else:
                 rootless = line.command == "uuid" and entry.first("root", "rootnoverify") is None
                 then = ", which leaves it without a root device" if rootless else ""
@@ -60,8 +61,8 @@ def unknown_command(case: Case) -> Iterator[Draft]:
                 if rootless and not case.healthy:
                     severity = None
                 home = _root_for(case, entry) if rootless else None
-                edit = overwrite(line, f"root {home}") if home else delete(line)
-            yield Draft(message, edit_menu(case, edit), case.at(line), line.text, severity)
+                edits = [overwrite(line, f"root {home}"), *device_kept(case, home)] if home else [delete(line)]
+            yield Draft(message, edit_menu(case, *edits), case.at(line), line.text, severity)
 
 
 def _failed_at(case: Case, entry: Entry, line: Line) -> bool:
@@ -110,7 +111,7 @@ def no_console(case: Case) -> Iterator[Draft]:
             told = "names no console: mainline Linux takes hvc0 by itself, others may not"
         yield Draft(
             f"The kernel line of {entry.name} {told}.",
-            edit_menu(case, append(line, " console=hvc0")),
+            edit_menu(case, append(line, " console=hvc0"), *console_kept(case)),
             case.at(line),
             line.text,
             None if given else Severity.NOTE,
@@ -147,7 +148,8 @@ def root_argument(case: Case) -> Iterator[Draft]:
         right = root_argument_of(case)
         remedy: Remedy = advice(ROOT_UNKNOWN)
         if right:
-            remedy = edit_menu(case, substitute(line, wanted[0].strip(), right))
+            old = wanted[0].strip()
+            remedy = edit_menu(case, substitute(line, old, right), *root_argument_kept(case, old, right))
         there = ", ".join(f"{place.device} {kind}={text}" for place, text in _labels(case, kind)) or f"no {kind} at all"
         yield Draft(
             f"{entry.opening} tells the kernel root={kind}={value}, which no filesystem of the disks given has.",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pvgrub_sim.findings.facts.boot_files import looked_at, menus
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.where import Where
+from pvgrub_sim.findings.remedies.automagic import device_kept
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu
 from pvgrub_sim.findings.remedies.menus import bring_menu, new_menu, new_menu_somewhere, new_root
 from pvgrub_sim.findings.rule import Draft, rule
@@ -151,11 +152,13 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
             continue
         told.add(ref.entry.title.number)
         here = ref.device or "no device, for the entry has no root"
+        if ref.device.startswith("(hostdisk/"):
+            here += " (a tool inside a chroot has guessed that, and it is no device of PV-GRUB's)"
         yield Draft(
             f"{ref.entry.opening} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; "
             "the file is "
             f"on {home.device}.",
-            edit_menu(case, new_root(ref, home.device)),
+            edit_menu(case, new_root(ref, home.device), *device_kept(case, home.device)),
             case.at(ref.line),
             f"{home.where.text}: {home.type} with {ref.path}",
         )
