@@ -118,7 +118,7 @@ def _error(told: list[Any]) -> PvgrubSimError:
     return kinds[name](*(one if isinstance(one, (int, NoneType)) else str(one) for one in arguments))
 
 
-# ---- in the child
+# --- in the child
 
 
 def answer() -> None:
@@ -148,7 +148,7 @@ def answer() -> None:
     sys.stdout.flush()
 
 
-# ---- values as JSON, and back
+# --- values as JSON, and back
 
 
 def _plain(value: Any) -> Any:

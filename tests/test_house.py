@@ -68,3 +68,13 @@ def test_what_architecture_points_at_exists(question: str, file: str, name: str)
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names |= {target.id for target in targets if isinstance(target, ast.Name)}
     assert name in names, question
+
+
+def test_sections_are_divided_in_one_style() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path in FILES
+        for line in re.findall(r"^ *# *-{2,}.*$", path.read_text("utf-8"), re.MULTILINE)
+        if not re.fullmatch(r" *# --- \S.*[^-]", line)
+    ]
+    assert wrong == []

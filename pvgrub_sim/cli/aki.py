@@ -65,7 +65,7 @@ def _write(lines: Iterable[str]) -> None:
     sys.stdout.writelines(one_line(line) + "\n" for line in lines)
 
 
-# ---- list and show
+# --- list and show
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -132,7 +132,7 @@ def _origin(row: akis.Aki) -> str:
     return f"source: {row.source}; {row.note}" if row.note else f"source: {row.source}"
 
 
-# ---- recommend
+# --- recommend
 
 
 def _recommend(args: argparse.Namespace) -> int:
@@ -167,7 +167,7 @@ def _recommendation(found: akis.Recommendation) -> Iterator[str]:
         yield f"  none that boots it is catalogued for {', '.join(lacking)}"
 
 
-# ---- upgrade
+# --- upgrade
 
 
 def _upgrade(args: argparse.Namespace) -> int:
@@ -182,7 +182,7 @@ def _upgrade(args: argparse.Namespace) -> int:
     return 0
 
 
-# ---- check
+# --- check
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -78,7 +78,7 @@ def _remote(word: str, region: str | None) -> Target:
     return Target(word, word, word, fingerprint, region or "")
 
 
-# ---- files
+# --- files
 
 
 def _path(path: str, origin: str, skip: _Skipped | None, name: str | None = None) -> Iterator[Target]:
@@ -163,7 +163,7 @@ def _skipped(path: str) -> _Skipped | None:
     return _Skipped(status.st_dev, status.st_ino, frozenset(name + end for end in ("", "-wal", "-shm", "-journal")))
 
 
-# ---- lists
+# --- lists
 
 
 def _list(path: str) -> Iterator[str]:

@@ -118,7 +118,7 @@ class Store:
             pragma("PRAGMA synchronous = NORMAL")
             self._base.executescript(schema.TARGETS)
 
-    # ---- a scan
+    # --- a scan
 
     def begin(self, targets: Iterable[Target], versions: Sequence[str], settings: ScanSettings, request: str) -> int:
         """Note what a scan is about; returns how many targets there are. A target that comes twice counts once.
@@ -211,7 +211,7 @@ class Store:
             "looks WHERE source IN (SELECT key FROM targets) AND version IN (SELECT version FROM versions)"
         )
 
-    # ---- reading
+    # --- reading
 
     def _count(self, where: str) -> dict[str, int]:
         query = f"SELECT state, outcome, boots_default, count(*) FROM {where} GROUP BY 1, 2, 3"

@@ -98,7 +98,7 @@ class Supervisor:
         """Take leave of the worker, in the thread that uses it."""
         self._kill()
 
-    # ---- the process
+    # --- the process
 
     def _start(self) -> subprocess.Popen[bytes]:
         ended = killed = 0

@@ -85,7 +85,7 @@ class Workshop:
             case BtrfsBootDisk():
                 return self._btrfs_boot_disk(step)
 
-    # ---- files
+    # --- files
 
     def _stretch(self, target: Target) -> Stretch:
         copy = self._copies.get(target.image)
@@ -149,7 +149,7 @@ class Workshop:
             raise RepairError(f"{step.path}: {error.reason}") from None
         return _put(step.path, self._writer(step.target).put(step.path, _written(self._tools.fresh(), new)))
 
-    # ---- whole filesystems and tables
+    # --- whole filesystems and tables
 
     def _run(self, step: Run) -> str:
         if step.target is None:
@@ -186,7 +186,7 @@ class Workshop:
         if _places(image, self._tools) != before:
             raise RepairError(f"{step.commands[0][0]} moved or dropped a partition")
 
-    # ---- boot disks
+    # --- boot disks
 
     def _boot_disk(self, step: BootDisk) -> Done:
         files = {}

@@ -34,7 +34,7 @@ class ExtReader:
         self.sb = superblock
         self._inodes: dict[int, bytes] = {}
 
-    # ---- inodes
+    # --- inodes
 
     def _descriptor_place(self, group: int) -> int:
         """Byte offset of a group's descriptor, meta_bg included (ext4: fs/ext4/super.c, descriptor_loc)."""
@@ -100,7 +100,7 @@ class ExtReader:
         """True for a file that is mapped by extents, not block by block."""
         return bool(self.flags(node) & ext2.EXTENTS_FL)
 
-    # ---- directories
+    # --- directories
 
     def names(self, node: Node) -> Iterator[tuple[bytes, int]]:
         """The names in a directory, `.` and `..` left out."""
@@ -134,7 +134,7 @@ class ExtReader:
                 yield name, number
             at += length
 
-    # ---- content
+    # --- content
 
     def inline(self, node: Node) -> bytes | None:
         """Content kept in the inode: a fast symbolic link, or a file with inline data."""

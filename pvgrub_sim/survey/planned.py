@@ -27,7 +27,7 @@ class PlannedReader:
         if base is None:
             self._nodes[ROOT] = Node(ROOT, NodeType.DIRECTORY, 0), b""
 
-    # ---- what is planned
+    # --- what is planned
 
     def add_file(self, path: bytes, data: bytes) -> None:
         """Plan a file, and the folders above it; raises Damaged where one of these is none."""
@@ -92,7 +92,7 @@ class PlannedReader:
                 del planned[other]
         planned[name] = number
 
-    # ---- as a reader
+    # --- as a reader
 
     def root(self) -> Node:
         """The root directory."""

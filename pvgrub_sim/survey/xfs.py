@@ -196,7 +196,7 @@ class XfsReader:
         end = start + raw[82] * 8 if raw[82] else len(raw)
         return raw[start:end]
 
-    # ---- directories
+    # --- directories
 
     def names(self, node: Node) -> Iterator[tuple[bytes, int]]:
         """The names in a directory, `.` and `..` left out."""
@@ -258,7 +258,7 @@ class XfsReader:
                 yield name, int.from_bytes(block[at : at + 8], "big")
             at += (8 + 1 + width + self.sb.ftype + 2 + 7) & ~7
 
-    # ---- content
+    # --- content
 
     def inline(self, node: Node) -> bytes | None:
         """Content kept in the inode (short symbolic links), or in blocks with headers (long ones in version 5)."""

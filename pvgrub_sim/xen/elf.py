@@ -101,7 +101,7 @@ class ElfImage:
             return raw[:end] if end >= 0 else raw
         return None if end < 0 or at + end >= self.size else raw[:end]
 
-    # -- headers -------------------------------------------------------------------------------------------
+    # --- headers
 
     @property
     def section_count(self) -> int:

@@ -71,7 +71,7 @@ class _Loader:
         self.words.panic("no_loader", "xc_dom_find_loader: no loader found")
         raise KernelRefused(self.refusal)
 
-    # -- bzImage -------------------------------------------------------------------------------------------
+    # --- bzImage
 
     def refuse_bzimage(self, message: str, text: str, cause: Cause, **values: str | int) -> bool:
         self.words.panic(message, f"{PROBE}{text}")
@@ -143,7 +143,7 @@ class _Loader:
             self.blob = _Blob(result.data, result.size)
         return True
 
-    # -- ELF -----------------------------------------------------------------------------------------------
+    # --- ELF
 
     def probe_elf(self) -> bool:
         """True when the ELF loader takes the blob (xc_dom_probe_elf_kernel)."""

@@ -139,7 +139,7 @@ def test_every_white_space_of_the_c_library_ends_a_name(fat16: bytes, space: byt
     assert list(shown_names([entry(b"BOOT" + space + b"XY")])) == [b"boot"]
 
 
-# -- what is refused ------------------------------------------------------------------------------------------
+# --- what is refused
 
 
 def patched(image: bytes, at: int, data: bytes) -> bytes:
@@ -195,7 +195,7 @@ def test_active_table_of_fat32(tmp_path: Path) -> None:
     assert mount(machine_on(bytes(data))) is None
 
 
-# -- chains ---------------------------------------------------------------------------------------------------
+# --- chains
 
 
 def entry_of(image: bytes, name: bytes) -> int:
@@ -275,7 +275,7 @@ def test_a_file_of_2_gib_is_empty(fat16: bytes) -> None:
     assert read_file(machine_on(image), b"(hd0)/boot/vmlinuz") == b""
 
 
-# -- long names -----------------------------------------------------------------------------------------------
+# --- long names
 
 
 def entry(name: bytes, attributes: int = 0x20) -> bytes:

@@ -150,7 +150,7 @@ def test_quirk_only_version_1_is_cut_off(tree: Path, tmp_path: Path) -> None:
     assert read_file(machine_on(other), b"(hd0)/K.;2") == contents("s1", 1)
 
 
-# -- mounting -------------------------------------------------------------------------------------------------
+# --- mounting
 
 
 @pytest.fixture(scope="module")

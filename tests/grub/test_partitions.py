@@ -87,7 +87,7 @@ def test_partitions_that_cannot_be(partition: int) -> None:
         sane_partition(m)
 
 
-# -- widths -------------------------------------------------------------------------------------------------------
+# --- widths
 
 
 def test_quirk_a_length_reads_on_into_the_next_entry_in_the_64_bit_build() -> None:
@@ -105,7 +105,7 @@ def test_quirk_the_last_entry_has_no_end_in_the_64_bit_build() -> None:
     assert opened(machine(image, arch="i386"), 3) == (0x83, 100, 50)
 
 
-# -- logical partitions -------------------------------------------------------------------------------------------
+# --- logical partitions
 
 
 def test_quirk_the_first_slot_of_the_first_ebr_takes_number_4_even_when_empty() -> None:
@@ -163,7 +163,7 @@ def test_quirk_number_255_is_the_whole_disk_from_which_the_walk_begins_anew() ->
     assert stop.value.outcome is Outcome.HANG
 
 
-# -- BSD labels ---------------------------------------------------------------------------------------------------
+# --- BSD labels
 
 
 @pytest.mark.parametrize("kind", [0xA5, 0xA6, 0xA9])
@@ -211,7 +211,7 @@ def test_quirk_bsd_starts_are_absolute() -> None:
     assert opened(machine(image, arch="i386"), 0, "a") == (0x7A5, 0, 50)
 
 
-# -- EZ-Drive -----------------------------------------------------------------------------------------------------
+# --- EZ-Drive
 
 
 @pytest.mark.parametrize("slot", range(4))
@@ -221,7 +221,7 @@ def test_quirk_any_entry_of_type_55_makes_sector_1_stand_for_sector_0(slot: int)
     assert opened(m, 0) == (0x83, 100, 50)
 
 
-# -- walking ------------------------------------------------------------------------------------------------------
+# --- walking
 
 
 def test_a_walk_names_every_entry_once() -> None:

@@ -226,7 +226,7 @@ def test_quirk_a_superblock_at_64_kib_is_seen_from_32_mib_on(tmp_path: Path) -> 
     assert mount(machine_on(bytes(image[: (65536 + 15) * 512]))) is None
 
 
-# -- vstafs: no tool writes it ----------------------------------------------------------------------------------
+# --- vstafs: no tool writes it
 
 
 def make_vstafs(word: str, name: bytes = b"menu.lst", extents: int = 1) -> bytes:

@@ -65,7 +65,7 @@ def test_quirk_flipped_literals_go_unnoticed_without_a_checksum(form: str) -> No
     assert boots(bytes(data))
 
 
-# -- gzip ------------------------------------------------------------------------------------------------------
+# --- gzip
 
 
 def test_quirk_gzip_image_is_16_zero_bytes_longer() -> None:
@@ -112,7 +112,7 @@ def test_gzip_bomb_ends_at_its_size_word() -> None:
     assert "inflate failed (rc=-5)" in lines[0]
 
 
-# -- bzip2, zstd -------------------------------------------------------------------------------------------------
+# --- bzip2, zstd
 
 
 def test_bzip2_second_stream_is_ignored() -> None:
@@ -150,7 +150,7 @@ def test_zstd_dictionary_and_reserved_bit_are_refused() -> None:
     assert not boots(bytes(with_dictionary) + WORD)
 
 
-# -- lz4, lzo ----------------------------------------------------------------------------------------------------
+# --- lz4, lzo
 
 
 def test_quirk_lz4_takes_its_size_from_the_size_word() -> None:
@@ -234,7 +234,7 @@ def test_what_the_domain_has_no_memory_for_is_refused() -> None:
         assert lines[0] == probe_line(740, ": unable to gzip decompress kernel")
 
 
-# -- limits ------------------------------------------------------------------------------------------------------
+# --- limits
 
 
 @pytest.mark.parametrize("form", STREAM_DRIVEN)

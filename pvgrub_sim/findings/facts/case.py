@@ -74,7 +74,7 @@ class Case:
         self.loader_answers: list[LoaderAnswer] | None = None
         """What the loader says to the kernels, once somebody has asked (facts/kernels.py)."""
 
-    # ---- the run
+    # --- the run
 
     @property
     def profile(self) -> Profile:
@@ -111,7 +111,7 @@ class Case:
         """The kernels that the loader was given."""
         return self.boot.tries
 
-    # ---- the disks
+    # --- the disks
 
     @cached_property
     def surveys(self) -> tuple[Survey, ...]:
@@ -153,7 +153,7 @@ class Case:
                 return place
         return None
 
-    # ---- the menu
+    # --- the menu
 
     @cached_property
     def menu_home(self) -> tuple[Place, str] | None:
@@ -260,7 +260,7 @@ class Case:
         memory, planned = self.boot.memory, self._planned
         return run_entry(self.disks, self.profile, self.config, number, memory=memory, planned=planned)
 
-    # ---- the files that the menu names
+    # --- the files that the menu names
 
     def files(self, *roles: str) -> Iterator[FileRef]:
         """The files that reachable entries name, in order; roles: commands (default: all that load a file)."""

@@ -111,7 +111,7 @@ class Future:
         self._volumes: dict[tuple[str, int], PlannedVolume] = {}
         self._patches: dict[str, dict[int, bytes]] = {}
 
-    # ---- what has become of the disks
+    # --- what has become of the disks
 
     @property
     def disks(self) -> tuple[AttachedDisk, ...]:
@@ -148,7 +148,7 @@ class Future:
 
         return view._replace(whole=renewed(view.whole), partitions=tuple(map(renewed, view.partitions)))
 
-    # ---- steps
+    # --- steps
 
     def apply(self, step: Step) -> None:
         """Let a step have been carried out; raises CannotTell."""

@@ -135,7 +135,7 @@ class Commands:
     def _copy_out(self, target: Target, path: str, name: str) -> str:
         return f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + path)} > {self._file(name)}"
 
-    # ---- menus
+    # --- menus
 
     def _edit_menu(self, step: EditMenu) -> list[str]:
         menu = self._file("menu.lst")
@@ -153,7 +153,7 @@ class Commands:
         size = step.size + sum(len(edit.new) + 1 for edits in step.passes for edit in edits)
         return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True, backup=step.backup)
 
-    # ---- files
+    # --- files
 
     def _put_file(self, step: PutFile) -> list[str]:
         lines = [self._make_folder()]
@@ -231,7 +231,7 @@ class Commands:
             f"mcopy -o -i {device} {source} {word('::' + plain(path))}",
         ]
 
-    # ---- commands
+    # --- commands
 
     def _run(self, step: Run) -> list[str]:
         target = step.target
@@ -250,7 +250,7 @@ class Commands:
             ]
         )
 
-    # ---- boot disks
+    # --- boot disks
 
     def _boot_disk(self, step: BootDisk) -> list[str]:
         lines = [self._make_folder()]

@@ -188,7 +188,7 @@ class DaskEngine:
         )
 
 
-# ---- on the workers
+# --- on the workers
 
 _idle: list[Supervisor] = []
 _lock = threading.Lock()

@@ -81,7 +81,7 @@ def _text(text: str) -> str:
     return escape(one_line(text), quote=True)
 
 
-# ---- charts
+# --- charts
 
 
 def _stack(statuses: Mapping[str, int], whole: int) -> str:
@@ -172,7 +172,7 @@ def _versions(summary: FleetSummary) -> Iterator[str]:
     yield "</tbody></table></div></section>\n"
 
 
-# ---- tables
+# --- tables
 
 
 def _difference(changes: ScanDifference) -> Iterator[str]:

@@ -111,7 +111,7 @@ def _said(result: ScanResult) -> str:
     return result.headline or f"{STATUSES[result.status]}: {result.error}"
 
 
-# ---- the difference
+# --- the difference
 
 
 def _difference(changes: ScanDifference) -> Iterator[str]:

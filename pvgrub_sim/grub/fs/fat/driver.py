@@ -66,7 +66,7 @@ class Fat:
             return None
         return cls(m, sb)
 
-    # -- names ---------------------------------------------------------------------------------------------
+    # --- names
 
     def open(self, path: bytes) -> None:
         """fat_dir(): raises GrubError 2, 15, or what reading a directory raises."""
@@ -151,7 +151,7 @@ class Fat:
                     # Twice, because a long name may begin before the loop's end and go on behind its start.
                     raise Stop(Outcome.HANG, "the cluster chain of a FAT directory is a loop")
 
-    # -- contents ------------------------------------------------------------------------------------------
+    # --- contents
 
     def read(self, length: int) -> bytes:
         """fat_read(): short where the chain ends; raises GrubError 16 where it leads nowhere."""

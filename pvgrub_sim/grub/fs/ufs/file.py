@@ -44,7 +44,7 @@ class UfsFile(ABC):
         self._map_offset = -1
         self._map_size = 0
 
-    # -- numbers in the buffer -----------------------------------------------------------------------------
+    # --- numbers in the buffer
 
     def _number(self, at: int, size: int = 4) -> int:
         return int.from_bytes(self._memory[at : at + size], "little", signed=True)
@@ -108,7 +108,7 @@ class UfsFile(ABC):
             return self._sb(ufs.BSIZE)
         return s32(self._round_up(self._block_offset(self._file_size)))
 
-    # -- inodes and blocks ---------------------------------------------------------------------------------
+    # --- inodes and blocks
 
     def _load_inode(self, inode: int) -> None:
         sector = self._sector(self._inode_block(inode))
@@ -150,7 +150,7 @@ class UfsFile(ABC):
         self._memory[MAP : MAP + len(data)] = data
         self._map_block, self._map_offset, self._map_size = sector, offset, size
 
-    # -- names ---------------------------------------------------------------------------------------------
+    # --- names
 
     def open(self, path: bytes) -> None:
         """ffs_dir(), ufs2_dir(): raises GrubError 2, 15, 16 or what reading an inode raises."""
@@ -237,7 +237,7 @@ class UfsFile(ABC):
         # QUIRK: a directory block of more than 8 KiB overwrites the superblock.
         self._memory[0 : len(data)] = data
 
-    # -- contents ------------------------------------------------------------------------------------------
+    # --- contents
 
     def read(self, length: int) -> bytes:
         """ffs_read(), ufs2_read(): short where a block number is negative; raises GrubError.
