@@ -239,7 +239,7 @@ class FixedImage(NamedTuple):
 
     input: the image. output: what was written: the mended image, and the boot disk that belongs to it, where there is
     one; empty when nothing was. mended: the default entry boots now. before, after: the verdicts on the image and on
-    what was made of it.
+    what was made of it. unwrapped: the image was of another format, and what was made of it is raw.
     """
 
     input: str
@@ -248,3 +248,4 @@ class FixedImage(NamedTuple):
     before: Verdict
     steps: tuple[FixStep, ...]
     after: Verdict
+    unwrapped: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +16,7 @@ from pvgrub_sim.media import open_disk, vbd_number
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.model import FixedImage, FixStep, Verdict
 from pvgrub_sim.repair.copy import Progress, copy_disk, copy_image
+from pvgrub_sim.repair.delivery import Made, Target, check_target, deliver, work_folder
 from pvgrub_sim.repair.inventory import inventory, losses
 from pvgrub_sim.repair.perform import Workshop
 from pvgrub_sim.repair.tools import Tools
@@ -25,14 +25,6 @@ from pvgrub_sim.verdict import boot_and_plan
 
 MOST_ROUNDS: Final = 6
 """Times that an image is looked at again after a plan was carried out."""
-
-
-class Target(NamedTuple):
-    """Where the mended image goes. path: None where it is only tried. in_place: over the image itself."""
-
-    path: Path | None
-    in_place: bool = False
-    keep_partial: bool = False
 
 
 def fix(
@@ -56,35 +48,43 @@ def fix(
     RepairError when a tool is missing or anything was lost, after which nothing was written.
     """
     name = os.fspath(image)
-    target = Target(None if output is None else Path(os.fspath(output)), in_place, keep_partial)
-    _check_target(name, target)
+    target = Target(None if output is None else Path(os.fspath(output)), in_place)
+    check_target(name, target)
     before, plan = boot_and_plan(name, **options)
-    home = Path(name).absolute().parent if target.path is None or in_place else target.path.absolute().parent
-    with tempfile.TemporaryDirectory(prefix=".pvgrub-sim.", dir=home if os.access(home, os.W_OK) else None) as folder:
-        copy = Path(folder) / "image"
-        _copy(name, copy, options, progress)
+    home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
+    with work_folder(home) as folder:
+        copy = folder / "image"
+        unwrapped = _copy(name, copy, options, progress, in_place=in_place)
         choice = _Choice(frozenset(only), frozenset(ignore))
         job = _Job(name, copy, _Boot(options), choice, say or _quiet)
         job.run(before, plan)
         mended = job.after.boots_default
-        written = _deliver(job, target, name) if mended or keep_partial else ()
-    return FixedImage(
-        name, written, mended, before, tuple(job.steps), job.after._replace(image=written[0] if written else name)
-    )
+        made = Made(job.copy, job.boot_disk, bool(job.steps))
+        written = deliver(made, target, name) if mended or keep_partial else ()
+    after = job.after._replace(image=written[0] if written else name)
+    return FixedImage(name, written, mended, before, tuple(job.steps), after, unwrapped)
 
 
 def _quiet(text: str) -> None:
     """Tell nobody."""
 
 
-def _copy(image: str, copy: Path, options: Mapping[str, Any], progress: Progress | None) -> None:
-    """Copy an image: a raw one with its holes, any other as the disk that it stands for."""
+def _copy(
+    image: str, copy: Path, options: Mapping[str, Any], progress: Progress | None, *, in_place: bool = False
+) -> bool:
+    """Copy an image: a raw one with its holes, any other as the disk that it stands for; True for such another.
+
+    Raises UsageError for one that a raw image must not take the place of.
+    """
     disk = open_disk(image, options.get("image_format") or "auto", options.get("access"))
     try:
         if isinstance(disk, RawDisk):
             copy_image(image, copy, progress)
+        elif in_place:
+            raise UsageError(f"{image}: is no raw image, and what is mended is one: give it a name with -o")
         else:
             copy_disk(disk, copy, progress)
+        return not isinstance(disk, RawDisk)
     finally:
         disk.close()
 
@@ -197,61 +197,3 @@ def free_device(device: str, taken: Collection[str]) -> str:
         if number not in numbers and number > vbd_number(device):
             return f"{stem}{letter}"
     raise UsageError(f"there is no device name left behind {device}")
-
-
-def _check_target(image: str, target: Target) -> None:
-    """Refuse a target that would be written over by mistake."""
-    source = Path(image)
-    if target.in_place:
-        if not source.is_file():
-            raise UsageError(f"{image}: only a regular file is mended in place")
-        return
-    if target.path is None:
-        return
-    if target.path.exists():
-        same = source.exists() and target.path.samefile(source)
-        raise UsageError(
-            f"{target.path}: {'is the image itself (--in-place mends that)' if same else 'exists already'}"
-        )
-    if not target.path.absolute().parent.is_dir():
-        raise UsageError(f"{target.path}: no such folder")
-
-
-def _deliver(job: _Job, target: Target, image: str) -> tuple[str, ...]:
-    """Give the copy its name, whole or not at all; returns the names of what was written."""
-    goal = Path(image) if target.in_place else target.path
-    if goal is None or (not job.steps and target.in_place):
-        return ()
-    made = [str(goal)]
-    mode = Path(image).stat().st_mode & 0o7777 if Path(image).is_file() else 0o644
-    job.copy.chmod(mode)
-    _sync(job.copy)
-    if job.boot_disk is not None:
-        beside = boot_disk_beside(goal)
-        if beside.exists():
-            raise UsageError(f"{beside}: exists already")
-        job.boot_disk.chmod(mode)
-        _sync(job.boot_disk)
-        job.boot_disk.rename(beside)
-        made.append(str(beside))
-    try:
-        job.copy.replace(goal) if target.in_place else _rename_new(job.copy, goal)
-    except OSError as error:
-        raise RepairError(f"{goal}: {(error.strerror or str(error)).lower()}") from None
-    return tuple(made)
-
-
-def boot_disk_beside(goal: Path) -> Path:
-    """The name of the boot disk that belongs to a mended image."""
-    return goal.with_name(f"{goal.name}.boot.img")
-
-
-def _rename_new(source: Path, goal: Path) -> None:
-    """Rename to a name that nobody has taken meanwhile."""
-    os.link(source, goal)
-    source.unlink()
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

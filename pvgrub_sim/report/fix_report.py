@@ -59,6 +59,8 @@ def _outcome(fixed: FixedImage) -> list[str]:
             lines += wrapped(f"- {one_line(text)}")
     if fixed.output:
         lines.append(f"Written: {', '.join(map(one_line, fixed.output))}")
+        if fixed.unwrapped:
+            lines.append("What was written is a raw image, which the input was not.")
     elif fixed.steps:
         lines.append("Nothing was written.")
     if len(fixed.output) > 1:

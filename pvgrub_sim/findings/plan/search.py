@@ -20,6 +20,7 @@ from pvgrub_sim.findings.remedies.steps import (
     Repack,
     Run,
     Step,
+    targets_of,
 )
 from pvgrub_sim.model import Finding, Outcome, Severity
 from pvgrub_sim.xen.repack import repack
@@ -76,8 +77,25 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
         )
         found = diagnose(case)
     unmended = tuple((one.finding.rule, one.finding.message) for one in found if one.finding.severity is Severity.ERROR)
-    proven = case.boot.outcome is Outcome.BOOTS and case.healthy and not case.errors
+    cut_off = _cut_off(steps)
+    proven = case.boot.outcome is Outcome.BOOTS and case.healthy and not case.errors and not cut_off
+    unmended += cut_off
     return Blueprint(tuple(_joined(steps)), proven, () if proven else unmended)
+
+
+def _cut_off(steps: Sequence[PlannedStep]) -> tuple[tuple[str, str], ...]:
+    """Steps on a filesystem that lies beyond the end of its image, which no tool may touch: their rules, and why."""
+    short = {
+        target: planned.rules[0]
+        for planned in steps
+        if not isinstance(planned.step, (BootDisk, BtrfsBootDisk))
+        for target in targets_of(planned.step)
+        if target.short
+    }
+    return tuple(
+        (rule, f"{target.device} ends {target.short} bytes before its filesystem does: the image is truncated.")
+        for target, rule in short.items()
+    )
 
 
 def _applied(future: Future, step: Step) -> bool:
