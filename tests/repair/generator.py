@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gzip
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -315,24 +314,3 @@ def _partitioned(spec: Spec, volume: Path, folder: Path) -> Path:
         file.seek(second)
         file.write(random.Random(2).randbytes(8192))
     return image
-
-
-def files_of(image: Path, folder: Path, *, fat: bool, offset: int) -> dict[str, bytes]:
-    """What debugfs or mtools take out of a filesystem: every file's bytes, every link's target, by path.
-
-    folder: must not exist. offset: of the filesystem, in bytes.
-    """
-    folder.mkdir()
-    if fat:
-        run("mcopy", "-s", "-n", "-i", f"{image}@@{offset}" if offset else str(image), "::/*", folder)
-    else:
-        run("debugfs", "-R", f"rdump / {folder}", f"{image}?offset={offset}" if offset else str(image))
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = "/" + str(path.relative_to(folder))
-        if path.is_symlink():
-            found[name] = b"-> " + os.fsencode(path.readlink())
-        elif path.is_file():
-            path.chmod(0o600)
-            found[name] = path.read_bytes()
-    return found

@@ -12,6 +12,7 @@ from pvgrub_sim.findings.remedies.edited import LineGone, edited
 from pvgrub_sim.findings.remedies.edits import unpacked
 from pvgrub_sim.findings.remedies.steps import (
     EXT,
+    FAT,
     BootDisk,
     EditMenu,
     MakeLink,
@@ -110,6 +111,8 @@ class Future:
         self._repacked = repacked
         self._volumes: dict[tuple[str, int], PlannedVolume] = {}
         self._patches: dict[str, dict[int, bytes]] = {}
+        self._taken: dict[tuple[str, int], int] = {}
+        """Bytes that the steps so far write to each volume."""
 
     # --- what has become of the disks
 
@@ -225,6 +228,12 @@ class Future:
         return self._volumes[key]
 
     def _write(self, target: Target, path: str, data: bytes) -> None:
+        key = target.image, target.offset
+        taken = self._taken.get(key, 0) + len(data)
+        # What a tool wants free besides: a map of blocks and a directory that grows, which on FAT is by clusters.
+        if target.room is not None and taken + (64 << 10 if target.filesystem == FAT else 8 << 10) > target.room:
+            raise CannotTell(f"{target.device} has no room for {path}")
+        self._taken[key] = taken
         self._volume(target).reader.add_file(_raw(path), data)
 
     def _read(self, source: Source) -> bytes:
