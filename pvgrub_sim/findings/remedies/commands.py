@@ -109,7 +109,8 @@ class Commands:
             case Repack():
                 return self._repack(step)
             case MakeLink():
-                return debugfs(step.target, [f"symlink {quoted(step.path)} {quoted(step.to)}"])
+                away = [f"rm {quoted(step.path)}"] if step.dangling else []
+                return debugfs(step.target, [*away, f"symlink {quoted(step.path)} {quoted(step.to)}"])
             case MoveFile():
                 # debugfs has no rename; neither of these two counts links.
                 old = quoted(step.path)

@@ -55,8 +55,15 @@ def repack(place: Place | None, path: str) -> Remedy:
 def link(place: Place, path: str, to: str) -> Remedy:
     """Make a symbolic link."""
     if place.type in EXT:
-        return (MakeLink(target_of(place), path, to),)
+        return (MakeLink(target_of(place), path, to, dangling(place, path)),)
     return advice(f"with {place.device} mounted at /mnt:", f"ln -s {shown_word(to)} {shown_word('/mnt' + path)}")
+
+
+def dangling(place: Place, path: str) -> str:
+    """Where a symbolic link at a path leads, when nothing is there; "" for anything else."""
+    passed = place.links(path)[0]
+    name, _, to = passed[0].partition(" -> ") if passed else ("", "", "")
+    return to if name == path and place.node(path) is None else ""
 
 
 def install(place: Place, path: str, content: bytes | Source) -> Remedy:

@@ -28,8 +28,15 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
     if not targets or not case.viewer.driver(place.device):
         lines = [f"{case.pvgrub} looks at {looked_at(case)}"]
         if place.index:
+            if not case.amazon and place.seen and case.viewer.driver(place.device):
+                lines.append(f'start the domain with extra = "{place.device}{path}"')
+                return advice(*lines)
             order = "disks are hd0, hd1, ... in the order of their device names"
+            first = f"(hd0{place.device[4:]}" if place.device[4:5] in (",", ")") else ""
+            fits = any(text == f"{first}{path}" for text in case.profile.config_paths)
             lines.append(f"{order}: {place.attached.disk.name} must come first")
+            if not fits:
+                lines.append(f"and its menu must lie where PV-GRUB looks: it would be {first}{path}")
             return advice(*lines)
         if case.amazon:
             newest = f"pv-grub-hd0_{NEWEST_VERSION}-{case.profile.arch}"

@@ -128,11 +128,12 @@ class Repack(NamedTuple):
 
 
 class MakeLink(NamedTuple):
-    """Make a symbolic link at a path, to a target."""
+    """Make a symbolic link at a path, to a target. dangling: where a link of that name leads to nothing, else ""."""
 
     target: Target
     path: str
     to: str
+    dangling: str = ""
 
 
 class MoveFile(NamedTuple):

@@ -68,6 +68,9 @@ def _first(case: Case, ref: FileRef, unwritten: bool) -> Gap | None:
     if ref.place is None or ref.place.type not in EXT or ref.seen.error not in (0, CORRUPT):
         # Any other error has another cause.
         return None
+    if not case.profile.ext4 and ref.place.uses_extents(ref.path):
+        # Of a file with extents this version reads nothing right, with gaps or without.
+        return None
     gaps = [gap for gap in ref.place.gaps(ref.path) if gap.unwritten is unwritten]
     return gaps[0] if gaps else None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.findings.facts.boot_files import looked_at, menus
+from pvgrub_sim.findings.facts.boot_files import looked_at, menus, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.automagic import device_kept
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu
+from pvgrub_sim.findings.remedies.files import dangling
 from pvgrub_sim.findings.remedies.menus import bring_menu, new_menu, new_menu_somewhere, new_root
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
@@ -81,8 +82,10 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
         )
         return
     place, file = found[0]
+    links = [(path, dangling(place, path)) for path in places_looked_at(case, place)]
+    broken = "".join(f"; the link {path} -> {to} leads nowhere" for path, to in links if to)
     yield Draft(
-        f"{case.pvgrub} looked for {looked_at(case)}, and the menu is {place.device}{file.path}.",
+        f"{case.pvgrub} looked for {looked_at(case)}, and the menu is {place.device}{file.path}{broken}.",
         bring_menu(case, place, file.path),
         Where(place.device, file.path),
         "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found),

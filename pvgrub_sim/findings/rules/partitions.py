@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.facts.boot_files import boot_places
+from pvgrub_sim.findings.facts.boot_files import boot_places, menus
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
@@ -72,7 +72,8 @@ def partition_type(case: Case) -> Iterator[Draft]:
     "A GPT disk and a PV-GRUB that reads MBR tables only",
     """
 Amazon's PV-GRUB reads GPT from 1.04 on; 1.03 and earlier, and every PV-GRUB of Xen's own, know the MBR's table
-only. Of a GPT disk they see one partition of type 0xee, the protective entry, with an unknown filesystem.
+only. Of a GPT disk they see one partition of type 0xee, the protective entry, with an unknown filesystem. Where the
+partition with the boot files is in a hybrid MBR as well, something else is wrong, and the rule is silent.
 
 **Remedy.** Take an AKI of 1.04 or later (with its hd0 device: it finds both layouts), or turn the table into an
 MBR one: `sgdisk --gpttombr`, which keeps the partitions where they are.
@@ -88,17 +89,27 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
         if view.table.kind not in ("gpt", "hybrid"):
             continue
         hidden = [place for place in case.places if place.index == index and not place.whole and not place.seen]
-        if not hidden:
+        if not hidden or _sees_what_it_boots_from(case, index):
             continue
-        numbers = [place.volume.number or 0 for place in hidden][:4]
+        numbers = [str(place.volume.number or 0) for place in hidden]
+        one = len(numbers) == 1
         yield Draft(
-            f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see partition "
-            f"{', '.join(map(str, numbers))}.",
+            f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see "
+            f"partition{'' if one else 's'} {', '.join(numbers[:8])}{' and more' if numbers[8:] else ''}.",
             as_mbr(case, index),
             Where(f"(hd{index})", sector=1, image=view.image),
             f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}",
             None if case.config is None else Severity.WARNING,
         )
+
+
+def _sees_what_it_boots_from(case: Case, index: int) -> bool:
+    """True where the partition with the menu, or with kernels, is in the MBR as well, and so are the menu's files."""
+    if case.config is not None:
+        return not any(ref.place and ref.place.index == index and not ref.place.seen for ref in case.files())
+    needed = [place for place in boot_places(case) if place.index == index and not place.whole]
+    homes = [place for place, _ in menus(case) if place in needed]
+    return any(place.seen for place in homes or needed)
 
 
 def _mbr_types(case: Case, index: int) -> str:
