@@ -145,6 +145,9 @@ def _check(image: AmiDescription, names: dict[str, str | None]) -> AmiReport:
     else:
         pvgrub = None
     newer = newer_than(row) if row is not None else None
+    if row is not None and image.architecture not in (None, row.arch):
+        # The AKI is for other kernels: the one to use is that of the image's own architecture.
+        newer = newest(select(region=row.region, arch=image.architecture, device="hd0"))
     report = AmiReport(image, paravirtual, pvgrub, row, name, newer, ())
     return report._replace(remarks=tuple(_remarks(report, kernel)))
 
@@ -170,8 +173,10 @@ def _remarks(report: AmiReport, kernel: str | None) -> Iterable[Remark]:
     arch = _arch_of(report.aki_name)
     if arch and image.architecture and image.architecture != arch:
         text = f"the image is {image.architecture}, its PV-GRUB boots {arch} kernels only"
+        if newer is not None:
+            text += f": take {newer.id} ({newer.name}) in {newer.region}"
         yield Remark("arch-mismatch", Severity.ERROR, text)
-    if newer is not None and row is not None:
+    if newer is not None and row is not None and newer.arch == row.arch:
         text = f"PV-GRUB {row.version} is outdated: {newer.version} is {newer.id} ({newer.name}) in {newer.region}"
         yield Remark("aki-outdated", Severity.WARNING, text)
 

@@ -159,7 +159,7 @@ class Workshop:
             self._change_table(step, step.target)
         elif "resize2fs" in tools:
             change_alone(self._stretch(step.target), self._tools, without_feature_64bit)
-        elif tools == ["e2fsck"]:
+        elif set(tools) == {"e2fsck"}:
             self._whole(step.target)
             change_alone(self._stretch(step.target), self._tools, checked)
         else:

@@ -152,6 +152,10 @@ def probe_ufs(area: Area) -> Content | None:
     return None
 
 
+_ZFS_RING: Final = 128 << 10
+_ZFS_MAGIC: Final = (b"\x0c\xb1\xba\0\0\0\0\0", b"\0\0\0\0\0\xba\xb1\x0c")
+
+
 def probe_others(area: Area) -> Content | None:
     """What no boot loader of that age reads, named so that a report can say it."""
     first = area.peek(0, 512)
@@ -162,7 +166,18 @@ def probe_others(area: Area) -> Content | None:
         return _filesystem("exfat", uuid=f"{serial >> 16:04X}-{serial & 0xFFFF:04X}")
     if first[:4] == b"hsqs":
         return _filesystem("squashfs", f"{_le(first, 28, 2)}.{_le(first, 30, 2)}", block_size=_le(first, 12))
+    if first[32:36] == b"NXSB":
+        return _filesystem("apfs", uuid=uuid_of(first[72:88]))
+    for label in (0, 1):
+        # vdev_label: 112 KiB of names and values behind 16 KiB, then a ring of uberblocks (OpenZFS, vdev_impl.h).
+        for at in range(_ZFS_RING, 2 * _ZFS_RING, 1024):
+            magic = area.peek(label * 2 * _ZFS_RING + at, 8)
+            if magic in _ZFS_MAGIC:
+                version = area.peek(label * 2 * _ZFS_RING + at + 8, 8)
+                return _filesystem("zfs_member", str(int.from_bytes(version, "little" if magic[0] else "big")))
     second = area.peek(1024, 512)
+    if second[6:8] == b"\x34\x34":
+        return _filesystem("nilfs2")
     if second[:4] == b"\x10\x20\xf5\xf2":
         return _filesystem("f2fs", f"{_le(second, 4, 2)}.{_le(second, 6, 2)}", uuid=uuid_of(second[108:124]))
     if second[:2] in (b"H+", b"HX"):

@@ -75,3 +75,42 @@ def test_short_names_with_lower_case_flags(menu: str, tmp_path: Path, monkeypatc
     assert f"names {menu}, and the file on (hd0) is {menu.lower()}" in finding(verdict, "case-or-space-in-path").message
     assert fix("e.img", "out.img", **XEN).mended
     assert boot("out.img", **XEN).boots_default
+
+
+def test_no_kernel_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """kali-cloud-build 9: no kernel package was installed."""
+    monkeypatch.chdir(tmp_path)
+    image = ext3(tmp_path, {"boot/grub/nothing": b"x", "sbin/init": b"x"})
+    assert finding(boot(image.name), "menu-not-found").message.startswith("There is no kernel on (hd0)")
+
+
+def test_nothing_is_recognised_on_a_disk_of_zeros(tmp_path: Path) -> None:
+    image = tmp_path / "a.img"
+    image.write_bytes(bytes(4 << 20))
+    message = finding(boot(image), "menu-not-found").message
+    assert message.startswith("Nothing is recognised") and "are zeros" in message
+
+
+@pytest.mark.parametrize("start", [0, 1 << 20])
+def test_zfs_has_its_name(start: int, tmp_path: Path) -> None:
+    """omniosorg's "Creating an EC2 AMI": a pool of ZFS, by the first of its uberblocks."""
+    image = tmp_path / "a.img"
+    data = bytearray(8 << 20)
+    at = start + (128 << 10)
+    data[at : at + 16] = (0x00BAB10C).to_bytes(8, "little") + (5000).to_bytes(8, "little")
+    image.write_bytes(data)
+    if start:
+        run("sfdisk", "-q", str(image), stdin=b"label: dos\nstart=2048,type=bf\n")
+    assert "is zfs_member, which no driver" in finding(boot(image), "filesystem-unreadable").message
+
+
+def test_a_truncated_image_is_not_repaired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = ext3(tmp_path, {"boot/vmlinuz": KERNEL, "boot/grub/menu.lst": SAVED})
+    with image.open("r+b") as file:
+        file.truncate(3 << 20)
+    verdict = boot(image.name)
+    assert not any("e2fsck" in one.remedy for one in verdict.findings)
+    assert verdict.plan is None or "e2fsck" not in verdict.plan.script
+    if not verdict.boots_default:
+        assert not fix(image.name, "out.img").mended

@@ -24,6 +24,9 @@ initrd /boot/INITRD.img
 title B
 uuid 6f1d3b52-0000-4000-8000-00000000d3e0
 kernel /boot/vmlinuz root=LABEL=/ ro
+title C
+root (hd0)
+kernel /boot/vmlinuz root=LABEL=/ ro console=hvc0
 """
 
 
@@ -141,7 +144,7 @@ def test_several_edits_of_a_menu_are_one(tmp_path: Path, monkeypatch: pytest.Mon
     after = boot(image.name)
     assert after.boots_default and not [one for one in after.findings if one.severity == "error"]
     text = run("debugfs", "-R", "cat /boot/grub/menu.lst", image).decode()
-    assert "fallback 1\ntitle A" in text and "initrd /boot/initrd.img\n" in text
+    assert "fallback 2\ntitle A" in text and "initrd /boot/initrd.img\n" in text
 
 
 def test_a_menu_that_has_changed_since_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,13 @@ def _next_steps(case: Case, found: Sequence[Found], done: Sequence[PlannedStep])
     """The steps of the remedies that come next in the order of need: the others are looked for again behind them."""
     waiting: list[tuple[int, Finding, list[Step]]] = []
     for finding, remedy in found:
-        steps = [step for step in remedy if not any(_same_work(step, other.step) for other in done)]
+        # What is cut off does not come back by a tool: no step touches a truncated filesystem.
+        steps = [
+            step
+            for step in remedy
+            if not any(_same_work(step, other.step) for other in done)
+            and not any(target.short for target in targets_of(step))
+        ]
         ranks = [rank for step in steps if (rank := _rank(step)) is not None]
         if ranks and finding.severity is not Severity.NOTE:
             waiting.append((min(ranks), finding, [step for step in steps if _rank(step) is not None]))

@@ -21,6 +21,12 @@ def check(place: Place) -> Remedy:
     return (Run((("e2fsck", "-f", "-y", Operand.VOLUME),), target_of(place)),)
 
 
+def check_on_copy(place: Place) -> Remedy:
+    """The same on a copy, which takes its place only when a second look finds it clean."""
+    look = ("e2fsck", "-f", "-y", Operand.VOLUME), ("e2fsck", "-f", "-n", Operand.VOLUME)
+    return (Run(look, target_of(place), apart=True),)
+
+
 def xfs_places(case: Case) -> Iterator[Place]:
     """The XFS volumes that booting needs."""
     for place in boot_places(case):
@@ -177,8 +183,9 @@ What was found on a volume is not what its format says: a magic number without a
 outside of the volume, a directory that cannot be followed, or the mark that the last check or mount left
 errors. PV-GRUB checks little and goes wrong in its own ways, from `Error 16` to an endless loop.
 
-**Remedy.** Check the filesystem before the image is used: `e2fsck -f -y`, `xfs_repair`, `fsck.vfat -a`. Where
-that does not help: the image is truncated or was copied while in use.
+**Remedy.** Check a copy of the filesystem: `e2fsck -f -y`, and use it when `e2fsck -f -n` then finds it clean;
+`xfs_repair`, `fsck.vfat -a`. An image that ends before its filesystem does is truncated: nothing repairs that, it
+has to be copied anew.
 
 **Source.** The survey's reading of the volume; it does not take part in the verdict.
 """,
@@ -191,7 +198,15 @@ def damaged(case: Case) -> Iterator[Draft]:
         if content is None or not (content.problems or content.state == "errors"):
             continue
         problems = content.problems or (f"its state is: {content.state}",)
-        remedy = check(place) if content.type in EXT else ()
+        if short := target_of(place).short:
+            yield Draft(
+                f"The {content.type} filesystem on {place.device} is truncated: the image lacks {short} bytes of it.",
+                advice(f"copy {place.attached.disk.name} anew from where it came from; no tool may repair it as it is"),
+                place.where,
+                "\n".join(problems[:6]),
+            )
+            continue
+        remedy = check_on_copy(place) if content.type in EXT else ()
         yield Draft(
             f"The {content.type} filesystem on {place.device} is damaged: {problems[0]}.",
             remedy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import looked_at, menus, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
@@ -14,6 +15,9 @@ from pvgrub_sim.findings.remedies.menus import bring_menu, new_menu, new_menu_so
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import FileKind
+
+SHOWN_EMPTY: Final = 64 << 10
+"""Bytes at the start of a disk that are looked at before it is called empty."""
 
 
 @rule(
@@ -75,7 +79,7 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
         return
     if not found:
         yield Draft(
-            f"{case.pvgrub} finds no menu: it looked for {looked_at(case)}.",
+            f"{_nothing_there(case)}{case.pvgrub} finds no menu: it looked for {looked_at(case)}.",
             new_menu_somewhere(case),
             Where(),
             "no menu.lst or grub.conf on any volume that can be read",
@@ -90,6 +94,19 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
         Where(place.device, file.path),
         "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found),
     )
+
+
+def _nothing_there(case: Case) -> str:
+    """What is wanting besides a menu, as a sentence: any filesystem, or any kernel."""
+    known = [place for place in case.places if place.volume.contents]
+    if not known:
+        zeros = all(not any(place.attached.disk.read(0, SHOWN_EMPTY)) for place in case.places if place.whole)
+        what = f", and the first {SHOWN_EMPTY} bytes are zeros" if zeros else ""
+        return f"Nothing is recognised on the disk: no filesystem that is known by its marks{what}. "
+    readable = [place for place in known if place.reader is not None]
+    if readable and not any(case.boot_files(FileKind.KERNEL)):
+        return f"There is no kernel on {', '.join(place.device for place in readable)}: install one first. "
+    return ""
 
 
 @rule(
