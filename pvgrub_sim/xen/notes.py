@@ -106,16 +106,32 @@ def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: li
     while note < end and budget[0]:
         budget[0] -= 1
         # QUIRK: the name ends at its NUL, whatever namesz says.
-        if elf.string(note + layout.NOTE_SIZE) == b"Xen":
+        begin = _begin(elf, note)
+        if begin[layout.NOTE_SIZE :] in (b"Xen\0", b"") and elf.string(note + layout.NOTE_SIZE) == b"Xen":
             _take_note(elf, note, info)
             found += 1
-        sizes = sum(elf.field(layout.NOTE, name, note) + 3 & 0xFFFFFFFC for name in ("namesz", "descsz"))
+        if begin:
+            sizes = sum(
+                int.from_bytes(begin[at : at + 4], "big" if elf.swapped else "little") + 3 & 0xFFFFFFFC for at in (0, 4)
+            )
+        else:
+            sizes = sum(elf.field(layout.NOTE, name, note) + 3 & 0xFFFFFFFC for name in ("namesz", "descsz"))
         following = (note + layout.NOTE_SIZE + sizes) & elf.mask
         # QUIRK: where libelf is not bounded, notes that lead back to themselves have no end; for us they have.
         if following <= note or (elf.loader.bounded and not elf.readable(note)):
             break
         note = following
     return found
+
+
+def _begin(elf: ElfImage, note: int) -> bytes:
+    """The header of a note and the first four bytes of its name; none where they are not all in the image."""
+    pointer = note & elf.mask
+    size = layout.NOTE_SIZE + 4
+    if not elf.readable(pointer, size):
+        return b""
+    raw = elf.data.read(pointer - elf.base, size)
+    return raw if len(raw) == size else b""
 
 
 def read_xen_info(elf: ElfImage) -> XenInfo:

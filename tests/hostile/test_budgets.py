@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from pvgrub_sim import ImageFileError, iter_file, read_file
+from pvgrub_sim import ImageFileError, Outcome, iter_file, read_file
+from pvgrub_sim.cint import MAXINT
+from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.grub.menu.config import read_menu
+from pvgrub_sim.grub.stop import Stop
+from tests.grub.machine_factory import machine_on
+from tests.grub.memory_fs import MemoryFs, disk_of
 from tests.hostile.conftest import Unpack
 from tests.hostile.limits import limited
 
@@ -50,3 +56,28 @@ def test_a_file_that_claims_a_gigabyte_is_read_in_pieces_only(hostile: Unpack) -
 def test_a_menu_that_claims_a_gigabyte_is_read_to_its_end(hostile: Unpack) -> None:
     run = limited(["boot", "--format", "json", str(hostile("res-isize-menu.img"))], seconds=20)
     assert json.loads(run.out)["outcome"] != "timeout"
+
+
+def test_a_menu_over_the_page_tables_crashes() -> None:
+    """The menu's text lies in scratch memory, with nobody counting (stage2/stage2.c:cmain)."""
+    m = machine_on(disk_of({}).read(0, 1024) + bytes(1 << 20))
+    line = b"title " + b"x" * 1400 + b"\nboot\n"
+    m.fsys = Repeated(m, line)
+    m.filemax, m.fsmax = 40 << 20, MAXINT
+    with pytest.raises(Stop) as stop:
+        read_menu(m)
+    assert stop.value.outcome is Outcome.CRASH and "page tables" in stop.value.reason
+
+
+class Repeated(MemoryFs):
+    """A file that is one pattern again and again."""
+
+    def __init__(self, m: Machine, pattern: bytes) -> None:
+        super().__init__(m)
+        self.pattern = pattern * (2 + (1 << 20) // len(pattern))
+        self.period = len(pattern)
+
+    def read(self, length: int) -> bytes:
+        begin = self.m.filepos % self.period
+        self.m.filepos += length
+        return self.pattern[begin : begin + length]
