@@ -44,3 +44,10 @@ def test_random_bytes(tmp_path: Path) -> None:
     for size in (512, 4096, 100_000):
         image.write_bytes(generator.randbytes(size))
         assert boot(image).findings
+
+
+@pytest.mark.parametrize("size", [512, 4096, 40_000])
+def test_disks_smaller_than_any_look_at_them(size: int, tmp_path: Path) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(size))
+    assert boot(image).findings

@@ -100,7 +100,8 @@ def _nothing_there(case: Case) -> str:
     """What is wanting besides a menu, as a sentence: any filesystem, or any kernel."""
     known = [place for place in case.places if place.volume.contents]
     if not known:
-        zeros = all(not any(place.attached.disk.read(0, SHOWN_EMPTY)) for place in case.places if place.whole)
+        disks = [place.attached.disk for place in case.places if place.whole]
+        zeros = all(disk.size >= SHOWN_EMPTY and not any(disk.read(0, SHOWN_EMPTY)) for disk in disks)
         what = f", and the first {SHOWN_EMPTY} bytes are zeros" if zeros else ""
         return f"Nothing is recognised on the disk: no filesystem that is known by its marks{what}. "
     readable = [place for place in known if place.reader is not None]
