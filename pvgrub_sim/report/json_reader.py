@@ -13,6 +13,8 @@ from pvgrub_sim.model import (
     LayoutPart,
     LoadedFile,
     Outcome,
+    Plan,
+    PlanStep,
     ProfileInfo,
     Severity,
     Verdict,
@@ -46,11 +48,21 @@ def parse(text: str) -> Verdict:
         ),
         reason=told["reason"],
         layout=tuple(LayoutPart(**_known(LayoutPart._fields, part)) for part in told["layout"]),
+        plan=_plan(told.get("plan")),
     )
 
 
 def _known(fields: tuple[str, ...], item: dict[str, Any]) -> dict[str, Any]:
     return {name: item[name] for name in fields if name in item}
+
+
+def _plan(item: dict[str, Any] | None) -> Plan | None:
+    if item is None:
+        return None
+    steps = tuple(
+        PlanStep(**_known(PlanStep._fields, step) | {"rules": tuple(step["rules"])}) for step in item["steps"]
+    )
+    return Plan(item["proven"], steps, item["script"], tuple(item["unmended"]))
 
 
 def _file(item: dict[str, Any] | None) -> LoadedFile | None:
