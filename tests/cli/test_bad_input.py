@@ -28,13 +28,16 @@ INPUTS: dict[str, list[str]] = {
     "repack": ["repack", "{}", "-o", "{out}"],
     "aki recommend": ["aki", "recommend", "{}", "--region", "eu-west-1"],
     "aki check": ["aki", "check", "{}"],
+    "fix": ["fix", "{}", "--dry-run"],
 }
 """Every argument of a command that names a file which is read."""
 WITHOUT_INPUT = {"explain", "completion"}
+TESTED_ELSEWHERE = {"console", "scan", "fleet"}
+"""What wants a terminal (test_console.py), or records what it cannot read (tests/fleet)."""
 
 
 def test_every_command_takes_part() -> None:
-    assert {words[0] for words in INPUTS.values()} | WITHOUT_INPUT == set(COMMANDS)
+    assert {words[0] for words in INPUTS.values()} | WITHOUT_INPUT | TESTED_ELSEWHERE == set(COMMANDS)
 
 
 # --- what cannot be read
@@ -200,6 +203,7 @@ CONTENTS = (
     cut, half_sector,
 )  # fmt: skip
 ANSWERS = {
+    "fix": {1},
     "boot": {1},
     "boot --disk": {0, 1, 3},
     "boot --ami": set(),
@@ -216,7 +220,17 @@ ANSWERS = {
     "aki check": set(),
 }
 """What each command may answer besides 2 to a file that is not what it is for."""
-READS_ALL = {"ls", "ls --survey", "cat", "cat --survey", "kernel on an image", "inspect", "boot", "aki recommend"}
+READS_ALL = {
+    "fix",
+    "ls",
+    "ls --survey",
+    "cat",
+    "cat --survey",
+    "kernel on an image",
+    "inspect",
+    "boot",
+    "aki recommend",
+}
 
 
 @pytest.mark.parametrize("make", CONTENTS, ids=lambda make: make.__name__)
