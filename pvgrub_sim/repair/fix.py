@@ -17,7 +17,7 @@ from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.model import FixedImage, FixStep, Verdict
 from pvgrub_sim.repair.copy import Progress, copy_disk, copy_image
 from pvgrub_sim.repair.delivery import Made, Target, check_target, deliver, work_folder
-from pvgrub_sim.repair.inventory import inventory, losses
+from pvgrub_sim.repair.inventory import inventory, is_truncated, losses
 from pvgrub_sim.repair.perform import Workshop
 from pvgrub_sim.repair.tools import Tools
 from pvgrub_sim.request import DEFAULT_DEVICE
@@ -119,6 +119,8 @@ class _Job:
     def run(self, before: Verdict, plan: Blueprint | None) -> None:
         """Carry plans out until nothing is left to do, or a step fails."""
         self.after = before
+        if is_truncated(self.copy):
+            return
         seen = inventory(self.copy)
         for _ in range(MOST_ROUNDS):
             chosen = [planned for planned in (plan.steps if plan else ()) if self._choice.takes(planned)]

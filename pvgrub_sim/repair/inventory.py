@@ -40,6 +40,18 @@ def inventory(image: Path) -> dict[int, Held]:
         disk.close()
 
 
+def is_truncated(image: Path) -> bool:
+    """True when a filesystem lies partly beyond the end of its image: nothing may be written to such a one."""
+    disk = RawDisk(str(image))
+    try:
+        return any(
+            volume.filesystem is not None and volume.offset + (volume.filesystem.size or 0) > disk.size
+            for volume in survey(disk).volumes
+        )
+    finally:
+        disk.close()
+
+
 def losses(before: dict[int, Held], after: dict[int, Held]) -> list[str]:
     """What was there before and is no more, in words; files that have another name beside them now are not lost."""
     lost = []
