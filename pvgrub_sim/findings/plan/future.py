@@ -181,6 +181,10 @@ class Future:
             case MakeLink():
                 self._volume(step.target).reader.add_link(_raw(step.path), _raw(step.to))
             case MoveFile():
+                there = Files(self._volume(step.target).reader.base)
+                if there.uses_extents(step.path) and there.gaps(step.path):
+                    # A rename keeps the holes, which PV-GRUB misreads: a copy of the content would hide them.
+                    raise CannotTell(f"{step.path} has holes, and PV-GRUB cannot be asked for it under this name")
                 data = self._read(Source(step.target, step.path, 0))
                 self._volume(step.target).reader.remove(_raw(step.path))
                 self._write(step.target, step.new, data)
