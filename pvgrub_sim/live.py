@@ -72,8 +72,12 @@ class LiveConsole:
         """Read what is typed within `timeout` seconds (None: whenever it comes); False when nothing is."""
         if self._left:
             return False
-        watched = [self._keyboard] if self._wake_fd is None else [self._keyboard, self._wake_fd]
-        readable, _, _ = select.select(watched, [], [], timeout)
+        # poll(), since select() knows no descriptor above 1023.
+        poll = select.poll()
+        for watched in (self._keyboard, self._wake_fd):
+            if watched is not None:
+                poll.register(watched, select.POLLIN)
+        readable = {number for number, _ in poll.poll(None if timeout is None else max(0, timeout) * 1000)}
         if self._wake_fd in readable and self._wake is not None:
             self._wake()
         if self._keyboard not in readable:

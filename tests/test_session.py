@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import threading
 from pathlib import Path
 from typing import Any
@@ -93,14 +95,19 @@ def test_what_makes_no_sense(tmp_path: Path) -> None:
             boot(path, memory=memory)
 
 
-def played(path: Path, typed: bytes, *, close: bool = False) -> tuple[str, bytes]:
-    """interact() with what is typed in a pipe: how it ends, and what was shown."""
+def played(path: Path, typed: bytes, *, close: bool = False, above: int = 0) -> tuple[str, bytes]:
+    """interact() with what is typed in a pipe, from a descriptor of at least `above`: how it ends, what was shown."""
     reader, writer = os.pipe()
+    if above:
+        low, reader = reader, fcntl.fcntl(reader, fcntl.F_DUPFD_CLOEXEC, above)
+        os.close(low)
     shown = bytearray()
-    threading.Timer(0.3, lambda: (os.write(writer, typed), os.close(writer) if close else None)).start()
+    typing = threading.Timer(0.3, lambda: (os.write(writer, typed), os.close(writer) if close else None))
+    typing.start()
     try:
         verdict = interact(path, reader, shown.extend, **XEN)
     finally:
+        typing.join()
         os.close(reader)
         if not close:
             os.close(writer)
@@ -127,3 +134,13 @@ def test_live_timeouts_are_real(tmp_path: Path) -> None:
     outcome, shown = played(image("m4t3d2", tmp_path), b"")
     assert outcome == "boots"
     assert [b"in %d seconds" % left in shown for left in (3, 2, 1)] == [True] * 3
+
+
+def test_live_beside_many_open_files(tmp_path: Path) -> None:
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert old[1] > 2000 or old[1] == resource.RLIM_INFINITY
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2000, old[1]))
+    try:
+        assert played(image("m4", tmp_path), b"\x1b[B\r", above=1500)[0] == "boots"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
