@@ -6,12 +6,12 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.inputs import read_input
 from pvgrub_sim.model import Outcome
+from pvgrub_sim.values import NamedTuple
 
 CODES: dict[str, bytes] = {
     "up": b"\x1b[A", "down": b"\x1b[B", "right": b"\x1b[C", "left": b"\x1b[D", "home": b"\x1b[H", "end": b"\x1b[F",

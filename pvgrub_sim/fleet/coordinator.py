@@ -7,7 +7,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.engines.engine import Engine
@@ -16,6 +15,7 @@ from pvgrub_sim.fleet.listing import targets
 from pvgrub_sim.fleet.look import AUTO, is_aki
 from pvgrub_sim.fleet.store import Pending, Store, result_of
 from pvgrub_sim.fleet.values import Look, ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
+from pvgrub_sim.values import NamedTuple
 
 CHUNK_SECONDS = 0.5
 """What a chunk should take: long beside what it costs to hand it out, short for whoever wants to stop."""

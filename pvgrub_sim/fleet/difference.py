@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from pvgrub_sim.fleet.values import STATUSES, ScanResult, ScanState
+from pvgrub_sim.values import NamedTuple
 
 _RANK = {status: rank for rank, status in enumerate(STATUSES)}
 

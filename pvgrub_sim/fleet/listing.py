@@ -7,10 +7,11 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.values import Target
+from pvgrub_sim.values import NamedTuple
 
 LONGEST_WORD = 65536
 """Bytes of one line of a list."""

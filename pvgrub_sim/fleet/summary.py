@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from pvgrub_sim.fleet.values import STATUSES, ScanResult, ScanState
+from pvgrub_sim.values import NamedTuple
 
 SEVERITIES = ("error", "warning", "note")
 UNKNOWN = "not known"

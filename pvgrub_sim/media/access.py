@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+from pvgrub_sim.values import NamedTuple
 
 DEEPEST = 8
 """Files in a chain of backing files, and layers around each other."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.values import NamedTuple
 
 _DEVICE = re.compile(r"(?:/dev/)?(?P<kind>sd|xvd|hd)(?P<letters>[a-z]{1,2})(?P<partition>\d{0,2})")
 _HD_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+
+from pvgrub_sim.values import NamedTuple
 
 HEADER_SIZE = 592
 """Bytes up to and including payload_length: what libxenguest calls its struct setup_header."""

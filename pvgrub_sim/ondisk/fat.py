@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
+
+from pvgrub_sim.values import NamedTuple
 
 BPB_SIZE: Final = 64
 _BPB: Final = struct.Struct("<11xHBHBHHBHHHIIIHHIHH12x")

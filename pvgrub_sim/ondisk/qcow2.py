@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
+
+from pvgrub_sim.values import NamedTuple
 
 MAGIC: Final = b"QFI\xfb"
 HEADER: Final = struct.Struct(">4sIQIIQIIQQIIQ")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from struct import Struct
-from typing import NamedTuple
+
+from pvgrub_sim.values import NamedTuple
 
 SUPERBLOCK_OFFSET = 64 * 1024
 """In bytes from the start of the filesystem."""

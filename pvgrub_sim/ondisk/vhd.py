@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
+
+from pvgrub_sim.values import NamedTuple
 
 COOKIE: Final = b"conectix"
 FOOTER_SIZE: Final = 512

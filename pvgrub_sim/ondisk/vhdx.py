@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
+
+from pvgrub_sim.values import NamedTuple
 
 FILE_MAGIC: Final = b"vhdxfile"
 HEADERS_AT: Final = (64 << 10, 128 << 10)

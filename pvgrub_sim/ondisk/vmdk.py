@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Final, NamedTuple
+from typing import Final
+
+from pvgrub_sim.values import NamedTuple
 
 SPARSE_MAGIC: Final = b"KDMV"
 COWD_MAGIC: Final = b"COWD"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from pvgrub_sim.values import NamedTuple
 
 MAGIC: Final = 0xDEADFACE
 BLOCK_SIZE: Final = 512

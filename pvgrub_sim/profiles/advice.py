@@ -6,13 +6,13 @@ Rules: AWS, "User Provided Kernels" (EC2 User Guide): register with hd0; no ARI 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.model import Severity
 from pvgrub_sim.profiles.ami import AmiDescription
 from pvgrub_sim.profiles.catalogue import Aki, by_id, select, version_key
 from pvgrub_sim.profiles.versions import profile_of_aki_name
+from pvgrub_sim.values import NamedTuple
 
 NINE_PLACES_SINCE = "1.04"
 """From this version on an hd0 AKI finds the menu of both layouts, and hd00 AKIs exist for compatibility only."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.inputs import read_input
+from pvgrub_sim.values import NamedTuple
 
 LARGEST_ANSWER = 256 << 20
 """Bytes of a describe-images answer that are read: one of all public images of a region has half as many."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.profiles.profile import Profile
 from pvgrub_sim.profiles.versions import profile_of_aki_name
+from pvgrub_sim.values import NamedTuple
 
 
 class Aki(NamedTuple):

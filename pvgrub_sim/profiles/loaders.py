@@ -6,7 +6,7 @@ source is that of PV-GRUB's build: tools/libxc (later tools/libs/guest), xen/com
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pvgrub_sim.values import NamedTuple
 
 GZIP = frozenset({"gzip"})
 XEN_43 = frozenset({"gzip", "bzip2", "lzma", "xz", "lzo"})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pvgrub_sim.profiles.loaders import V4_17, Loader
+from pvgrub_sim.values import NamedTuple
 
 DEFAULT_MEMORY = 256
 """MiB of memory of a domain, where nobody says."""

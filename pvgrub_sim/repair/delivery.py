@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final, NamedTuple
+from typing import Final
 
 from pvgrub_sim.errors import RepairError, UsageError
+from pvgrub_sim.values import NamedTuple
 
 ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a program which does not look after them: then nobody would clear up."""

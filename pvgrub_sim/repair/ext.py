@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.target import ORIGINAL, Stretch, folders_of, plain_path, same_bytes
 from pvgrub_sim.repair.tools import Ran, Tools
+from pvgrub_sim.values import NamedTuple
 
 _STAT: Final = re.compile(
     r"^Inode: (?P<inode>\d+)\s+Type: (?P<type>\S+(?: \S+)?)\s+Mode:\s+(?P<mode>\d+).*?^User:\s+(?P<user>\d+)\s+"

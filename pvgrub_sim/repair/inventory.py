@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.surveyor import open_reader, survey
 from pvgrub_sim.survey.tree import Node, NodeType, Reader, names_of
+from pvgrub_sim.values import NamedTuple
 
 MOST_FILES: Final = 200_000
 """Names of one filesystem that are looked at; of more the rest goes unnoticed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, cast
 
 from pvgrub_sim.errors import KernelFormatError, RepairError
 from pvgrub_sim.findings.remedies.edited import LineGone, edited
@@ -35,6 +35,7 @@ from pvgrub_sim.repair.fat import FatFilesystem
 from pvgrub_sim.repair.table import partitions
 from pvgrub_sim.repair.target import Stretch
 from pvgrub_sim.repair.tools import Tools
+from pvgrub_sim.values import NamedTuple
 
 LARGEST_MENU: Final = 16 << 20
 """Bytes of a menu that is edited."""

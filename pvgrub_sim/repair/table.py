@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.tools import Tools
+from pvgrub_sim.values import NamedTuple
 
 
 class Partition(NamedTuple):

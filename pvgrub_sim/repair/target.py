@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from pvgrub_sim.errors import RepairError
+from pvgrub_sim.values import NamedTuple
 
 LONGEST_PATH: Final = 1024
 """Bytes of a path that a tool is given."""

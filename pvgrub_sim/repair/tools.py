@@ -8,9 +8,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from pvgrub_sim.errors import RepairError
+from pvgrub_sim.values import NamedTuple
 
 PACKAGES: Final[Mapping[str, str]] = MappingProxyType(
     {

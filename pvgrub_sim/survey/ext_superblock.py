@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk import ext2_features as features
 from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.values import NamedTuple
 
 LARGEST_LOG_BLOCK_SIZE: Final = 6
 """64 KiB, what ext4 goes up to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.media.disk import Disk
@@ -12,6 +12,7 @@ from pvgrub_sim.model import DirectoryEntry
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.surveyor import volume_reader
 from pvgrub_sim.survey.tree import Node, NodeType, Reader, child, content, find, head, names_of, target
+from pvgrub_sim.values import NamedTuple
 
 MOST_LINKS: Final = 40
 _NAME: Final = re.compile(rb"(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)", re.S)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+
+from pvgrub_sim.values import NamedTuple
 
 MAGIC = 0x336EC578
 """`xEn3` with the high bit of the E set (XEN_MULTIBOOT_MAGIC3)."""

@@ -6,10 +6,10 @@ Sources: tools/libs/guest/xg_dom_{core,bzimageloader,elfloader,binloader,boot}.c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.profiles import Profile
+from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.elf import ElfDamaged, ElfImage, is_elf, open_elf
 from pvgrub_sim.xen.excerpt import InMemory, NotInExcerpt, Source
 from pvgrub_sim.xen.flat import FlatRefused, FlatTable, check_table, find_table

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import NamedTuple
 
 from pvgrub_sim.ondisk.compressed import LZ4_LEGACY
+from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 
 MAGIC = int.from_bytes(LZ4_LEGACY, "little")

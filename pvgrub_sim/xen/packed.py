@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
 from pvgrub_sim.xen.memory import KernelMemory
 

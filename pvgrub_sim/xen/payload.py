@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import NamedTuple
 
 from pvgrub_sim.ondisk import compressed
+from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.excerpt import TooLarge
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge, Unpacked
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
+
+from pvgrub_sim.values import NamedTuple
 
 BOOT_FAILURE = 9
 """GRUB's ERR_BOOT_FAILURE: everything that libxenguest refuses."""

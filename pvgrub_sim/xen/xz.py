@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
 
 from pvgrub_sim.ondisk.compressed import XZ, XZ_FOOTER
+from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Sink, Unpacked, drain, whole
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pvgrub_sim.ondisk.compressed import ZSTD
+from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.packed import PayloadDamaged
 
 CORRUPT = "ZSTD-compressed data is corrupt"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pvgrub_sim.findings.facts.menufile import Entry, Line
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.grub.viewer import Seen
+from pvgrub_sim.values import NamedTuple
 
 
 class FileRef(NamedTuple):

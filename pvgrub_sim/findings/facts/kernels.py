@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case
@@ -12,6 +12,7 @@ from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelFacts

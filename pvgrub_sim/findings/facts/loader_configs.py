@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.values import NamedTuple
 
 MOST_CONFIG: Final = 1 << 20
 """Bytes of a configuration that are looked at."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pvgrub_sim.values import NamedTuple
 
 
 class Where(NamedTuple):

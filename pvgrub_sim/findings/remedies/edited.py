@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from pvgrub_sim.findings.facts.menufile import Line, parse
 from pvgrub_sim.findings.remedies.steps import Change, Edit
+from pvgrub_sim.values import NamedTuple
 
 _BLANKS = re.compile(r"[ \t]")
 

@@ -7,7 +7,9 @@ brought together with the steps of other findings.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
+
+from pvgrub_sim.values import NamedTuple
 
 
 class Target(NamedTuple):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import IntFlag
-from typing import NamedTuple
 
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.values import NamedTuple
 
 
 class Flag(IntFlag):

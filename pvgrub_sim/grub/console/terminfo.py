@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+
+from pvgrub_sim.values import NamedTuple
 
 TERMINFO_LEN = 40
 """Bytes of each of the five fields (stage2/terminfo.h:TERMINFO_LEN)."""

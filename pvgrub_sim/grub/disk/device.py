@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import NamedTuple
 
 from pvgrub_sim.cint import MAXINT
 from pvgrub_sim.grub.disk.partitions import sane_partition
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, NETWORK_DRIVE, WHOLE_DISK, Machine
+from pvgrub_sim.values import NamedTuple
 
 _HEX = b"0123456789abcdef"
 

@@ -7,7 +7,6 @@ GRUB-legacy patch (jiazhang0/grub-efi, stage2/disk_io.c).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from pvgrub_sim.cint import s32, u32, u64
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, rawread, select_drive
@@ -17,6 +16,7 @@ from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import bsd, gpt, mbr
 from pvgrub_sim.ondisk.mbr import BSD_TYPES, EXTENDED_TYPES
+from pvgrub_sim.values import NamedTuple
 
 __all__ = [
     "BSD_TYPES",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.values import NamedTuple
 
 
 class Borrowed(NamedTuple):

@@ -6,9 +6,10 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.values import NamedTuple
 
 KEPT: Final = 16 << 20
 """Bytes of unpacked clusters that are kept."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE
 from pvgrub_sim.ondisk import fat
+from pvgrub_sim.values import NamedTuple
 
 MAX_12BIT_CLUSTERS = 4087
 

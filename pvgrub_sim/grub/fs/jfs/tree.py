@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
 
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.disk.raw import devread
@@ -15,6 +14,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import jfs
+from pvgrub_sim.values import NamedTuple
 
 # Places in the filesystem buffer, in bytes.
 XTPAGE = 0

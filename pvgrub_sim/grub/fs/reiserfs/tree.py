@@ -7,7 +7,6 @@ the slots of their level; the last slot is shared by the levels above it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.disk.raw import devread
@@ -18,6 +17,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import reiserfs
+from pvgrub_sim.values import NamedTuple
 
 CACHE_SIZE = 24 * 1024
 """FSYSREISER_CACHE_SIZE, in bytes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from pvgrub_sim.cint import s32, u32, u64
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -12,6 +11,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import xfs
+from pvgrub_sim.values import NamedTuple
 
 DIRBUF = 0
 FILEBUF = 4096
