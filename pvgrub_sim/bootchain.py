@@ -14,7 +14,7 @@ from pvgrub_sim.grub.file.open import grub_open
 from pvgrub_sim.grub.machine import Handover, Machine, ModuleArea
 from pvgrub_sim.grub.menu.config import read_menu
 from pvgrub_sim.grub.menu.script import run_script
-from pvgrub_sim.grub.stage2 import cmain
+from pvgrub_sim.grub.stage2 import cmain, start_terminal
 from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Outcome
@@ -154,6 +154,7 @@ def run_entry(
         machine.errnum = ErrNum.NONE
         machine.config_opened = machine.menu_path = config
         menu = read_menu(machine)
+        start_terminal(machine)
         machine.fallback_entryno = -1
         machine.first_default_entry = machine.current_entryno = number
         if number < len(menu):

@@ -13,7 +13,7 @@ from pvgrub_sim.values import NamedTuple
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "filesystem": ("ext", "partitions", "filesystems"),
-    "menu": ("lookup", "menu_head", "entries", "paths"),
+    "menu": ("lookup", "menu_head", "commands", "entries", "paths"),
     "kernel": ("kernels", "kernel_config", "inferred"),
     "aws": ("registration", "akis"),
     "machine": ("pvgrub_itself",),

@@ -61,9 +61,7 @@ def _run_config(m: Machine) -> None:
     _init_config(m)
     _read_saved_entry(m)
     menu = _open_menu(m)
-    if m.term.kind is TermKind.GRAPHICS:
-        # There is no frame buffer, so graphics_init() fails and the first terminal is used.
-        m.term.kind = TermKind.SERIAL
+    start_terminal(m)
     if m.first_default_entry is None and menu:
         m.first_default_entry = m.default_entry
     if menu:
@@ -72,6 +70,15 @@ def _run_config(m: Machine) -> None:
         from pvgrub_sim.grub.menu.prompt import enter_cmdline
 
         enter_cmdline(m, forever=True)
+
+
+def start_terminal(m: Machine) -> None:
+    """Leave the graphics terminal that a splashimage in the menu's head has chosen: there is no frame buffer.
+
+    As cmain() in stage2/stage2.c with the graphics patch: graphics_init() fails, and the first terminal is used.
+    """
+    if m.term.kind is TermKind.GRAPHICS:
+        m.term.kind = TermKind.SERIAL
 
 
 def _init_config(m: Machine) -> None:

@@ -122,6 +122,10 @@ class ExtFilesystem:
             raise RepairError(f"debugfs did not make the link {path}")
         return backup
 
+    def put_aside(self, path: str) -> str:
+        """Give what lies under a name another one beside it; returns that."""
+        return self._keep(plain_path(path))
+
     def move(self, path: str, new: str) -> None:
         """Give a file another name, which must not be taken."""
         if self.stat(plain_path(new)) is not None:

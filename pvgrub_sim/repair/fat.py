@@ -61,16 +61,19 @@ class FatFilesystem:
         if not arrived:
             self._run("mdel", _name(fresh))
             raise RepairError(f"mcopy wrote {path} short")
-        backup = ""
-        if self.exists(path):
-            backup = self._free_name(f"{path}{ORIGINAL}")
-            self._rename(path, backup)
+        backup = self.put_aside(path) if self.exists(path) else ""
         self._rename(fresh, path)
         return backup
 
     def link(self, path: str, target: str) -> str:
         """FAT has no links; raises RepairError."""
         raise RepairError(f"{path}: FAT has no links to {target}")
+
+    def put_aside(self, path: str) -> str:
+        """Give what lies under a name another one beside it; returns that."""
+        backup = self._free_name(f"{path}{ORIGINAL}")
+        self._rename(path, backup)
+        return backup
 
     def move(self, path: str, new: str) -> None:
         """Give a file another name, which must not be taken."""

@@ -70,7 +70,10 @@ class Workshop:
                 return Done(self._edit_menu(step))
             case PutFile():
                 source = self._bytes_or_file(step.content)
-                return Done(_put(step.path, self._writer(step.target).put(step.path, source)))
+                writer = self._writer(step.target)
+                if step.in_the_way:
+                    writer.put_aside(step.in_the_way)
+                return Done(_put(step.path, writer.put(step.path, source)))
             case Repack():
                 return Done(self._repack(step))
             case MakeLink():

@@ -39,6 +39,9 @@ class Writer(Protocol):
     def link(self, path: str, target: str) -> str:
         """Put a symbolic link under a name; returns the name under which what was there is kept, or ""."""
 
+    def put_aside(self, path: str) -> str:
+        """Give what lies under a name another one beside it; returns that."""
+
     def move(self, path: str, new: str) -> None:
         """Give a file another name, which must not be taken."""
 

@@ -35,6 +35,7 @@ def hit(image: str, severity: str = "error", *, cured: bool | dict[str, Any] = T
 
 XEN = {"pvgrub": "xen-4.17", "arch": "x86_64", "config": "(hd0)/boot/grub/menu.lst"}
 XEN_PART = {**XEN, "config": "(hd0,0)/boot/grub/menu.lst"}
+BOOTS = str(FIXTURES / "images/boots.img.zst")
 HD00_103 = "pv-grub-hd00-V1.03-x86_64.gz"
 SAMPLE = {
     "ImageId": "ami-983231f6", "Name": "ImageLive", "ImageType": "machine", "KernelId": "aki-176bf516",
@@ -49,6 +50,7 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("rules/ext4-today-larger"),
     ),
     "ext4-holes": (hit("rules/ext4-holes"),),
+    "ext4-extents": (hit("rules/ext4-csum", boots_from="boot.img", pvgrub="amazon-1.02"),),
     "ext4-unwritten": (hit("rules/ext4-unwritten", "warning"),),
     "ext4-feature-unknown": (hit("rules/ext4-inline", boots_from="boot.img"),),
     "xfs-v5": (hit("rules/xfs-v5", boots_from="boot.img"), hit("rules/xfs-v5-partition", boots_from="boot.img")),
@@ -64,6 +66,7 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("disks/reiserfs-36-dirty", "warning", cured=False, **XEN),
     ),
     "partition-type-hides-filesystem": (hit("rules/type-82"),),
+    "fat-on-gpt": (hit("rules/fat-on-gpt", device="/dev/sda"),),
     "gpt-before-1.04": (hit("rules/gpt", aki=HD00_103),),
     "lvm-needs-boot-partition": (hit("rules/lvm", cured=False),),
     "raid-or-encrypted": (hit("rules/luks", cured=False, image_format="raw"),),
@@ -77,6 +80,10 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("rules/grub-conf"),
         hit("rules/menu-at-grub"),
         hit("images/mbr-primary", aki="pv-grub-hd0-V1.03-x86_64.gz", cured={"pvgrub": "amazon-1.05"}, stays=True),
+    ),
+    "menu-on-another-disk": (
+        hit("rules/gpt", "warning", cured=False, device="/dev/sda", disks={"/dev/sdb": BOOTS}, **XEN_PART),
+        hit("images/demo", "note", cured=False, device="/dev/sda", disks={"/dev/sdb": BOOTS}),
     ),
     "menu-without-entries": (hit("rules/menu-is-grub-cfg"), hit("menus/hdr-unhide-hd1", **XEN)),
     "grub2-only": (hit("rules/grub2-only"), hit("rules/fat-grub2")),
@@ -133,6 +140,9 @@ HITS: dict[str, tuple[Hit, ...]] = {
 MISSES: dict[str, tuple[str, dict[str, Any]]] = {
     "ext4-holes": ("rules/ext3-holes", {}),
     "ext4-feature-unknown": ("rules/ext4-csum", {}),
+    "ext4-extents": ("rules/ext4-csum", {"pvgrub": "amazon-1.03"}),
+    "fat-on-gpt": ("rules/gpt", {"pvgrub": "amazon-1.05"}),
+    "menu-on-another-disk": ("images/boots", {"device": "/dev/sda", "disks": {"/dev/sdb": BOOTS}}),
     "xfs-v5": ("rules/xfs-v4", {}),
     "xfs-ftype": ("rules/xfs-v4", {}),
     "xfs-holes": ("rules/xfs-v4", {}),

@@ -52,6 +52,7 @@ def test_no_hole_is_blamed_where_no_extents_are_read(version: str, tmp_path: Pat
     run("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^64bit,^metadata_csum", "-d", tree, image, "16M")
     found = rules(image, pvgrub=version)
     assert "ext4-holes" not in found and "ext4's extents" in found["aki-outdated"]
+    assert "reads block maps only" in found["ext4-extents"] and "1.03 or later" in found["ext4-extents"]
     fixed = fix(image, tmp_path / "out.img", pvgrub=version)
     assert not fixed.mended and not (tmp_path / "out.img").exists()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import split_device
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.release import ASIDE, ReleaseKey, release_key
 from pvgrub_sim.survey.result import BootFile, FileKind
 
 
@@ -32,9 +33,20 @@ def places_looked_at(case: Case, place: Place) -> list[str]:
 
 
 def kernel_files(place: Place) -> list[BootFile]:
-    """The kernels on a volume, the newest version last by name."""
+    """The kernels on a volume, the newest release last; those for a bad day come first."""
     files = place.filesystem.files if place.filesystem else ()
-    return [file for file in files if file.kind is FileKind.KERNEL and not file.missing and file.size]
+    kernels = [file for file in files if file.kind is FileKind.KERNEL and not file.missing and file.size]
+    return sorted(kernels, key=_age)
+
+
+def _age(file: BootFile) -> tuple[bool, ReleaseKey, bool]:
+    """A file under its own name is taken before a link to it."""
+    name = file.path.rpartition("/")[2]
+    release = name.partition("-")[2]
+    if not any(map(str.isdigit, release)):
+        # `vmlinuz`, `vmlinuz-linux`, `vmlinuz-virt`: the kernel itself says which it is.
+        release = file.facts.get("version", "").split(" ")[0] or release
+    return ASIDE.search(name) is None, release_key(release), file.link is None
 
 
 def initrd_for(place: Place, kernel: str) -> str | None:
@@ -64,12 +76,17 @@ def boot_places(case: Case) -> Iterator[Place]:
     yield from wanted.values()
 
 
-def read_error(case: Case, place: Place) -> tuple[str, int] | None:
-    """A file that is there and that PV-GRUB cannot open, with its error number; None when it opens all it needs."""
+def needed_paths(case: Case, place: Place) -> list[str]:
+    """The files of a volume that booting needs: the menu, what it names, and all that look like boot files."""
     paths = [case.menu_home[1]] if case.menu_home and case.menu_home[0] is place else []
     paths += [ref.path for ref in case.files() if ref.place is place]
     paths += [file.path for file in (place.filesystem.files if place.filesystem else ()) if file.kind != "other"]
-    for path in dict.fromkeys(paths):
-        if place.is_file(path) and (error := case.viewer.look(place.device, path).error):
+    return [path for path in dict.fromkeys(paths) if place.is_file(path)]
+
+
+def read_error(case: Case, place: Place) -> tuple[str, int] | None:
+    """A file that is there and that PV-GRUB cannot open, with its error number; None when it opens all it needs."""
+    for path in needed_paths(case, place):
+        if error := case.viewer.look(place.device, path).error:
             return path, error
     return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from pvgrub_sim.errors import ImageError, KernelFormatError
-from pvgrub_sim.findings.plan.tables import as_mbr, with_type
+from pvgrub_sim.findings.plan.tables import as_hybrid, as_mbr, gpt_type, with_type
 from pvgrub_sim.findings.remedies.edited import LineGone, edited
 from pvgrub_sim.findings.remedies.edits import unpacked
 from pvgrub_sim.findings.remedies.steps import (
@@ -174,6 +174,8 @@ class Future:
                 self._write(step.target, step.path, text)
             case PutFile():
                 data = self._read(step.content) if isinstance(step.content, Source) else step.content
+                if step.in_the_way:
+                    self._volume(step.target).reader.remove(_raw(step.in_the_way))
                 self._write(step.target, step.path, data)
             case Repack():
                 kernel = self._read(Source(step.target, step.path, step.size))
@@ -206,10 +208,23 @@ class Future:
             numbers = [int(number) for number in words[0].partition("=")[2].split(":")]
             view = next(view for view in self._surveys if view.image == target.image)
             self._patch(target.image, as_mbr(view.partitions, numbers))
+        elif tool == "sgdisk" and words[0].startswith("--hybrid="):
+            self._patch(target.image, self._hybrid(step, target))
         elif target.filesystem in EXT and any(words[0] in ("resize2fs", "e2fsck") for words in step.commands):
             self._volume(target).anew = DRIVERS[target.filesystem]
         else:
             raise CannotTell(f"what {tool} makes of it is seen when it has run")
+
+    def _hybrid(self, step: Run, target: Target) -> Mapping[int, bytes]:
+        """What a hybrid MBR and the types behind it come to."""
+        words = [str(word) for word in step.commands[0]]
+        numbers = [int(number) for number in words[1].partition("=")[2].split(":") if number.isdigit()]
+        partitions = next(view for view in self._surveys if view.image == target.image).partitions
+        types = {volume.number: gpt_type(volume) for volume in partitions}
+        kinds = [types[number] for number in numbers]
+        for command in step.commands[1:]:
+            kinds[int(str(command[-2])) - 1] = int(str(command[-1]), 16)
+        return as_hybrid(partitions, numbers, kinds)
 
     def _patch(self, image: str, patches: Mapping[int, bytes]) -> None:
         self._patches.setdefault(image, {}).update(patches)

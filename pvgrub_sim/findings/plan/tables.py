@@ -59,7 +59,7 @@ def as_mbr(partitions: Sequence[Volume], numbers: Sequence[int]) -> Mapping[int,
     table = b""
     for number in numbers:
         volume = by_number[number]
-        kind = _TYPES.get(volume.type.upper(), 0x83)
+        kind = gpt_type(volume)
         start, length = volume.offset // SECTOR_SIZE, volume.size // SECTOR_SIZE
         table += _ENTRY.pack(0, _CHS_BEYOND, kind, _CHS_BEYOND, start, length)
     return {
@@ -68,6 +68,28 @@ def as_mbr(partitions: Sequence[Volume], numbers: Sequence[int]) -> Mapping[int,
         # The GPT goes, with its copy at the end of the disk.
         SECTOR_SIZE: bytes(SECTOR_SIZE),
     }
+
+
+def as_hybrid(partitions: Sequence[Volume], numbers: Sequence[int], kinds: Sequence[int]) -> Mapping[int, bytes]:
+    """The patch that puts partitions of a GPT into its MBR, in front of the protective entry.
+
+    As `sgdisk --hybrid=…:EE` does and `sfdisk --part-type` behind it (gptfdisk, gptcl.cc). partitions: of the GPT.
+    numbers: which of them, in the order of the MBR. kinds: their types there.
+    """
+    by_number = {volume.number: volume for volume in partitions}
+    volumes = [by_number[number] for number in numbers]
+    table = b""
+    for volume, kind in zip(volumes, kinds, strict=True):
+        start, length = volume.offset // SECTOR_SIZE, volume.size // SECTOR_SIZE
+        table += _ENTRY.pack(0, _CHS_BEYOND, kind, _CHS_BEYOND, start, length)
+    first = min(volume.offset for volume in volumes) // SECTOR_SIZE
+    table += _ENTRY.pack(0, _CHS_BEYOND, mbr.TYPE_GPT, _CHS_BEYOND, 1, first - 1)
+    return {mbr.TABLE_OFFSET: table.ljust(mbr.ENTRIES * mbr.ENTRY_SIZE, b"\0"), mbr.SIGNATURE_OFFSET: mbr.SIGNATURE}
+
+
+def gpt_type(volume: Volume) -> int:
+    """The MBR type that sgdisk gives a partition of a GPT."""
+    return _TYPES.get(volume.type.upper(), 0x83)
 
 
 def _entries(sector: bytes) -> list[tuple[int, int, int]]:

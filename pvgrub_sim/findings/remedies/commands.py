@@ -170,6 +170,8 @@ class Commands:
             if "END" in body:
                 raise NotPlain("END")
             lines += [f"cat > {self._file(name)} <<'END'{NEXT}", *body, "END"]
+        if step.in_the_way:
+            lines += debugfs(step.target, [f"rm {quoted(step.in_the_way)}"], NEXT)
         return lines + self._put(
             step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders, backup=step.backup
         )

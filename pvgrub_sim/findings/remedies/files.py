@@ -73,7 +73,8 @@ def install(place: Place, path: str, content: bytes | Source) -> Remedy:
     missing = tuple(folder for folder in folders if not place.node(folder))
     target = target_of(place)
     if writable(target):
-        return (PutFile(target, path, content, missing, place.is_file(path)),)
+        in_the_way = next((name for name in (*folders, path) if dangling(place, name)), "")
+        return (PutFile(target, path, content, missing, place.is_file(path), in_the_way=in_the_way),)
     what = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else f"a copy of {content.path}"
     return (Advice((f"with {place.device} mounted at /mnt, as {shown_word('/mnt' + path)}:", *what.splitlines())),)
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files, looked_at, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.kernels import ask_loader, whole
+from pvgrub_sim.findings.facts.menufile import Entry, split_device
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import kernel_arguments
-from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, substitute
+from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, set_header, substitute
 from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
+from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
 
+MOST_ENTRIES: Final = 8
+"""Entries that are tried before one is proposed."""
 ROOT_UNKNOWN: Final = (
     "which filesystem is the root? No volume of these disks holds an operating system and has a label or UUID."
+)
+ILLUMOS_OWN: Final = (
+    "illumos (OmniOS, SmartOS) starts from ZFS by a pv-grub of its own, which knows these commands: give the instance",
+    "or domain that one as its kernel; with PV-GRUB only Linux's kernels and Xen's own formats start.",
 )
 
 
@@ -40,8 +49,11 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
             return advice(*lines)
         if case.amazon:
             newest = f"pv-grub-hd0_{NEWEST_VERSION}-{case.profile.arch}"
-            lines.append(f"AKIs from 1.04 on look at the first four partitions too: {newest}, or")
-            lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
+            if place.whole:
+                lines.append(f"an hd0 AKI looks at the disk itself, (hd0): {newest}; see `pvgrub-sim aki recommend`:")
+            else:
+                lines.append(f"AKIs from 1.04 on look at the first four partitions too: {newest}, or")
+                lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
             lines.append(f"pvgrub-sim boot --pvgrub {NEWEST_AMAZON} {shown_word(place.attached.disk.name)}")
         else:
             lines.append(f'start the domain with extra = "{place.device}{path}"')
@@ -56,9 +68,13 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
     return install(place, target, source_of(place, path))
 
 
-def new_menu(case: Case, place: Place, path: str | None = None) -> Remedy:
-    """Write a menu for the kernels of a volume. path: of a menu whose place it takes."""
-    targets = places_looked_at(case, place)
+def new_menu(case: Case, place: Place, path: str | None = None, *, home: Place | None = None) -> Remedy:
+    """Write a menu for the kernels of a volume.
+
+    path: of a menu whose place it takes. home: the volume that the menu is for, where it is another one.
+    """
+    home = home or place
+    targets = places_looked_at(case, home)
     kernels = kernel_files(place)
     if not kernels:
         return advice("install a kernel with CONFIG_XEN_PV, then write a menu.lst for it")
@@ -71,21 +87,27 @@ def new_menu(case: Case, place: Place, path: str | None = None) -> Remedy:
     if initrd := initrd_for(place, kernel):
         entry.append(f"initrd {initrd}")
     lines = ["default 0", "timeout 3", "", *entry]
-    target = path or next((path for path in targets if place.node(path.rpartition("/")[0])), targets[0])
+    target = path or next((path for path in targets if home.node(path.rpartition("/")[0])), targets[0])
     if arguments is None:
         return advice(
             ROOT_UNKNOWN,
-            f"With its name in the place of ROOT, write {place.device}{target}:",
+            f"With its name in the place of ROOT, write {home.device}{target}:",
             *lines,
         )
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    return replace(place, path, text) if path is not None else install(place, target, text)
+    return replace(home, path, text) if path is not None else install(home, target, text)
 
 
 def new_menu_somewhere(case: Case) -> Remedy:
-    for place in case.places:
-        if kernel_files(place) and places_looked_at(case, place):
+    """Write a menu where PV-GRUB looks for one, for kernels on the same volume or else on any that it reads."""
+    homes = [place for place in case.places if places_looked_at(case, place) and case.viewer.driver(place.device)]
+    kernels = [place for place in case.places if kernel_files(place) and place.seen]
+    for place in kernels:
+        if places_looked_at(case, place):
             return new_menu(case, place)
+    for place in kernels:
+        if homes and case.viewer.driver(place.device):
+            return new_menu(case, place, home=homes[0])
     return ()
 
 
@@ -119,6 +141,31 @@ def use_other_kernel(case: Case, ref: FileRef) -> Remedy:
         "linux-image-amd64,",
         "say), repack it if its payload asks for it, and name it in the menu",
     )
+
+
+def use_other_entry(case: Case, entry: Entry) -> Remedy:
+    """Make another entry the default: one that boots by itself, else one with a kernel that the loader takes."""
+    others = [other for other in (case.menu.entries if case.menu else ()) if other.number not in (None, entry.number)]
+    sound = (other for other in others[:MOST_ENTRIES] if _boots(case, other))
+    kernels = (other for other in others[:MOST_ENTRIES] if _has_kernel(case, other))
+    best = next(itertools.chain(sound, kernels), None)
+    return edit_menu(case, set_header(case, "default", str(best.number))) if best else ()
+
+
+def _boots(case: Case, entry: Entry) -> bool:
+    result = case.entry_run(entry.number) if entry.number is not None else None
+    return result is not None and result.outcome is Outcome.BOOTS
+
+
+def _has_kernel(case: Case, entry: Entry) -> bool:
+    """True when the file of an entry's kernel line is on some volume, and the loader takes it."""
+    line = entry.first("kernel")
+    path = split_device(line.file)[1] if line else ""
+    for place in case.places:
+        kernel = whole(place, path) if path and place.is_file(path) else None
+        if kernel is not None:
+            return not ask_loader(case, kernel).error
+    return False
 
 
 def rename_file(case: Case, ref: FileRef, full: str) -> Remedy:

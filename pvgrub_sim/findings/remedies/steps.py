@@ -105,7 +105,7 @@ class PutFile(NamedTuple):
     """Put a file at a path: given bytes, or what another file holds (the same one: written anew, without holes).
 
     folders: that have to be made for it, outermost first. replaces: there is a file of that name. backup: as in
-    EditMenu.
+    EditMenu. in_the_way: a symbolic link to nowhere that has the file's name or a folder's, else "".
     """
 
     target: Target
@@ -114,6 +114,7 @@ class PutFile(NamedTuple):
     folders: tuple[str, ...] = ()
     replaces: bool = True
     backup: str = ""
+    in_the_way: str = ""
 
 
 class Repack(NamedTuple):

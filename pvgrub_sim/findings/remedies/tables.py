@@ -6,7 +6,8 @@ from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import boot_places
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
+from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.remedies.steps import FAT, Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of
 
 MBR_ENTRIES: Final = 4
@@ -35,3 +36,31 @@ def as_mbr(case: Case, index: int) -> Remedy:
         *(advice(f"{newer}; or, to keep this one:") if case.amazon else ()),
         Run((command,), image_of(case.disks[index], index)),
     )
+
+
+def hybrid(case: Case, place: Place) -> Remedy:
+    """Put a FAT partition of a GPT first into its MBR, with what else booting needs; () where that is no way.
+
+    Every partition of the GPT keeps its place and its number: PV-GRUB alone takes the MBR then, whose first entry is
+    no longer of type 0xee.
+    """
+    view = case.surveys[place.index]
+    needed = [other for other in boot_places(case) if other.index == place.index and other is not place]
+    parts = [place, *needed]
+    sound = view.table.kind == "gpt" and view.table.usable == "both" and not view.table.problems
+    if not sound or len(parts) >= MBR_ENTRIES or any(_unfit(part) for part in parts):
+        return ()
+    numbers = ":".join(str(part.volume.number) for part in parts)
+    image = Operand.IMAGE
+    mark = [
+        ("sfdisk", "-q", "--label-nested", "dos", "--part-type", image, str(slot), "c")
+        for slot, part in enumerate(parts, 1)
+        if part.type == FAT
+    ]
+    commands = (("sgdisk", f"--hybrid={numbers}:EE", image), *mark)
+    return (Run(commands, image_of(case.disks[place.index], place.index)),)
+
+
+def _unfit(place: Place) -> bool:
+    volume = place.volume
+    return place.whole or volume.table != "gpt" or volume.offset + volume.size > MBR_REACH

@@ -23,8 +23,9 @@ def in_words(step: Step) -> list[str]:
     match step:
         case Advice(lines=told):
             return list(told)
-        case EditMenu(target=target, path=path, edits=edits):
-            return [f"with {target.device} mounted, in {target.device}{path}:", *map(described, edits)]
+        case EditMenu(target=target, path=path, edits=edits, then=then):
+            later = [f"then {described(edit)}" for edits in then for edit in edits]
+            return [f"with {target.device} mounted, in {target.device}{path}:", *map(described, edits), *later]
         case PutFile(target=target, path=path, content=Source() as source):
             same = source.target == target and source.path == path
             what = "write it anew, without holes: cp --sparse=never" if same else f"a copy of {source.path}"

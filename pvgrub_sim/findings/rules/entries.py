@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.facts.menufile import Entry, Line, may_stand_in_entry
+from pvgrub_sim.findings.facts.foreign import chain_loaded
+from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import root_argument_of
 from pvgrub_sim.findings.facts.where import Where
-from pvgrub_sim.findings.remedies.automagic import console_kept, device_kept, root_argument_kept
-from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, overwrite, substitute
+from pvgrub_sim.findings.remedies.automagic import console_kept, root_argument_kept
+from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, substitute
 from pvgrub_sim.findings.remedies.menus import ROOT_UNKNOWN
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
@@ -24,59 +25,6 @@ _ROOT: Final = re.compile(r"(?:^| )root=(?P<kind>LABEL|UUID|PARTUUID|PARTLABEL)=
 NOT_FOUND: Final = 15
 _CONSOLE: Final = re.compile(r"(?:^| )console=(\S+)")
 _XEN_CONSOLES: Final = ("hvc0", "xvc0")
-HARMLESS: Final = ("quiet", "savedefault", "search", "insmod", "recordfail", "gfxmode", "set", "echo", "load_video")
-
-
-@rule(
-    "unknown-command-in-entry",
-    Severity.ERROR,
-    "A command that PV-GRUB does not have, or not there",
-    """
-A line whose first word is no command of PV-GRUB's is dropped while the menu is read, without a word: `uuid`,
-`search`, `quiet`, and all that is GRUB 2's. Dropping a `uuid` line leaves the entry without a root device, and
-its kernel ends in `Error 21: Selected disk does not exist`. A command that exists but belongs above the first
-title (`default`, `timeout`, `fallback`, `hiddenmenu`) stays, and ends the entry with `Error 27: Unrecognized
-command`.
-
-**Remedy.** Delete the line; write `root (hd0)` in the place of `uuid …`.
-
-**Source.** GRUB 0.97, `stage2/stage2.c:cmain`, `cmdline.c:find_command`; PV-GRUB's table in `builtins.c`.
-""",
-)
-def unknown_command(case: Case) -> Iterator[Draft]:
-    for entry in case.reachable:
-        for line in entry.lines:
-            if line.known and may_stand_in_entry(line):
-                continue
-            if line.known:
-                message = f"'{line.command}' may not stand in an entry: {entry.name} ends there with Error 27."
-                severity = None if _failed_at(case, entry, line) else Severity.WARNING
-                edits = [delete(line)]
-            else:
-                rootless = line.command == "uuid" and entry.first("root", "rootnoverify") is None
-                then = ", which leaves it without a root device" if rootless else ""
-                what = f"no command '{line.command}'" if line.command else f"no command in '{line.text}'"
-                message = f"PV-GRUB has {what}: it drops the line from {entry.name}{then}."
-                severity = Severity.NOTE if line.command in HARMLESS else Severity.WARNING
-                if rootless and not case.healthy:
-                    severity = None
-                home = _root_for(case, entry) if rootless else None
-                edits = [overwrite(line, f"root {home}"), *device_kept(case, home)] if home else [delete(line)]
-            yield Draft(message, edit_menu(case, *edits), case.at(line), line.text, severity)
-
-
-def _failed_at(case: Case, entry: Entry, line: Line) -> bool:
-    return any(
-        error.entry == entry.number and error.number == 27 and case.line_of(error) is line for error in case.errors
-    )
-
-
-def _root_for(case: Case, entry: Entry) -> str | None:
-    """The device on which the first file of an entry is."""
-    line = next((found for found, _ in entry.files()), None)
-    if line is None:
-        return None
-    return next((place.device for place in case.places if not case.viewer.look(place.device, line.file).error), None)
 
 
 @rule(
@@ -99,7 +47,7 @@ hvc0 by itself, others may not: that is a note. No boot fails by it.
 def no_console(case: Case) -> Iterator[Draft]:
     for entry in case.reachable:
         line = entry.first("kernel")
-        if line is None:
+        if line is None or chain_loaded(case, entry):
             continue
         given = [name.split(",")[0] for name in _CONSOLE.findall(line.arguments)]
         if any(name in _XEN_CONSOLES for name in given):

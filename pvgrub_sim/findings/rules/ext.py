@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvgrub_sim.findings.facts.boot_files import boot_places, read_error
+from pvgrub_sim.findings.facts.boot_files import boot_places, needed_paths, read_error
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.readings import differing
 from pvgrub_sim.findings.remedies.files import boot_disk, rewrite
-from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run
+from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run, advice
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.findings.rules.ext_features import HARMFUL
@@ -61,6 +62,50 @@ def ext4_64bit(case: Case) -> Iterator[Draft]:
             place.where,
             "features: " + " ".join(content.features),
         )
+
+
+@rule(
+    "ext4-extents",
+    Severity.ERROR,
+    "Files mapped by extents, which PV-GRUB 1.01 and 1.02 do not read",
+    """
+ext4 maps files and directories by extents. Amazon's PV-GRUB 1.01 and 1.02, and Xen's before 4.2, take an extent
+tree for a list of block numbers: the menu or the kernel ends in `Error 16`, in `Error 15` where a folder is mapped
+so, or reads as other blocks of the disk. That the filesystem is called ext4 does not matter, only how its files are
+mapped.
+
+**Remedy.** An AKI of 1.03 or later. To keep the version: `/boot` on ext2 or ext3, whose files have block maps; the
+finding's commands make such a disk, to be attached first.
+
+**Source.** AWS, "User Provided Kernels"; GRUB 0.97, `stage2/fsys_ext2fs.c:ext2fs_block_map`; Xen's
+ext4 patch for it (9fcf9e7e34, April 2012).
+""",
+)
+def ext4_extents(case: Case) -> Iterator[Draft]:
+    if case.profile.ext4:
+        return
+    for place in boot_places(case):
+        if place.type not in EXT:
+            continue
+        mapped = next((path for path in needed_paths(case, place) if _through_extents(place, path)), None)
+        if mapped is None:
+            continue
+        error = case.viewer.look(place.device, mapped).error
+        ending = f" (opening {mapped} ends in Error {error})" if error else f" ({mapped} is read wrongly)"
+        newer = "an AKI of 1.03 or later reads extents" if case.amazon else "Xen's PV-GRUB reads extents from 4.2 on"
+        yield Draft(
+            f"The files on {place.device} are mapped by ext4's extents, and {case.pvgrub} reads block maps "
+            f"only{ending}.",
+            (*advice(f"{newer}; to keep this one, /boot has to be on ext2 or ext3:"), *boot_disk(case, place)),
+            place.where,
+            "features: " + " ".join(place.filesystem.features if place.filesystem else ()),
+        )
+
+
+def _through_extents(place: Place, path: str) -> bool:
+    """True when a file, or a folder on the way to it, is mapped by extents."""
+    parts = place.links(path)[1].split("/")[1:]
+    return any(place.uses_extents("/" + "/".join(parts[:count])) for count in range(len(parts) + 1))
 
 
 def _first(case: Case, ref: FileRef, unwritten: bool) -> Gap | None:

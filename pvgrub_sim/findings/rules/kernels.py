@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.foreign import bios_loader, chain_loaded
 from pvgrub_sim.findings.facts.kernels import Inside, LoaderAnswer, gunzip, inside, loader_answers
 from pvgrub_sim.findings.remedies.files import repack
-from pvgrub_sim.findings.remedies.menus import use_other_kernel
+from pvgrub_sim.findings.remedies.menus import use_other_entry, use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
@@ -224,17 +225,29 @@ def boot_protocol(case: Case) -> Iterator[Draft]:
     "The file is no kernel that PV-GRUB can start",
     """
 PV-GRUB starts Linux bzImages, ELF kernels with Xen's notes (gzip'd or not), and Xen's own multiboot-style
-binaries. Anything else, a BSD loader, an EFI program, a kernel of another machine, is read whole and refused at
-`boot`: `no loader found`, `Error 9`. `chainloader` has nothing to chain to: `Error 13` or `Error 8`.
+binaries. Anything else, a BSD loader, an EFI program, GRUB 2's `core.img` (the entry "Chainload into GRUB 2" that
+Debian's grub-pc wrote), a kernel of another machine, is read whole and refused at `boot`: `no loader found`,
+`Error 9`. `chainloader` has nothing to chain to: `Error 13` or `Error 8`.
 
-**Remedy.** A Linux kernel, or another system's kernel that is built as a Xen paravirtual guest.
+**Remedy.** A Linux kernel, or another system's kernel that is built as a Xen paravirtual guest; where the menu has
+another entry with such a kernel, that one as the default.
 
 **Source.** Xen, `tools/libs/guest/xg_dom_core.c:xc_dom_find_loader`; `stubdom/grub/kexec.c`.
 """,
 )
 def not_a_kernel(case: Case) -> Iterator[Draft]:
+    for entry in case.reachable:
+        path = bios_loader(case, entry)
+        if path is not None:
+            yield Draft(
+                f"{entry.opening} starts {path}, a boot loader for a BIOS, which a paravirtual guest does not have.",
+                use_other_entry(case, entry),
+                case.at(entry.first("kernel")),
+            )
     for answer in loader_answers(case):
         head = answer.answer.head
+        if chain_loaded(case, answer.ref.entry):
+            continue
         if answer.error != 9 or bzimage.is_bzimage(head) or head[:4] == ELF_MAGIC:
             continue
         yield Draft(
@@ -248,7 +261,7 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
         if line is not None:
             yield Draft(
                 f"{entry.opening} chain-loads {line.argument}, and there is no BIOS in a paravirtual guest to run it.",
-                (),
+                use_other_entry(case, entry),
                 case.at(line),
             )
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pvgrub_sim.findings.facts.boot_files import looked_at, menus, places_looked_at
+from pvgrub_sim.findings.facts.boot_files import kernel_files, looked_at, menus, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.foreign import chain_loaded, command_names, for_illumos, lost_root
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.automagic import device_kept
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu
 from pvgrub_sim.findings.remedies.files import dangling
-from pvgrub_sim.findings.remedies.menus import bring_menu, new_menu, new_menu_somewhere, new_root
+from pvgrub_sim.findings.remedies.menus import ILLUMOS_OWN, bring_menu, new_menu, new_menu_somewhere, new_root
+from pvgrub_sim.findings.remedies.steps import Advice, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
-from pvgrub_sim.survey.result import FileKind
+from pvgrub_sim.survey.result import BootFile, FileKind
 
 SHOWN_EMPTY: Final = 64 << 10
 """Bytes at the start of a disk that are looked at before it is called empty."""
@@ -79,13 +82,13 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
         return
     if not found:
         yield Draft(
-            f"{_nothing_there(case)}{case.pvgrub} finds no menu: it looked for {looked_at(case)}.",
+            f"{_nothing_there(case)}{case.pvgrub} finds no menu: it looked for {looked_at(case)}{_kernels(case)}.",
             new_menu_somewhere(case),
             Where(),
             "no menu.lst or grub.conf on any volume that can be read",
         )
         return
-    place, file = found[0]
+    place, file = min(found, key=_likeliest)
     links = [(path, dangling(place, path)) for path in places_looked_at(case, place)]
     broken = "".join(f"; the link {path} -> {to} leads nowhere" for path, to in links if to)
     yield Draft(
@@ -93,6 +96,60 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
         bring_menu(case, place, file.path),
         Where(place.device, file.path),
         "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found),
+    )
+
+
+def _likeliest(found: tuple[Place, BootFile]) -> tuple[bool, int, bool]:
+    """Which of several menus is meant: one that PV-GRUB reaches, on an early disk, under GRUB legacy's own name."""
+    place, file = found
+    return not place.seen, place.index, not file.path.endswith("/menu.lst")
+
+
+def _kernels(case: Case) -> str:
+    """Where kernels are, without any menu."""
+    homes = [(place, kernel_files(place)) for place in case.places]
+    found = [f"{place.device}{files[-1].path}" for place, files in homes if files]
+    return f"; no menu names the kernel{'s' if found[1:] else ''} {', '.join(found[:4])}" if found else ""
+
+
+@rule(
+    "menu-on-another-disk",
+    Severity.WARNING,
+    "A menu is on another disk than the one that PV-GRUB starts from",
+    """
+PV-GRUB takes one menu: the first that it finds where it looks, which is on hd0 in Amazon's versions and where the
+domain's `extra=` says in Xen's. When the default entry does not boot, or there is no menu, the one on another disk
+may be the one that is meant, whatever else is wrong.
+
+**Remedy.** Xen: `extra = "(hd1,0)/grub/menu.lst"` and its like. On EC2 attach the disk under a name that comes first.
+
+**Source.** Xen, `stubdom/grub/mini-os.c:main`; AWS, "User Provided Kernels".
+""",
+)
+def menu_on_another_disk(case: Case) -> Iterator[Draft]:
+    if case.healthy or len(case.disks) < 2:
+        return
+    alone = case.config is None and case.menu_home is None
+    if alone and not any(told.severity is Severity.ERROR for told in case.told):
+        # Then that is the one thing that is wrong, and menu-not-found says so.
+        return
+    mine = case.menu_home[0].index if case.menu_home else 0
+    found = sorted((one for one in menus(case) if one[0].index != mine), key=_likeliest)
+    if not found:
+        return
+    place, file = found[0]
+    path = f"{place.device}{file.path}"
+    error = case.viewer.look(place.device, file.path).error if place.seen else 0
+    cannot = (
+        f", which PV-GRUB cannot open (Error {error})" if error else "" if place.seen else ", which it does not see"
+    )
+    remedy = bring_menu(case, place, file.path)
+    yield Draft(
+        f"Another disk, {place.attached.disk.name}, has a menu: {path}{cannot}.",
+        remedy if all(isinstance(step, Advice) for step in remedy) else (),
+        Where(place.device, file.path),
+        "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found[:8]),
+        None if case.config is None else Severity.NOTE,
     )
 
 
@@ -140,12 +197,16 @@ def menu_without_entries(case: Case) -> Iterator[Draft]:
     raw = place.head(path, 4) or b""
     form = "UTF-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
     titles = len(case.menu.entries)
-    why = f"it is {form}" if form else f"it has {titles} titles, none with a command that PV-GRUB knows"
+    lines = [line for entry in case.menu.entries for line in entry.lines]
+    named = f" ({command_names(lines[:12])})" if lines else ""
+    count = f"{titles} title{'' if titles == 1 else 's'}"
+    whose = for_illumos(lines)
+    why = f"it is {form}" if form else f"it has {count}, none with a command that PV-GRUB knows{named}{whose}"
     yield Draft(
         f"{case.config} opens, but has no entry for PV-GRUB: {why}.",
-        new_menu(case, place, path),
+        advice(*ILLUMOS_OWN) if whose else new_menu(case, place, path),
         case.at(None),
-        f"first bytes: {raw.hex(' ')}" if raw else "",
+        "\n".join(line.text for line in lines[:12]) if lines else f"first bytes: {raw.hex(' ')}" if raw else "",
     )
 
 
@@ -168,6 +229,8 @@ Filesystem type is ext2fs, using whole disk`.
 def root_device_mismatch(case: Case) -> Iterator[Draft]:
     told: set[int] = set()
     for ref in case.files():
+        if chain_loaded(case, ref.entry) or (lost_root(ref.entry) and not ref.device):
+            continue
         home = case.elsewhere(ref)
         if home is None or ref.entry.title.number in told:
             continue

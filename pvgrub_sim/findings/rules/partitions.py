@@ -9,9 +9,10 @@ from pvgrub_sim.findings.facts.boot_files import boot_places, menus
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
-from pvgrub_sim.findings.remedies.files import btrfs_boot_disk
+from pvgrub_sim.findings.remedies.files import boot_disk, btrfs_boot_disk
+from pvgrub_sim.findings.remedies.menus import ILLUMOS_OWN
 from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
-from pvgrub_sim.findings.remedies.tables import as_mbr
+from pvgrub_sim.findings.remedies.tables import as_mbr, hybrid
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.grub.viewer import Slot
@@ -22,6 +23,8 @@ RIGHT_TYPES: Final = {"ext2": "83", "ext3": "83", "ext4": "83", "vfat": "c", "mi
 """MBR types of the filesystems that PV-GRUB looks for in certain types only, as sfdisk takes them."""
 OWN_RULES: Final = ("ext2", "ext3", "ext4", "xfs", "vfat", "minix")
 """Filesystems that PV-GRUB has a driver for, and whose traps have rules of their own."""
+NAMES: Final = {"zfs_member": ": a pool of ZFS"}
+"""What people call filesystems that blkid has another name for."""
 CONTAINERS: Final = {
     ContentKind.RAID: "a member of a software RAID",
     ContentKind.CRYPT: "an encrypted volume",
@@ -115,6 +118,37 @@ def _sees_what_it_boots_from(case: Case, index: int) -> bool:
 def _mbr_types(case: Case, index: int) -> str:
     slots = [case.viewer.slot(f"(hd{index},{number})") for number in range(4)]
     return ", ".join(f"0x{slot.type & 0xFF:02x}" for slot in slots if isinstance(slot, Slot) and slot.type) or "none"
+
+
+@rule(
+    "fat-on-gpt",
+    Severity.ERROR,
+    "FAT in a partition of a GPT, which PV-GRUB takes for Linux's",
+    """
+PV-GRUB gives every partition of a GPT the type 0x83, whatever its GUID says, and its FAT driver looks only into FAT's
+own types: an EFI system partition with the kernels (systemd-boot, CoreOS) is ` Filesystem type unknown, partition type
+0x83`, and files on it end in `Error 17`. ext2, ext3 and ext4 are mounted, for 0x83 is their type.
+
+**Remedy.** `/boot` on ext2: on another partition, or on a small disk that is attached first. Or a hybrid MBR whose
+first entry is that partition, with type 0x0c: then PV-GRUB reads the MBR in place of the GPT, and Linux goes on reading
+the GPT. The finding's commands do that where all that booting needs has room in the MBR, and no partition changes.
+
+**Source.** GRUB 0.97, `stage2/fsys_fat.c:fat_mount`; the GPT patch of the distributions, `next_gpt_slice`, which
+Amazon's most likely is (docs/versions.md).
+""",
+)
+def fat_on_gpt(case: Case) -> Iterator[Draft]:
+    for place in boot_places(case):
+        volume = place.volume
+        if place.type != "vfat" or volume.table != "gpt" or not place.seen or case.viewer.driver(place.device):
+            continue
+        yield Draft(
+            f"{place.device} holds FAT in a partition of a GPT, to all of which PV-GRUB gives the type 0x83, where it "
+            "looks for no FAT: it sees an unknown filesystem.",
+            hybrid(case, place) or boot_disk(case, place),
+            place.where,
+            f"partition {volume.number}: {volume.type_name or volume.type}; menu and files on it cannot be opened",
+        )
 
 
 def a_menu_is_outside(case: Case) -> bool:
@@ -213,7 +247,7 @@ def filesystem_unreadable(case: Case) -> Iterator[Draft]:
         if content is None or not place.seen or content.type in OWN_RULES or case.viewer.driver(place.device):
             continue
         yield Draft(
-            f"{place.device} is {place.type}, which no driver of PV-GRUB mounts.",
+            f"{place.device} is {place.type}, which no driver of PV-GRUB mounts{NAMES.get(place.type, '')}.",
             _copy_of_boot(case, place),
             place.where,
             f"{place.type} {content.version} {content.uuid}".strip(),
@@ -224,4 +258,6 @@ def _copy_of_boot(case: Case, place: Place) -> Remedy:
     """A disk of its own with /boot of a filesystem that PV-GRUB does not read."""
     if place.type == "btrfs":
         return btrfs_boot_disk(case, place)
+    if place.type == "zfs_member":
+        return advice(*ILLUMOS_OWN)
     return advice("copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M")

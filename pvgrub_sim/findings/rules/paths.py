@@ -8,6 +8,7 @@ from typing import Final
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
+from pvgrub_sim.findings.facts.foreign import chain_loaded
 from pvgrub_sim.findings.facts.misnamed import LINKS_FOLLOWED, missing, near, other_case, unquoted, with_space
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
 from pvgrub_sim.findings.remedies.menus import other_folder, other_kernel, rename_file
@@ -158,7 +159,7 @@ without `/boot`.
 )
 def kernel_missing(case: Case) -> Iterator[Draft]:
     for ref in case.files("kernel"):
-        if not missing(case, ref):
+        if not missing(case, ref) or chain_loaded(case, ref.entry):
             continue
         other = near(ref)
         files = [file.path for file in kernel_files(ref.place)] if ref.place else []
@@ -206,6 +207,8 @@ def initrd_missing(case: Case) -> Iterator[Draft]:
         )
     for ref in case.files("kernel"):
         if ref.seen.error or ref.place is None or ref.entry.first("initrd", "module", "modulenounzip"):
+            continue
+        if chain_loaded(case, ref.entry):
             continue
         right = initrd_for(ref.place, ref.path)
         if right:
