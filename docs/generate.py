@@ -1,5 +1,6 @@
 """Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules, and
-docs/commands.md from the table of PV-GRUB's commands, docs/versions.md from the profiles.
+docs/commands.md from the table of PV-GRUB's commands, docs/versions.md from the profiles, and
+pvgrub_sim/report/rule_pages.json, which is what SARIF says of a rule, from the rules.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 when one of them is not what would be written
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from docs.versions_page import versions
 from pvgrub_sim.cli import build_parser
+from pvgrub_sim.findings.pages import as_json as rule_pages
 from pvgrub_sim.findings.pages import as_markdown as rules
 from pvgrub_sim.grub.builtins import BUILTINS, Builtin, Flag
 from pvgrub_sim.grub.builtins.screen import help_texts
@@ -24,6 +26,7 @@ CLI_PAGE = ROOT / "docs" / "cli.md"
 RULES_PAGE = ROOT / "docs" / "rules.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 VERSIONS_PAGE = ROOT / "docs" / "versions.md"
+RULE_PAGES = ROOT / "pvgrub_sim" / "report" / "rule_pages.json"
 MAN_PAGE = ROOT / "man" / "pvgrub-sim.1"
 
 EXIT_STATUS = (
@@ -280,6 +283,7 @@ PAGES = (
     (CLI_PAGE, markdown),
     (MAN_PAGE, man),
     (RULES_PAGE, rules),
+    (RULE_PAGES, rule_pages),
     (COMMANDS_PAGE, builtins),
     (VERSIONS_PAGE, versions),
 )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.fleet.engines.engine import Engine
     from pvgrub_sim.fleet.reports import FLEET_FORMATS, compare_scans, fleet_report
     from pvgrub_sim.fleet.values import ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
-    from pvgrub_sim.image import inspect_image, iter_file, list_directory, open_image, read_file
+    from pvgrub_sim.image import inspect_image, iter_file, list_devices, list_directory, open_image, read_file
     from pvgrub_sim.isolated import boot_isolated
     from pvgrub_sim.kernels import examine_kernel, extract_kernel, repack_kernel
     from pvgrub_sim.keys import Key, parse_keys, read_keys
@@ -41,12 +41,14 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk, Layer
     from pvgrub_sim.model import (
         BootError,
+        DeviceEntry,
         DirectoryEntry,
         Event,
         EventKind,
         Finding,
         FixedImage,
         FixStep,
+        IgnoredFinding,
         LayoutPart,
         LoadedFile,
         Outcome,
@@ -86,7 +88,7 @@ _NAMES = {
     "fleet.engines.engine": "Engine",
     "fleet.reports": "FLEET_FORMATS compare_scans fleet_report",
     "fleet.values": "ScanProgress ScanResult ScanSettings ScanState ScanSummary",
-    "image": "inspect_image iter_file list_directory open_image read_file",
+    "image": "inspect_image iter_file list_devices list_directory open_image read_file",
     "verdict": "boot",
     "transcript": "console_text",
     "isolated": "boot_isolated",
@@ -94,8 +96,8 @@ _NAMES = {
     "kernels": "examine_kernel extract_kernel repack_kernel",
     "media.access": "Access",
     "media.disk": "Disk Layer",
-    "model": "BootError DirectoryEntry Event EventKind Finding FixedImage FixStep LayoutPart LoadedFile Outcome Plan "
-    "PlanStep ProfileInfo Severity Verdict",
+    "model": "BootError DeviceEntry DirectoryEntry Event EventKind Finding FixedImage FixStep IgnoredFinding "
+    "LayoutPart LoadedFile Outcome Plan PlanStep ProfileInfo Severity Verdict",
     "profiles.loaders": "Loader",
     "profiles.profile": "Profile",
     "profiles.versions": "PROFILES find_profile",
@@ -122,6 +124,7 @@ __all__ = [
     "Cause",
     "Content",
     "ContentKind",
+    "DeviceEntry",
     "DirectoryEntry",
     "Disk",
     "Engine",
@@ -132,6 +135,7 @@ __all__ = [
     "Finding",
     "FixStep",
     "FixedImage",
+    "IgnoredFinding",
     "ImageError",
     "ImageFileError",
     "IsolationError",
@@ -188,6 +192,7 @@ __all__ = [
     "inspect_image",
     "interact",
     "iter_file",
+    "list_devices",
     "list_directory",
     "local_engine",
     "one_line",

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pvgrub_sim.budget import GivenUp
+from pvgrub_sim.digest import Digest, crc32
 from pvgrub_sim.grub.console.backend import ConsoleBackend
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -40,13 +41,15 @@ def nobody() -> None:
 
 
 class HandedOver(NamedTuple):
-    """What `boot` gave to the kernel loader last: sizes in bytes, CRC-32s, and the command line."""
+    """What `boot` gave to the kernel loader last: sizes in bytes, CRC-32s, the command line, SHA-256s if wanted."""
 
     kernel_size: int
     kernel_crc32: int
     module_size: int
     module_crc32: int
     cmdline: bytes
+    kernel_sha256: Digest | None = None
+    module_sha256: Digest | None = None
 
 
 class KernelTry(NamedTuple):
@@ -117,16 +120,17 @@ def run(
     planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
     memory: LoaderMemory | None = None,
     console: Console = nobody,
+    digests: bool = False,
 ) -> Boot:
     """Run PV-GRUB with the disks attached until it hands over a kernel, waits or dies.
 
     disks: in any order; they are sorted by vbd number as init_disk() in stubdom/grub/mini-os.c does.
     unpack: False stops at the kernel's headers instead of unpacking it. planned: files that volumes will have, by
     drive (0x80 for hd0) and first sector, as if they were there already. memory: of whoever asks several times, where
-    what the loader finds out about kernels is remembered. console: who is there. Raises ImageError when the host
-    cannot read an image.
+    what the loader finds out about kernels is remembered. console: who is there. digests: SHA-256 of what is handed
+    over is wanted as well. Raises ImageError when the host cannot read an image.
     """
-    return _run(disks, profile, cmain, unpack, memory=memory, planned=planned, console=console)
+    return _run(disks, profile, cmain, unpack, memory=memory, planned=planned, console=console, digests=digests)
 
 
 def run_entry(
@@ -174,13 +178,14 @@ def _run(
     memory: LoaderMemory | None,
     planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
     console: Console = nobody,
+    digests: bool = False,
 ) -> Boot:
     """Run a machine that begins with `start`; when that returns, PV-GRUB is in its menu."""
     ordered = sorted(disks, key=lambda disk: disk.vbd)
     terminal = Terminal(console())
 
     def kexec(machine: Machine, handover: Handover) -> None:
-        _load_kernel(boot, handover, unpack)
+        _load_kernel(boot, handover, unpack, digests)
 
     memory = memory or LoaderMemory()
     machine = Machine(profile, [attached.disk for attached in ordered], terminal, kexec, memory.budget)
@@ -201,11 +206,9 @@ def _run(
     return boot
 
 
-def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
+def _load_kernel(boot: Boot, handover: Handover, unpack: bool, digests: bool) -> None:
     """Give the kernel to libxc's loader; raises GrubError 9 or 13 when it is refused (as kexec() in kexec.c)."""
     # Only now, so that a run that never gets here starts faster.
-    from isal.isal_zlib import crc32
-
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
     def log(line: str) -> None:
@@ -219,6 +222,8 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool) -> None:
         len(handover.module),
         crc32(handover.module),
         handover.cmdline,
+        Digest(handover.kernel) if digests else None,
+        Digest(handover.module) if digests else None,
     )
     try:
         image = parse_image(handover.kernel, machine.profile, log, unpack=unpack, memory=boot.memory)
@@ -247,6 +252,7 @@ def run_auto(
     unpack: bool = True,
     memory: LoaderMemory | None = None,
     console: Console = nobody,
+    digests: bool = False,
 ) -> Boot:
     """Run the build of PV-GRUB whose width is that of the first kernel tried.
 
@@ -254,8 +260,8 @@ def run_auto(
     the 32-bit build. Arguments and errors as for run().
     """
     memory = memory or LoaderMemory()
-    boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack, memory=memory, console=console)
+    boot = run(disks, profile._replace(arch="x86_64"), unpack=unpack, memory=memory, console=console, digests=digests)
     first_refusal = next((tried.cause for tried in boot.tries if tried.cause), None)
     if first_refusal is not None and first_refusal.other_build:
-        return run(disks, profile._replace(arch="i386"), unpack=unpack, memory=memory, console=console)
+        return run(disks, profile._replace(arch="i386"), unpack=unpack, memory=memory, console=console, digests=digests)
     return boot

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.errors import ImageFileError, UsageError
+from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.viewer import Unreadable, Viewer
 from pvgrub_sim.media import Access, Disk, attach, open_disk
-from pvgrub_sim.model import DirectoryEntry
+from pvgrub_sim.model import DeviceEntry, DirectoryEntry
 from pvgrub_sim.profiles import Profile, choose_profile
 
 if TYPE_CHECKING:
     from pvgrub_sim.survey import Survey
 
+SECTOR = 512
 LARGEST = 256 << 20
 """Bytes of a file that read_file() returns."""
 
@@ -45,6 +47,38 @@ def inspect_image(
 
     with ExitStack() as stack:
         return survey(attach(image, stack, image_format, access))
+
+
+def list_devices(
+    image: str | os.PathLike[str] | Disk,
+    *,
+    aki: str | None = None,
+    pvgrub: str | None = None,
+    arch: str | None = None,
+    image_format: str = "auto",
+    access: Access | None = None,
+) -> list[DeviceEntry]:
+    """List the devices of an image by the names that PV-GRUB has for them: the whole disk, then its partitions.
+
+    Arguments and errors as for list_directory().
+    """
+    with ExitStack() as stack:
+        disk = attach(image, stack, image_format, access)
+        return _devices(disk, choose_profile(aki=aki, pvgrub=pvgrub, arch=arch))
+
+
+def _devices(disk: Disk, profile: Profile) -> list[DeviceEntry]:
+    viewer = Viewer([disk], profile)
+    found = []
+    try:
+        for name in ("(hd0)", *viewer.partitions(0).values()):
+            slot = viewer.slot(name)
+            if not isinstance(slot, int):
+                filesystem = viewer.driver(name)
+                found.append(DeviceEntry(name, slot.start * SECTOR, slot.length * SECTOR, filesystem))
+    except GivenUp as error:
+        raise ImageFileError(disk.name, "(hd0)", f"given up: {error}") from None
+    return found
 
 
 def list_directory(
@@ -142,10 +176,25 @@ def _text(name: bytes) -> str:
 
 
 def _viewer(disk: Disk, profile: Profile, path: bytes) -> Viewer:
-    """A viewer with this disk as hd0; raises UsageError for a path that would not name a file on it."""
-    if not path.startswith((b"(", b"/")):
-        raise UsageError(f"{_text(path)!r} is no name that PV-GRUB knows; write '(hd0)/boot/' or '(hd0,0)/boot/'")
+    """A viewer with this disk as hd0; raises UsageError for a path that names no device, and says which there are."""
+    if not path.startswith(b"("):
+        raise UsageError(f"{disk.name}: {_text(path)!r} names no device{_hint(disk, profile, path)}")
     return Viewer([disk], profile)
+
+
+def _hint(disk: Disk, profile: Profile, path: bytes) -> str:
+    """Where a path without a device may be meant to be."""
+    tail = "/" + _text(path).lstrip("/")
+    viewer = Viewer([disk], profile)
+    try:
+        devices = [device for device in _devices(disk, profile) if device.filesystem]
+        for device in devices:
+            if viewer.look(device.name, tail).error in (ErrNum.NONE, ErrNum.BAD_FILETYPE):
+                return f", and a menu would have set one with `root`: write '{device.name}{tail}'"
+    except (GivenUp, ImageFileError):
+        devices = []
+    known = ", ".join(device.name for device in devices)
+    return f" as PV-GRUB names them; it mounts {known}" if known else "; PV-GRUB mounts none of this image"
 
 
 def _content(disk: Disk, profile: Profile, path: bytes) -> Iterator[bytes]:

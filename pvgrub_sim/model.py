@@ -44,6 +44,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     NOTE = "note"
 
+    @property
+    def rank(self) -> int:
+        """0 for the worst, so that findings can be sorted by it."""
+        return list(Severity).index(self)
+
 
 class EventKind(StrEnum):
     """What happened, step by step."""
@@ -95,13 +100,15 @@ class BootError(NamedTuple):
 
 
 class LoadedFile(NamedTuple):
-    """A file as handed to the kernel loader, after GRUB's own gunzip: size in bytes and CRC-32 of those bytes."""
+    """A file as handed to the kernel loader, after GRUB's own gunzip: size in bytes and checksums of those bytes."""
 
     path: str
     size: int
     crc32: int
     detail: Mapping[str, Any] = MappingProxyType({})
     """What the loader found out (payload, guest_type, …); only for kernels."""
+    sha256: str = ""
+    """In hexadecimal digits; empty in a Session, whose files nobody wants to identify."""
 
 
 class Finding(NamedTuple):
@@ -113,6 +120,26 @@ class Finding(NamedTuple):
     remedy: str = ""
     where: str = ""
     evidence: str = ""
+
+
+class IgnoredFinding(NamedTuple):
+    """A finding that somebody does not want to count, and why, in their words (empty when they gave none)."""
+
+    finding: Finding
+    reason: str = ""
+
+
+class DeviceEntry(NamedTuple):
+    """A device of an image as PV-GRUB names it.
+
+    name: `(hd0)` for the whole disk, `(hd0,0)` for its first partition. start, length: in bytes. filesystem: the driver
+    of PV-GRUB that mounts it, or empty when none does.
+    """
+
+    name: str
+    start: int
+    length: int
+    filesystem: str = ""
 
 
 class PlanStep(NamedTuple):
@@ -195,6 +222,8 @@ class Verdict(NamedTuple):
     """Every byte that PV-GRUB puts on the Xen console, from `vbd … is hd0` on; not part of the JSON report."""
     attended: bool = False
     """Somebody was at the console and may have pressed keys; findings are about the image as it boots by itself."""
+    ignored: tuple[IgnoredFinding, ...] = ()
+    """Findings that do not count, as the caller wished: they are in no plan."""
 
     @property
     def boots_default(self) -> bool:

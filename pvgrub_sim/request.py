@@ -52,6 +52,7 @@ def read_request(
     image_format: str,
     access: Access | None,
     memory: int | None = None,
+    ami_id: str | None = None,
     budget: Budget | None = None,
 ) -> Request:
     """What the arguments of boot() come to; an AMI's description stands in for what no argument says.
@@ -62,7 +63,9 @@ def read_request(
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
     first = attach(image, stack, image_format, access)
-    described = the_ami(ami) if ami is not None else None
+    if ami_id is not None and ami is None:
+        raise UsageError(f"{ami_id}: which AMI of which file? Its description is missing (--ami)")
+    described = the_ami(ami, ami_id) if ami is not None else None
     further: dict[str, str | os.PathLike[str] | Disk] = {}
     if isinstance(first, Machine):
         further = dict(first.disks[1:])
@@ -119,19 +122,24 @@ def _attached(
     return tuple(attached)
 
 
-def the_ami(ami: AmiDescription | str | os.PathLike[str]) -> AmiDescription:
-    """The description of the one AMI that a file with the JSON of `aws ec2 describe-images` holds.
+def the_ami(ami: AmiDescription | str | os.PathLike[str], ami_id: str | None = None) -> AmiDescription:
+    """The description of one AMI of a file with the JSON of `aws ec2 describe-images`.
 
-    ami: the file, or a description, which is returned as it is. Raises UsageError when there is none or more than
-    one, ImageError when the file cannot be read.
+    ami: the file, or a description, which is returned as it is. ami_id: which one; None when there is but one. Raises
+    UsageError when it is not there, or there are several, and ImageError when the file cannot be read.
     """
     from pvgrub_sim.profiles.ami import AmiDescription, read_describe_images
 
     if isinstance(ami, AmiDescription):
         return ami
     images = [image for image in read_describe_images(ami) if image.image_type == "machine"]
+    if ami_id is not None:
+        images = [image for image in images if image.image_id == ami_id]
+        if not images:
+            raise UsageError(f"{os.fspath(ami)}: describes no machine image {ami_id}")
     if len(images) != 1:
-        raise UsageError(f"{os.fspath(ami)}: describes {len(images)} machine images, and one is wanted")
+        which = ": say which (--ami-id)" if images and ami_id is None else ""
+        raise UsageError(f"{os.fspath(ami)}: describes {len(images)} machine images, and one is wanted{which}")
     return images[0]
 
 

@@ -36,11 +36,12 @@ class MachineOptions(TypedDict, total=False):
     image_format: str
     access: Access | None
     memory: int | None
+    ami_id: str | None
 
 
 DEFAULTS: MachineOptions = {
     "disks": None, "device": None, "aki": None, "pvgrub": None, "arch": "auto", "config": None, "ami": None,
-    "image_format": "auto", "access": None, "memory": None,
+    "image_format": "auto", "access": None, "memory": None, "ami_id": None,
 }  # fmt: skip
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from pvgrub_sim.bootchain import Boot, Console, nobody, run, run_auto
 from pvgrub_sim.budget import Budget, GivenUp
+from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, Disk
-from pvgrub_sim.model import BootError, LoadedFile, Outcome, ProfileInfo, Verdict
+from pvgrub_sim.model import BootError, IgnoredFinding, LoadedFile, Outcome, ProfileInfo, Verdict
 from pvgrub_sim.request import Request, read_request
 from pvgrub_sim.xen.memory import LoaderMemory
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 NO_OPTIONS: Final[dict[str, Any]] = {
     "disks": None, "device": None, "aki": None, "pvgrub": None, "arch": "auto", "config": None, "ami": None,
-    "image_format": "auto", "access": None, "memory": None,
+    "image_format": "auto", "access": None, "memory": None, "ami_id": None,
 }  # fmt: skip
 """What read_request() takes where the caller says nothing."""
 
@@ -45,6 +46,8 @@ def boot(
     image_format: str = "auto",
     access: Access | None = None,
     keys: Iterable[Key] | None = None,
+    ami_id: str | None = None,
+    ignore: Collection[str] | Mapping[str, str] = (),
 ) -> Verdict:
     """Tell what PV-GRUB would do with a disk image.
 
@@ -59,7 +62,9 @@ def boot(
     kernel's headers only, and looks for causes and remedies only when that does not boot. findings: False never looks
     for them, which is faster. loader_memory: of whoever asks several times, so that a kernel is unpacked once.
     image_format, access: of all images, as for open_image(). keys: typed at PV-GRUB on a clock of their own; findings
-    are about the image as it boots without them. Raises UsageError and ImageError; images are only read.
+    are about the image as it boots without them. ami_id: which image of the file that `ami` names, where it describes
+    several. ignore: ids of rules whose findings do not count, which are then in `ignored`; a mapping gives the reasons.
+    Raises UsageError and ImageError; images are only read.
     """
     return boot_and_plan(
         image,
@@ -79,6 +84,8 @@ def boot(
         image_format=image_format,
         access=access,
         memory=memory,
+        ami_id=ami_id,
+        ignore=ignore,
     )[0]
 
 
@@ -91,6 +98,7 @@ def boot_and_plan(
     loader_memory: LoaderMemory | None = None,
     ari: str | None = None,
     keys: Iterable[Key] | None = None,
+    ignore: Collection[str] | Mapping[str, str] = (),
     **options: Any,
 ) -> tuple[Verdict, Blueprint | None]:
     """The verdict as boot() gives it, and the plan with steps that can be carried out; None where there is none.
@@ -98,11 +106,12 @@ def boot_and_plan(
     Arguments and errors as for boot().
     """
     budget = Budget(seconds=timeout)
+    reasons = _reasons(ignore)
     with ExitStack() as stack:
         request = read_request(image, stack, **{**NO_OPTIONS, **options, "budget": budget})
         run_it = run_auto if request.any_arch else run
         known = loader_memory or LoaderMemory(budget)
-        result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys))
+        result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys), digests=True)
         verdict = judge(result, request.disks[0].disk.name)._replace(attended=keys is not None)
         if not findings or (not unpack and verdict.boots_default) or verdict.outcome is Outcome.TIMEOUT:
             return verdict, None
@@ -111,7 +120,18 @@ def boot_and_plan(
             result = run_it(request.disks, request.profile, unpack=unpack, memory=known)
         result.forget_files()
         known.budget = known.budget.renewed()
-        return _advised(verdict, result, request, ari)
+        return _advised(verdict, result, request, ari, reasons)
+
+
+def _reasons(ignore: Collection[str] | Mapping[str, str]) -> Mapping[str, str]:
+    """The rules that do not count, each with the reason or an empty one; raises UsageError for one that is none."""
+    if not ignore:
+        return {}
+    from pvgrub_sim.findings.examine import all_rules
+
+    if unknown := next((name for name in ignore if name not in all_rules()), None):
+        raise UsageError(f"there is no rule {unknown!r}: `pvgrub-sim explain` lists them")
+    return ignore if isinstance(ignore, Mapping) else dict.fromkeys(ignore, "")
 
 
 def _typed(keys: Iterable[Key] | None) -> Console:
@@ -124,8 +144,13 @@ def _typed(keys: Iterable[Key] | None) -> Console:
     return lambda: TypedKeys(typed)
 
 
-def _advised(verdict: Verdict, result: Boot, request: Request, ari: str | None) -> tuple[Verdict, Blueprint | None]:
-    """The verdict with what was found and what is to be done, as far as it was within the budget."""
+def _advised(
+    verdict: Verdict, result: Boot, request: Request, ari: str | None, reasons: Mapping[str, str]
+) -> tuple[Verdict, Blueprint | None]:
+    """The verdict with what was found and what is to be done, as far as it was within the budget.
+
+    reasons: the rules that do not count.
+    """
     from pvgrub_sim.findings.examine import diagnose, worded
     from pvgrub_sim.findings.facts.case import Case
     from pvgrub_sim.survey.picture import layout, survey_disks
@@ -136,7 +161,10 @@ def _advised(verdict: Verdict, result: Boot, request: Request, ari: str | None) 
         surveys = survey_disks(request.disks)
         verdict = verdict._replace(layout=layout(surveys))
         case = Case(result, request.disks, ami=request.ami, ari=ari, aki_named=request.version_named, surveys=surveys)
-        found = diagnose(case)
+        diagnosed = diagnose(case, reasons)
+        found = tuple(one for one in diagnosed if one.finding.rule not in reasons)
+        ignored = tuple(one.finding for one in diagnosed if one.finding.rule in reasons)
+        verdict = verdict._replace(ignored=tuple(IgnoredFinding(one, reasons[one.rule]) for one in ignored))
         left_out = result.left_out
         images = [attached.disk.name for attached in request.disks]
         verdict = verdict._replace(findings=worded(found, images))
@@ -174,9 +202,12 @@ def judge(result: Boot, image: str) -> Verdict:
     cmdline = None
     given = result.handed_over
     if given:
-        kernel = LoadedFile(machine.kernel_path or "", given.kernel_size, given.kernel_crc32, result.kernel_detail)
+        kernel_sum, module_sum = (one.hex() if one else "" for one in (given.kernel_sha256, given.module_sha256))
+        path, detail = machine.kernel_path or "", result.kernel_detail
+        kernel = LoadedFile(path, given.kernel_size, given.kernel_crc32, detail, kernel_sum)
         if given.module_size:
-            initrd = LoadedFile(machine.initrd_path or "", given.module_size, given.module_crc32)
+            path = machine.initrd_path or ""
+            initrd = LoadedFile(path, given.module_size, given.module_crc32, sha256=module_sum)
         cmdline = given.cmdline.decode("utf-8", "backslashreplace")
     return Verdict(
         image=image,

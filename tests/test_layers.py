@@ -12,7 +12,7 @@ from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("values",),
-    ("model", "errors", "cint", "safetext", "budget", "confine", "transcript"),
+    ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript"),
     ("inputs",),
     ("ondisk", "profiles"),
     ("media",),

@@ -41,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command: module of this package, and what it does. A module has `configure(parser)` and `run(args) -> int`."""
 
 
+WITH_PROJECT = ("boot", "fix", "console")
+"""The commands that take options from a project file."""
 GARBAGE_THRESHOLD = 25_000
 """Objects that are made before Python looks for cyclic garbage: a mounted filesystem leaves a few dozen KiB of it."""
 
@@ -96,8 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     named = next((word for word in words if not word.startswith("-")), None)
-    args = build_parser(named or "").parse_args(words)
     try:
+        args = _arguments(words, named)
         status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
         sys.stdout.flush()
     except PvgrubSimError as error:
@@ -115,6 +117,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return SIGINT
     return status
+
+
+def _arguments(words: list[str], named: str | None) -> argparse.Namespace:
+    """The arguments, with what a project file says where they say nothing; raises UsageError."""
+    parser = build_parser(named or "")
+    if named not in WITH_PROJECT:
+        return parser.parse_args(words)
+    from pvgrub_sim.cli.project import parse
+
+    return parse(parser, named, words)
 
 
 def _give_up_output() -> None:

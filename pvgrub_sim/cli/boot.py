@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import REPORT_FORMATS, ImageError, IsolationError, UsageError, printable
+from pvgrub_sim.cli.judgement import check_judgement, configure_judgement, exit_status, fail_on, judged
 from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
 from pvgrub_sim.cli.output import complain, keep_inputs, write_file
 
@@ -48,11 +49,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="look at each image in a child process that can read the named files, and do nothing else",
     )
-    parser.add_argument("--allow-fallback", action="store_true", help="exit 0 when any entry boots, also a fallback")
+    configure_judgement(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate the boot of each image, print one report, return the worst exit status."""
+    check_judgement(args)
     verdicts: list[Verdict] = []
     statuses: list[int] = []
     images = _expand(args.images)
@@ -60,13 +62,14 @@ def run(args: argparse.Namespace) -> int:
     keys = _keys(args.keys)
     for image in images:
         try:
-            verdict = _simulate(image, args, keys)
+            verdict = judged(_simulate(image, args, keys), args)
         except (ImageError, IsolationError) as error:
             complain(error)
             statuses.append(2)
             continue
-        verdicts.append(verdict)
-        statuses.append(exit_status(verdict, allow_fallback=args.allow_fallback))
+        statuses.append(exit_status(verdict, allow_fallback=args.allow_fallback, fail_on=fail_on(args)))
+        if statuses[-1] or not args.quiet:
+            verdicts.append(verdict)
     if verdicts:
         _write(_render(verdicts, args), args.output)
     return min(statuses, key=WORST_FIRST.index)
@@ -112,24 +115,17 @@ def _keys(path: str | None) -> Sequence[Key] | None:
 
 
 def _simulate(image: str, args: argparse.Namespace, keys: Sequence[Key] | None) -> Verdict:
-    unpack = not args.no_unpack
+    options = machine_options(args)
+    unpack, ignore = not args.no_unpack, dict(args.ignore)
     if args.isolate:
         from pvgrub_sim import boot_isolated
 
-        options = machine_options(args)
-        return boot_isolated(image, ari=args.ari, timeout=args.timeout, unpack=unpack, keys=keys, **options)
+        return boot_isolated(
+            image, ari=args.ari, timeout=args.timeout, unpack=unpack, keys=keys, ignore=ignore, **options
+        )
     from pvgrub_sim import boot
 
-    return boot(image, ari=args.ari, timeout=args.timeout, unpack=unpack, keys=keys, **machine_options(args))
-
-
-def exit_status(verdict: Verdict, *, allow_fallback: bool = False) -> int:
-    """0 the default entry boots (or any, with allow_fallback), 3 only a fallback boots, 1 nothing boots."""
-    from pvgrub_sim import Outcome
-
-    if verdict.outcome is not Outcome.BOOTS:
-        return 1
-    return 0 if allow_fallback or verdict.boots_default else 3
+    return boot(image, ari=args.ari, timeout=args.timeout, unpack=unpack, keys=keys, ignore=ignore, **options)
 
 
 def _render(verdicts: list[Verdict], args: argparse.Namespace) -> str:
@@ -142,7 +138,7 @@ def _render(verdicts: list[Verdict], args: argparse.Namespace) -> str:
     from pvgrub_sim import render_report
 
     color = args.output is None and sys.stdout.isatty()
-    return render_report(verdicts, args.format, color=color, allow_fallback=args.allow_fallback)
+    return render_report(verdicts, args.format, color=color, allow_fallback=args.allow_fallback, fail_on=fail_on(args))
 
 
 def _write(text: str, output: str | None) -> None:

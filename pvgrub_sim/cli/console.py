@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import UsageError, one_line, printable
-from pvgrub_sim.cli.boot import exit_status
+from pvgrub_sim.cli.judgement import exit_status
 from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
 from pvgrub_sim.cli.output import keep_inputs, write_file
 

@@ -22,8 +22,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of either command."""
     listing = parser.prog.endswith(" ls")
     parser.add_argument("image", metavar="IMAGE", help="disk image or block device (only ever read)")
+    omitted = "; without it the devices are listed" if listing else ""
     example = "'(hd0,0)/boot/'" if listing else "'(hd0)/boot/grub/menu.lst'"
-    parser.add_argument("path", metavar="PATH", help=f"device and path as in a menu.lst: {example}")
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        nargs="?" if listing else None,
+        help=f"device and path as in a menu.lst: {example}{omitted}",
+    )
     parser.add_argument("--survey", action="store_true", help="read as a modern system would, not as PV-GRUB does")
     version = parser.add_mutually_exclusive_group()
     version.add_argument("--aki", metavar="AKI", help="PV-GRUB of this AKI: aki-176bf516 or pv-grub-hd0_1.04-x86_64.gz")
@@ -41,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     """List or print; 1 and a line on standard error where the file cannot be read."""
     from pvgrub_sim import iter_file, list_directory
 
+    if args.path is None:
+        return _devices(args)
     path = os.fsencode(args.path)
     options = {"aki": args.aki, "pvgrub": args.pvgrub, "arch": args.arch, "survey": args.survey, **image_options(args)}
     try:
@@ -55,6 +63,21 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         complain(error)
         return 1
+    return 0
+
+
+def _devices(args: argparse.Namespace) -> int:
+    """List what PATH may begin with."""
+    from pvgrub_sim import UsageError, list_devices
+
+    if args.survey:
+        raise UsageError("--survey wants a PATH; `pvgrub-sim inspect` shows what is on an image")
+    end = "\0" if args.null else "\n"
+    devices = list_devices(args.image, aki=args.aki, pvgrub=args.pvgrub, arch=args.arch, **image_options(args))
+    for device in devices:
+        size = f"{device.length:>14}  " if args.long else ""
+        filesystem = f"  {device.filesystem or '(PV-GRUB mounts no filesystem)'}" if args.long else ""
+        sys.stdout.write(f"{size}{device.name}{filesystem}{end}")
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from pvgrub_sim import UsageError, one_line
-from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
+from pvgrub_sim.cli.machine import configure_machine, ignored, machine_inputs, machine_options
 from pvgrub_sim.cli.output import keep_inputs, write_file
 
 STEP = 64 << 20
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", action="append", default=[], metavar="RULE", help="carry out the steps of this rule only"
     )
     parser.add_argument(
-        "--ignore", action="append", default=[], metavar="RULE", help="leave out the steps of this rule"
+        "--ignore", action="append", default=[], metavar="RULE", type=ignored, help="leave out the steps of this rule"
     )
     parser.add_argument(
         "--keep-partial", action="store_true", help="write what came out although the default entry does not boot"
@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     """Mend the image and report; 0 when its default entry boots afterwards, else 1."""
     from pvgrub_sim import RepairError, all_rules, fix, render_fix
 
-    for name in (*args.only, *args.ignore):
+    left_out = [rule for rule, _ in args.ignore]
+    for name in (*args.only, *left_out):
         if name not in all_rules():
             raise UsageError(f"there is no rule {name!r}: `pvgrub-sim explain` lists them")
     options = {**machine_options(args), "ari": args.ari}
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             in_place=args.in_place,
             keep_partial=args.keep_partial,
             only=args.only,
-            ignore=args.ignore,
+            ignore=left_out,
             progress=progress,
             say=progress.say if progress else None,
             **options,

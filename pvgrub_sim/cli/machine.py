@@ -43,6 +43,14 @@ def configure_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ami", metavar="FILE", help="JSON of `aws ec2 describe-images`: AKI, ARI, architecture and root device"
     )
+    parser.add_argument("--ami-id", metavar="ID", help="which AMI of that file, where it describes several: ami-…")
+    project = parser.add_mutually_exclusive_group()
+    project.add_argument(
+        "--project",
+        metavar="FILE",
+        help="take options from this project file (default: .pvgrub-sim.toml or pyproject.toml, where it has any)",
+    )
+    project.add_argument("--no-project", action="store_true", help="take options from the command line alone")
 
 
 def machine_options(args: argparse.Namespace) -> MachineOptions:
@@ -55,6 +63,7 @@ def machine_options(args: argparse.Namespace) -> MachineOptions:
         "arch": args.arch,
         "config": args.config,
         "ami": args.ami,
+        "ami_id": args.ami_id,
         "memory": args.memory,
         **image_options(args),
     }
@@ -64,6 +73,12 @@ def machine_inputs(args: argparse.Namespace) -> Iterator[str | None]:
     """The files that the options name."""
     yield from (_named_disk(text)[1] for text in args.disk)
     yield args.ami
+
+
+def ignored(text: str) -> tuple[str, str]:
+    """A rule whose findings do not count, and the reason: `RULE`, or `RULE=REASON`."""
+    rule, _, reason = text.partition("=")
+    return rule, reason
 
 
 def _named_disk(text: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -50,17 +50,18 @@ def worded(found: Sequence[Found], images: Sequence[str]) -> tuple[Finding, ...]
     return tuple(one.finding._replace(remedy=as_text(one.remedy, images)) for one in found)
 
 
-def diagnose(case: Case) -> tuple[Found, ...]:
+def diagnose(case: Case, ignore: Collection[str] = ()) -> tuple[Found, ...]:
     """What the rules have to say about a case, with remedies as steps, in which all edits of one menu are one.
 
-    Every step's finding says which rule wants it, and why. Errors as for examine().
+    ignore: rules whose findings have no remedies, and no part in those of others. Every step's finding says which rule
+    wants it, and why. Errors as for examine().
     """
     found: list[Found] = []
     try:
         _apply(all_rules(), case, found)
     except GivenUp as error:
         case.boot.left_out = str(error)
-    remedies = bring_together([one.remedy for one in found])
+    remedies = bring_together([() if one.finding.rule in ignore else one.remedy for one in found])
     return tuple(one._replace(remedy=remedy) for one, remedy in zip(found, remedies, strict=True))
 
 

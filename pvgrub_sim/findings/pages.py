@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from typing import Final
@@ -29,6 +30,14 @@ once. Lines that begin with `#` are advice: where no command does it without roo
 where a name of the image holds what does not belong into a shell (quotes, backslashes, control characters, `..`,
 bytes that are not UTF-8)."""
 WIDTH: Final = 100
+SOURCES: Final = {
+    "GRUB 0.97": "https://www.gnu.org/software/grub/manual/legacy/grub.html",
+    "AWS": "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/UserProvidedKernels.html",
+    "Xen": "https://xenbits.xen.org/gitweb/?p=xen.git;a=tree;f=stubdom;hb=refs/tags/RELEASE-4.17.0",
+    "Linux": "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/",
+}
+"""What the pages call their sources, and where these can be read."""
+_MARKUP: Final = re.compile(r"\*\*|`")
 _STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
 
 
@@ -39,6 +48,34 @@ def as_text(rule: Rule) -> str:
         plain = _STRONG.sub(r"\1", " ".join(paragraph.split()))
         lines += [textwrap.fill(plain, WIDTH, break_long_words=False, break_on_hyphens=False), ""]
     return "\n".join(lines[:-1]) + "\n"
+
+
+def as_json() -> str:
+    """pvgrub_sim/report/rule_pages.json, ending in a newline: what a report may say of a rule besides its finding."""
+    pages = {
+        name: {
+            "title": _MARKUP.sub("", rule.title),
+            "severity": str(rule.severity),
+            "family": rule.family,
+            "text": _plain(rule.doc),
+            "markdown": rule.doc.strip(),
+            "source": _public_source(rule.doc),
+        }
+        for name, rule in sorted(all_rules().items())
+    }
+    return json.dumps(pages, indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(doc: str) -> str:
+    paragraphs = (" ".join(paragraph.split()) for paragraph in doc.strip().split("\n\n"))
+    return "\n\n".join(_MARKUP.sub("", paragraph) for paragraph in paragraphs)
+
+
+def _public_source(doc: str) -> str:
+    """Where the public can read on: the first source that a page names, of those that have an address."""
+    named = doc.rpartition("**Source.**")[2]
+    places = [(named.find(word), address) for word, address in SOURCES.items() if word in named]
+    return min(places)[1] if places else SOURCES["Xen"]
 
 
 def explain(rule: str) -> str:

@@ -8,7 +8,7 @@ from pvgrub_sim.model import Outcome
 class Stop(Exception):
     """The run is over: the kernel was handed over, a key is wanted, PV-GRUB halts, hangs or dies.
 
-    outcome: how. reason: why, in words (for hang, crash and waits).
+    outcome: how. reason: why, in words (where it hangs, dies or waits).
     """
 
     def __init__(self, outcome: Outcome, reason: str = "") -> None:

@@ -18,7 +18,7 @@ from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import WHOLE_DISK, Handover, Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.media.disk import Disk
-from pvgrub_sim.model import DirectoryEntry
+from pvgrub_sim.model import DirectoryEntry, Outcome
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.values import NamedTuple
 
@@ -54,6 +54,10 @@ class Slot(NamedTuple):
     whole: bool
 
 
+_DEEDS: Final = {Outcome.CRASH: "die", Outcome.HANG: "never end", Outcome.HALT: "halt", Outcome.REBOOT: "reboot"}
+"""What it does in plain words."""
+
+
 class Unreadable(Exception):
     """PV-GRUB cannot open or read what it was asked for.
 
@@ -66,7 +70,7 @@ class Unreadable(Exception):
             super().__init__(str(error))
         else:
             self.number = None
-            super().__init__(f"PV-GRUB would {error.outcome.value} here: {error.reason}")
+            super().__init__(f"PV-GRUB would {_DEEDS.get(error.outcome, 'stop')} here: {error.reason}")
 
 
 class Viewer:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from pvgrub_sim.model import FixedImage, Verdict
+    from pvgrub_sim.model import FixedImage, Severity, Verdict
 
 REPORTERS: dict[str, tuple[str, str]] = {
     "text": ("text", "for people: the verdict in one sentence, the console, why, what to do"),
@@ -36,10 +36,18 @@ class Reporter(Protocol):
         """What render() returns, as a MIME type."""
         ...
 
-    def render(self, verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+    def render(
+        self,
+        verdicts: Sequence[Verdict],
+        *,
+        color: bool = False,
+        allow_fallback: bool = False,
+        fail_on: Severity | None = None,
+    ) -> str:
         """The report on the verdicts, in their order, ending in a newline.
 
         color: use terminal colours, where the format has any. allow_fallback: booting by fallback is no failure.
+        fail_on: a finding as bad as this, or worse, is one.
         """
         ...
 
@@ -50,18 +58,24 @@ def reporter(name: str) -> Reporter:
 
 
 def render_report(
-    verdicts: Sequence[Verdict], format: str = "text", *, color: bool = False, allow_fallback: bool = False
+    verdicts: Sequence[Verdict],
+    format: str = "text",
+    *,
+    color: bool = False,
+    allow_fallback: bool = False,
+    fail_on: Severity | None = None,
 ) -> str:
     """The report on some verdicts, in their order, ending in a newline.
 
     format: one of REPORT_FORMATS. color: use terminal colours, where the format has any; the environment variable
     NO_COLOR, when it is set and not empty, turns them off (https://no-color.org). allow_fallback: booting by fallback
-    is no failure. Raises ValueError for a format that is not known.
+    is no failure. fail_on: a finding as bad as this, or worse, is one, also on an image that boots. Raises ValueError
+    for a format that is not known.
     """
     if format not in REPORTERS:
         raise ValueError(f"no report format {format!r}: one of {', '.join(REPORT_FORMATS)}")
     color = color and not os.environ.get("NO_COLOR")
-    return reporter(format).render(verdicts, color=color, allow_fallback=allow_fallback)
+    return reporter(format).render(verdicts, color=color, allow_fallback=allow_fallback, fail_on=fail_on)
 
 
 def render_fix(fixed: FixedImage, format: str = "text") -> str:

@@ -19,11 +19,17 @@ MEDIA_TYPE = "text/plain"
 _COMMAND = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
-def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+def render(
+    verdicts: Sequence[Verdict],
+    *,
+    color: bool = False,
+    allow_fallback: bool = False,
+    fail_on: Severity | None = None,
+) -> str:
     """One annotation for each verdict and each finding; arguments as for Reporter.render()."""
     lines: list[str] = []
     for verdict in verdicts:
-        lines += _annotations(verdict, allow_fallback)
+        lines += _annotations(verdict, allow_fallback, fail_on)
         if verdict.console:
             lines += _console(verdict)
     if len(verdicts) != 1:
@@ -31,11 +37,13 @@ def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: 
     return "\n".join(lines) + "\n"
 
 
-def _annotations(verdict: Verdict, allow_fallback: bool) -> list[str]:
+def _annotations(verdict: Verdict, allow_fallback: bool, fail_on: Severity | None) -> list[str]:
     status = words.status(verdict)
-    failed = words.is_failure(verdict, allow_fallback=allow_fallback)
+    failed = words.is_failure(verdict, allow_fallback=allow_fallback, fail_on=fail_on)
     level = "notice" if not failed else "warning" if status is Status.FALLBACK else "error"
-    message = f"{words.headline(verdict)}\nSimulated: {words.simulated(verdict)}. {words.caveat(verdict)}".rstrip()
+    message = (
+        f"{words.failure(verdict, fail_on)}\nSimulated: {words.simulated(verdict)}. {words.caveat(verdict)}".rstrip()
+    )
     lines = [_command(level, verdict.image, f"PV-GRUB: {status}", message)]
     for finding in words.by_severity(verdict.findings):
         message = finding.message

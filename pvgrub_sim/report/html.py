@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
-from pvgrub_sim.model import Event, EventKind, Finding, Verdict
+from pvgrub_sim.model import Event, EventKind, Finding, IgnoredFinding, Severity, Verdict
 from pvgrub_sim.report import layout_svg, words
 from pvgrub_sim.report.words import Status
 from pvgrub_sim.safetext import printable
@@ -40,7 +40,13 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+def render(
+    verdicts: Sequence[Verdict],
+    *,
+    color: bool = False,
+    allow_fallback: bool = False,
+    fail_on: Severity | None = None,
+) -> str:
     """One article an image, and an overview when there are several; arguments as for Reporter.render()."""
     single = len(verdicts) == 1
     title = f"{verdicts[0].image}: {words.status(verdicts[0])}" if single else words.summary(verdicts)
@@ -91,6 +97,7 @@ def _article(verdict: Verdict, number: int, heading: str) -> str:
     ]
     sections = [
         ("Why, and what to do", [_finding(finding, level + 2) for finding in words.by_severity(verdict.findings)]),
+        ("Ignored", _ignored(verdict.ignored)),
         ("Errors that PV-GRUB prints", _errors(verdict)),
         ("The disks", layout_svg.pictures(verdict, f"image-{number}")),
         ("The chain, step by step", _chain(verdict)),
@@ -118,6 +125,15 @@ def _finding(finding: Finding, level: int) -> str:
     return "\n".join([*lines, "</div>"])
 
 
+def _ignored(ignored: Sequence[IgnoredFinding]) -> list[str]:
+    rows = [
+        f"<li>{one.finding.severity} <code>{_text(one.finding.rule)}</code>: "
+        f"{_text(one.reason or 'no reason is given')}</li>"
+        for one in ignored
+    ]
+    return ["<ul>", *rows, "</ul>"] if rows else []
+
+
 def _pre(text: str, label: str) -> str:
     # Focusable, so that a wide block can be scrolled with the keyboard.
     return f'<pre tabindex="0" role="group" aria-label="{label}">{_text(text)}</pre>'
@@ -136,7 +152,8 @@ def _errors(verdict: Verdict) -> list[str]:
 
 
 def _facts(verdict: Verdict) -> list[str]:
-    rows = [f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in words.facts(verdict)]
+    facts = [*words.facts(verdict), *words.checksums(verdict)]
+    rows = [f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in facts]
     return ["<dl>", *rows, "</dl>"]
 
 

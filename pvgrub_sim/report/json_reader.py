@@ -10,6 +10,7 @@ from pvgrub_sim.model import (
     Event,
     EventKind,
     Finding,
+    IgnoredFinding,
     LayoutPart,
     LoadedFile,
     Outcome,
@@ -20,7 +21,7 @@ from pvgrub_sim.model import (
     Verdict,
 )
 
-_FILE_FIELDS = ("path", "size", "crc32")
+_FILE_FIELDS = ("path", "size", "crc32", "sha256")
 
 
 def parse(text: str) -> Verdict:
@@ -42,18 +43,20 @@ def parse(text: str) -> Verdict:
         events=tuple(
             Event(**{**_known(Event._fields, event), "kind": EventKind(event["kind"])}) for event in told["events"]
         ),
-        findings=tuple(
-            Finding(**{**_known(Finding._fields, finding), "severity": Severity(finding["severity"])})
-            for finding in told["findings"]
-        ),
+        findings=tuple(map(_finding, told["findings"])),
         reason=told["reason"],
         layout=tuple(LayoutPart(**_known(LayoutPart._fields, part)) for part in told["layout"]),
         plan=_plan(told.get("plan")),
+        ignored=tuple(IgnoredFinding(_finding(one), one["reason"]) for one in told.get("ignored", ())),
     )
 
 
 def _known(fields: tuple[str, ...], item: dict[str, Any]) -> dict[str, Any]:
     return {name: item[name] for name in fields if name in item}
+
+
+def _finding(item: dict[str, Any]) -> Finding:
+    return Finding(**{**_known(Finding._fields, item), "severity": Severity(item["severity"])})
 
 
 def _plan(item: dict[str, Any] | None) -> Plan | None:
@@ -69,4 +72,4 @@ def _file(item: dict[str, Any] | None) -> LoadedFile | None:
     if item is None:
         return None
     detail = {name: value for name, value in item.items() if name not in _FILE_FIELDS}
-    return LoadedFile(item["path"], item["size"], int(item["crc32"], 16), detail)
+    return LoadedFile(item["path"], item["size"], int(item["crc32"], 16), detail, item.get("sha256", ""))

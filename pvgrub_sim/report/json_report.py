@@ -6,14 +6,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pvgrub_sim.model import BootError, Event, Finding, LayoutPart, LoadedFile, Plan, Verdict
+from pvgrub_sim.model import BootError, Event, Finding, LayoutPart, LoadedFile, Plan, Severity, Verdict
 from pvgrub_sim.safetext import disarmed_json
 
 MEDIA_TYPE = "application/json"
 FORMAT_VERSION = 1
 
 
-def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+def render(
+    verdicts: Sequence[Verdict],
+    *,
+    color: bool = False,
+    allow_fallback: bool = False,
+    fail_on: Severity | None = None,
+) -> str:
     """One object for one image, else an object with `images`; arguments as for Reporter.render()."""
     images = [as_json(verdict) for verdict in verdicts]
     whole = images[0] if len(images) == 1 else {"format_version": FORMAT_VERSION, "images": images}
@@ -48,6 +54,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
         "events": [_event(event) for event in verdict.events],
         "layout": [_part(part) for part in verdict.layout],
         "plan": _plan(verdict.plan),
+        "ignored": [_finding(one.finding) | {"reason": one.reason} for one in verdict.ignored],
     }
 
 
@@ -65,7 +72,7 @@ def _error(error: BootError) -> dict[str, Any]:
 def _file(loaded: LoadedFile | None) -> dict[str, Any] | None:
     if loaded is None:
         return None
-    fields = {"path": loaded.path, "size": loaded.size, "crc32": f"{loaded.crc32:08x}"}
+    fields = {"path": loaded.path, "size": loaded.size, "crc32": f"{loaded.crc32:08x}", "sha256": loaded.sha256}
     return fields | {key: _plain(value) for key, value in loaded.detail.items() if key not in fields}
 
 

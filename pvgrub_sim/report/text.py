@@ -19,7 +19,13 @@ _STATUS_COLOR = {Status.BOOTS: GREEN, Status.FALLBACK: YELLOW, Status.DOWN: RED,
 _SEVERITY_COLOR = {Severity.ERROR: RED, Severity.WARNING: YELLOW, Severity.NOTE: CYAN}
 
 
-def render(verdicts: Sequence[Verdict], *, color: bool = False, allow_fallback: bool = False) -> str:
+def render(
+    verdicts: Sequence[Verdict],
+    *,
+    color: bool = False,
+    allow_fallback: bool = False,
+    fail_on: Severity | None = None,
+) -> str:
     """One block an image, and a summary when there are several; arguments as for Reporter.render()."""
     paint = _Paint(color)
     blocks = ["\n".join(_block(verdict, paint)) for verdict in verdicts]
@@ -68,6 +74,11 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
         lines += ["", paint(title, BOLD)]
         for finding in words.by_severity(verdict.findings):
             lines += _finding(finding, paint, verdict.plan)
+    if verdict.ignored:
+        lines += ["", paint("Ignored", BOLD)]
+        for one in verdict.ignored:
+            reason = one_line(one.reason) or "no reason is given"
+            lines += wrapped(f"{one.finding.severity} {one.finding.rule}: {reason}")
     if verdict.plan is not None:
         lines += ["", paint("What to do", BOLD), *_plan(verdict.plan, paint)]
     lines += ["", paint("What was read", BOLD)]

@@ -15,7 +15,6 @@ HANDED_OVER_ONLY = (
 
 _SHORT = 72
 """Characters of a title or a command that a sentence has room for."""
-_SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
 
 
 class Status(StrEnum):
@@ -34,9 +33,27 @@ def status(verdict: Verdict) -> Status:
     return Status.BOOTS if verdict.boots_default else Status.FALLBACK
 
 
-def is_failure(verdict: Verdict, *, allow_fallback: bool) -> bool:
-    """True when a pipeline should stop; allow_fallback: any entry that boots will do."""
+def is_failure(verdict: Verdict, *, allow_fallback: bool, fail_on: Severity | None = None) -> bool:
+    """True when a pipeline should stop.
+
+    allow_fallback: any entry that boots will do. fail_on: so should a finding that is as bad as this, or worse.
+    """
+    if failing_findings(verdict, fail_on):
+        return True
     return status(verdict) in (Status.DOWN, Status.OPEN) or (status(verdict) is Status.FALLBACK and not allow_fallback)
+
+
+def failing_findings(verdict: Verdict, fail_on: Severity | None) -> list[Finding]:
+    """The findings that are as bad as `fail_on`, or worse; none when that is None."""
+    return [] if fail_on is None else [one for one in verdict.findings if one.severity.rank <= fail_on.rank]
+
+
+def failure(verdict: Verdict, fail_on: Severity | None = None) -> str:
+    """Why a pipeline should stop, in one sentence: the headline, and what else counts."""
+    rules = ", ".join(dict.fromkeys(one.rule for one in failing_findings(verdict, fail_on)))
+    if not rules or status(verdict) is not Status.BOOTS:
+        return headline(verdict)
+    return f"{headline(verdict)} What was found counts as a failure here: {rules}."
 
 
 def headline(verdict: Verdict) -> str:
@@ -105,6 +122,12 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
     return [(name, one_line(value)) for name, value in rows]
 
 
+def checksums(verdict: Verdict) -> list[tuple[str, str]]:
+    """The SHA-256 of what was handed over, as (name, value), where it is known."""
+    files = (("kernel", verdict.kernel), ("initrd", verdict.initrd))
+    return [(f"SHA-256 of the {name}", one.sha256) for name, one in files if one and one.sha256]
+
+
 def handed_over(verdict: Verdict) -> list[tuple[str, str]]:
     """What `boot` gave to the kernel loader last, as (name, value): kernel, initrd, arguments; empty when nothing."""
     rows: list[tuple[str, str]] = []
@@ -120,7 +143,7 @@ def handed_over(verdict: Verdict) -> list[tuple[str, str]]:
 
 def by_severity(findings: Sequence[Finding]) -> list[Finding]:
     """Errors first, notes last; otherwise in the order given."""
-    return sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity))
+    return sorted(findings, key=lambda finding: finding.severity.rank)
 
 
 def summary(verdicts: Sequence[Verdict]) -> str:

@@ -99,7 +99,7 @@ def test_bad_values_are_one_line_and_status_2(words: list[str], run: Run, tmp_pa
         ["boot", "x", "--device"],
         ["inspect"],
         ["inspect", "a", "b"],
-        ["ls", "x"],
+        ["ls"],
         ["cat", "x", "y", "--long"],
         ["kernel", "x", "--format", "xml"],
         ["extract", "x"],

@@ -91,6 +91,26 @@ def test_no_script_runs_and_the_browser_sees_the_whole_page(page: Path) -> None:
     assert "pvgrub-sim, which tells offline" in tree
 
 
+MEASURE = """<!DOCTYPE html><html><body><iframe style="width:WIDTHpx;height:800px" srcdoc="PAGE"></iframe><script>
+onload = () => {
+  const inner = document.querySelector("iframe").contentDocument;
+  const box = inner.querySelector(".overview .scroll");
+  const cells = [...inner.querySelectorAll(".overview tbody tr:first-child > *")].map(c => c.getBoundingClientRect());
+  document.body.dataset.told = [box.scrollWidth - box.clientWidth, cells[1].top >= cells[0].bottom].join();
+};
+</script></body></html>"""
+
+
+@pytest.mark.parametrize(("width", "told"), [(360, "0,true"), (1000, "0,false")])
+def test_the_overview_fits_a_narrow_screen(page: Path, width: int, told: str) -> None:
+    """Cells stand below each other there, and nothing has to be scrolled sideways."""
+    quoted = page.read_text("utf-8").replace("&", "&amp;").replace('"', "&quot;")
+    wrapper = page.with_name(f"narrow-{width}.html")
+    wrapper.write_text(MEASURE.replace("WIDTH", str(width)).replace("PAGE", quoted), encoding="utf-8")
+    tree = _chromium(page.parent, "--dump-dom", "--window-size=1200,900", wrapper.as_uri())
+    assert f'data-told="{told}"' in tree
+
+
 def _colours(png: Path) -> Counter[tuple[int, int, int]]:
     """How many of a picture's pixels have which colour (8-bit RGB or RGBA, as Chromium writes it)."""
     data = png.read_bytes()

@@ -1,0 +1,61 @@
+"""Checksums of what is in memory: CRC-32, and SHA-256 in a thread of its own while the file is looked at otherwise."""
+
+from __future__ import annotations
+
+SMALL = 512 << 10
+"""Bytes that are not worth a thread, nor the import of OpenSSL."""
+
+
+def crc32(data: bytes | bytearray) -> int:
+    """The CRC-32 of some bytes."""
+    if len(data) > SMALL:
+        try:
+            from isal.isal_zlib import crc32 as fast
+        except ImportError:
+            pass
+        else:
+            found: int = fast(data)
+            return found
+    from zlib import crc32 as plain
+
+    return plain(data)
+
+
+class Digest:
+    """The SHA-256 of some bytes, which must not change until it has been asked for."""
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        self._hex = ""
+        if len(data) <= SMALL:
+            self._hex = _small(data)
+            return
+        # Only for what is large: imports that a quick start does without.
+        from hashlib import sha256
+        from threading import Thread
+
+        def compute() -> None:
+            # hashlib lets other threads go on meanwhile.
+            self._hex = sha256(data).hexdigest()
+
+        self._thread = Thread(target=compute, daemon=True)
+        self._thread.start()
+
+    def hex(self) -> str:
+        """The digest in 64 hexadecimal digits; waits for it."""
+        if not self._hex:
+            self._thread.join()
+        return self._hex
+
+
+def _small(data: bytes | bytearray) -> str:
+    """The digest by Python's own code, which is slower than OpenSSL's and there at once."""
+    try:
+        # Of 3.12 and later; before, the module had another name.
+        from _sha2 import sha256  # type: ignore[import-not-found]
+    except ImportError:
+        try:
+            from _sha256 import sha256  # type: ignore[import-not-found]
+        except ImportError:
+            from hashlib import sha256
+    digest: str = sha256(data).hexdigest()
+    return digest
