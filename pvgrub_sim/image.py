@@ -178,7 +178,9 @@ def _text(name: bytes) -> str:
 def _viewer(disk: Disk, profile: Profile, path: bytes) -> Viewer:
     """A viewer with this disk as hd0; raises UsageError for a path that names no device, and says which there are."""
     if not path.startswith(b"("):
-        raise UsageError(f"{disk.name}: {_text(path)!r} names no device{_hint(disk, profile, path)}")
+        raise UsageError(
+            f"{disk.name}: {_text(path)!r} is no name that PV-GRUB knows: it has no device{_hint(disk, profile, path)}"
+        )
     return Viewer([disk], profile)
 
 
@@ -194,7 +196,7 @@ def _hint(disk: Disk, profile: Profile, path: bytes) -> str:
     except (GivenUp, ImageFileError):
         devices = []
     known = ", ".join(device.name for device in devices)
-    return f" as PV-GRUB names them; it mounts {known}" if known else "; PV-GRUB mounts none of this image"
+    return f"; PV-GRUB mounts {known}" if known else "; PV-GRUB mounts none of this image"
 
 
 def _content(disk: Disk, profile: Profile, path: bytes) -> Iterator[bytes]:
