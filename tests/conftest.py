@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 
 import pytest
+
+# The tools remember filesystems that they have seen, and would take the UUIDs of one test for those of another.
+os.environ["BLKID_FILE"] = os.devnull
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -167,35 +167,68 @@ def child(reader: Reader, node: Node, name: bytes) -> Node | None:
     return None
 
 
+class Way:
+    """The way along absolute paths, component by component, through links.
+
+    names: of the directories and the file it has come through, links resolved. links: those that it passed, each with
+    its own path and its target. node: where it has come to, None once a name was not there; what follows such a name
+    is only told, by `names`.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.names: list[bytes] = []
+        self.links: list[tuple[bytes, bytes]] = []
+        self._nodes = [reader.root()]
+        self._lost = False
+
+    @property
+    def node(self) -> Node | None:
+        """Where it has come to."""
+        return None if self._lost else self._nodes[-1]
+
+    def go(self, path: bytes, follow: bool = True) -> None:
+        """Go on along a path; follow: through a link as its last component as well. Raises Damaged."""
+        todo = path.split(b"/")[::-1]
+        while todo:
+            name = todo.pop()
+            if name in (b"", b"."):
+                continue
+            if name == b"..":
+                del self.names[-1:], self._nodes[max(1, len(self._nodes) - 1) :]
+                continue
+            node = self._child(name)
+            last = not any(part not in (b"", b".") for part in todo)
+            if node is not None and node.type is NodeType.LINK and (follow or not last):
+                if len(self.links) < MOST_LINKS:
+                    todo += self._through(node, name)
+                    continue
+                node = None
+            self.names.append(name)
+            if node is None:
+                self._lost = True
+            else:
+                self._nodes.append(node)
+
+    def _through(self, link: Node, name: bytes) -> list[bytes]:
+        """The components that a link stands for, the last one first."""
+        where = target(self.reader, link)
+        self.links.append((b"/" + b"/".join([*self.names, name]), where))
+        if where[:1] == b"/":
+            del self.names[:], self._nodes[1:]
+        return where.split(b"/")[::-1]
+
+    def _child(self, name: bytes) -> Node | None:
+        if self._lost or self._nodes[-1].type is not NodeType.DIRECTORY:
+            return None
+        return child(self.reader, self._nodes[-1], name)
+
+
 def find(reader: Reader, path: bytes, follow: bool = True) -> Node | None:
     """What an absolute path leads to, through links; None when it leads nowhere.
 
     follow: a link as the last component is followed as well. Raises Damaged.
     """
-    stack = [reader.root()]
-    todo = path.split(b"/")[::-1]
-    links = 0
-    while todo:
-        name = todo.pop()
-        if name in (b"", b"."):
-            continue
-        if name == b"..":
-            if len(stack) > 1:
-                stack.pop()
-            continue
-        if stack[-1].type is not NodeType.DIRECTORY:
-            return None
-        node = child(reader, stack[-1], name)
-        if node is None:
-            return None
-        if node.type is NodeType.LINK and (follow or any(part not in (b"", b".") for part in todo)):
-            links += 1
-            if links > MOST_LINKS:
-                return None
-            where = target(reader, node)
-            if where[:1] == b"/":
-                del stack[1:]
-            todo += where.split(b"/")[::-1]
-            continue
-        stack.append(node)
-    return stack[-1]
+    way = Way(reader)
+    way.go(path, follow)
+    return way.node

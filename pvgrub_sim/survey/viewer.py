@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from pvgrub_sim.errors import ImageFileError, UsageError
@@ -11,10 +12,9 @@ from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.model import DirectoryEntry
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.surveyor import volume_reader
-from pvgrub_sim.survey.tree import Node, NodeType, Reader, child, content, find, head, names_of, target
+from pvgrub_sim.survey.tree import Node, NodeType, Reader, Way, content, find, head, names_of, target
 from pvgrub_sim.values import NamedTuple
 
-MOST_LINKS: Final = 40
 _NAME: Final = re.compile(rb"(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)", re.S)
 
 
@@ -135,30 +135,15 @@ class Files:
 
     def links(self, path: str) -> tuple[list[str], str]:
         """The symbolic links that a path passes, in order, and the path without any."""
-        passed: list[str] = []
-        done: list[str] = []
-        todo = path.split("/")[::-1]
-        reader = self.reader
+        if self.reader is None:
+            return [], "/"
         try:
-            while todo and reader is not None:
-                name = todo.pop()
-                if name in ("", "."):
-                    continue
-                if name == "..":
-                    done = done[:-1]
-                    continue
-                parent = find(reader, ("/" + "/".join(done)).encode("utf-8", "surrogateescape"))
-                node = parent and child(reader, parent, name.encode("utf-8", "surrogateescape"))
-                if node and node.type is NodeType.LINK and len(passed) < MOST_LINKS:
-                    to = _text(target(reader, node))
-                    passed.append(f"{'/'.join(['', *done, name])} -> {to}")
-                    done = [] if to.startswith("/") else done
-                    todo += to.split("/")[::-1]
-                    continue
-                done.append(name)
+            way = Way(self.reader)
         except Damaged:
-            pass
-        return passed, "/" + "/".join(done)
+            return [], "/"
+        with suppress(Damaged):
+            way.go(path.encode("utf-8", "surrogateescape"))
+        return [f"{_text(link)} -> {_text(where)}" for link, where in way.links], _text(b"/" + b"/".join(way.names))
 
 
 def _found(disk: Disk, path: bytes) -> tuple[Files, Node, bytes]:

@@ -27,14 +27,14 @@ def opened(path, *args, **kwargs):
         log = _open(os.environ["FAULTS_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.write(log, f"{os.getpid()} {name}\\n".encode())
         os.close(log)
-    if name.startswith("hang"):
+    if name == "hang.img":
         time.sleep(3600)
-    if name.startswith("huge"):
+    if name == "huge.img":
         bytearray(64 << 30)
-    if name.startswith("crash"):
+    if name == "crash.img":
         import faulthandler
         faulthandler._sigsegv()
-    if name.startswith("slow"):
+    if name.startswith("slow-"):
         time.sleep(0.3)
     return _open(path, *args, **kwargs)
 
@@ -53,7 +53,7 @@ def make_fleet(folder: Path, areas: tuple[str, ...] = ("images", "rules", "confo
 
 
 def with_faults(folder: Path, log: Path | None = None) -> dict[str, str]:
-    """An environment in which Python misbehaves on files called hang…, huge…, crash… and slow….
+    """An environment in which Python misbehaves on files called hang.img, huge.img, crash.img and slow-….
 
     log: where each opening of an image is noted, with the process.
     """

@@ -40,6 +40,9 @@ class Spool:
     size: in bytes where that is known; else it is found out by reading all.
     """
 
+    _fd = -1
+    _stream: Forward | None = None
+
     def __init__(
         self,
         name: str,
@@ -51,7 +54,7 @@ class Spool:
         size: int | None = None,
     ) -> None:
         self.name = name
-        self._stream: Forward | None = stream
+        self._stream = stream
         self._layer = layer
         self._below = below
         self._limit = USUAL_LIMIT if context.access.spool_limit is None else context.access.spool_limit
@@ -113,6 +116,10 @@ class Spool:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def __del__(self) -> None:
+        # The temporary file of a disk that nobody closed would stay as long as the process.
+        self.close()
 
     def _unpack(self, upto: int | None) -> None:
         """Go on reading up to a byte, or to the end."""

@@ -18,6 +18,8 @@ class RawDisk:
     path: the file. Raises ImageError when it is no file, cannot be opened, or is empty.
     """
 
+    _fd = -1
+
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
         try:
@@ -29,7 +31,7 @@ class RawDisk:
         try:
             self.size = self._measure()
         except ImageError:
-            os.close(self._fd)
+            self.close()
             raise
 
     def _measure(self) -> int:
@@ -89,3 +91,7 @@ class RawDisk:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def __del__(self) -> None:
+        # A disk that nobody closed takes its descriptor along, as a file object of Python's does.
+        self.close()
