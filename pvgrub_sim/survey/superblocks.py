@@ -170,13 +170,10 @@ def probe_others(area: Area) -> Content | None:
         return _filesystem("apfs", uuid=uuid_of(first[72:88]))
     for label in (0, 1):
         # vdev_label: 112 KiB of names and values behind 16 KiB, then a ring of uberblocks (OpenZFS, vdev_impl.h).
-        ring = area.peek(label * 2 * _ZFS_RING + _ZFS_RING, _ZFS_RING)
-        if ring.count(0) == len(ring):
-            continue
-        for at in range(0, len(ring), 1024):
-            magic = ring[at : at + 8]
+        for at in range(_ZFS_RING, 2 * _ZFS_RING, 1024):
+            magic = area.peek(label * 2 * _ZFS_RING + at, 8)
             if magic in _ZFS_MAGIC:
-                version = ring[at + 8 : at + 16]
+                version = area.peek(label * 2 * _ZFS_RING + at + 8, 8)
                 return _filesystem("zfs_member", str(int.from_bytes(version, "little" if magic[0] else "big")))
     second = area.peek(1024, 512)
     if second[6:8] == b"\x34\x34":
