@@ -99,6 +99,7 @@ class Session:
                 self._image.profile,
                 memory=self._memory,
                 console=lambda: TypedKeys(self._keys, frozen=frozen),
+                digests=not frozen,
             )
         return self._played[frozen]
 
@@ -171,5 +172,5 @@ def interact(
         def console() -> ConsoleBackend:
             return LiveConsole(keyboard, show, wake, wake_fd)
 
-        result = run(request.disks, profile, memory=memory, console=console)
+        result = run(request.disks, profile, memory=memory, console=console, digests=True)
         return judge(result, request.disks[0].disk.name)._replace(attended=True)
