@@ -7,23 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from pvgrub_sim.findings.remedies.files import boot_disk_size
 from pvgrub_sim.repair.ext import ExtFilesystem
 from pvgrub_sim.repair.target import Stretch
 from pvgrub_sim.repair.tools import Tools
 
-MIB: Final = 1 << 20
-SMALLEST: Final = 8 * MIB
-"""Bytes: less is no use to anybody, and mke2fs makes odd filesystems."""
 LABEL: Final = "pvgrub-boot"
-
-
-def boot_disk_size(sizes: Mapping[str, int]) -> int:
-    """Bytes that a boot disk needs for files of these sizes, with as much again for the next kernel.
-
-    sizes: in bytes, by path.
-    """
-    wanted = sum(sizes.values()) * 23 // 10 + 2 * MIB
-    return max(SMALLEST, -(-wanted // MIB) * MIB)
 
 
 def make_boot_disk(
@@ -34,7 +23,7 @@ def make_boot_disk(
     disk: must not exist. files: of the host, by their path on the disk. tools: run the tools. links: targets of
     symbolic links, by their path on the disk. Raises RepairError.
     """
-    size = boot_disk_size({path: source.stat().st_size for path, source in files.items()})
+    size = boot_disk_size(source.stat().st_size for source in files.values())
     with disk.open("xb") as made:
         made.truncate(size)
     # 128-byte inodes and no features beyond those of 1995: every version of PV-GRUB reads that.

@@ -10,11 +10,13 @@ from pvgrub_sim.errors import RepairError
 from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES
 from pvgrub_sim.repair.excerpt import take_out
 from pvgrub_sim.repair.target import Stretch
-from pvgrub_sim.repair.tools import Tools
+from pvgrub_sim.repair.tools import Tools, Written
 from pvgrub_sim.values import NamedTuple
 
 _ROOT: Final = re.compile(rb"(?m)^([ \t]*root(?:noverify)?[ \t=]+)\([^)\n]*\)")
 _MENUS: Final = ("menu.lst", "grub.conf")
+LARGEST_FOLDER: Final = 2 << 30
+"""Bytes that /boot may take: a btrfs of few bytes can say that its files are larger than any disk."""
 _LARGEST_MENU: Final = 16 << 20
 
 
@@ -38,7 +40,8 @@ def boot_folder(where: Stretch, tools: Tools) -> BootFolder:
     try:
         # Links last, so that no file is written through one.
         for more in ((), ("--symlinks",)):
-            tools.run("btrfs", "restore", *more, "--path-regex", BOOT_NAMES, tools.name_of(alone), tools.name_of(tree))
+            words = ("restore", *more, "--path-regex", BOOT_NAMES, tools.name_of(alone), tools.name_of(tree))
+            tools.run("btrfs", *words, writes=Written(tree, LARGEST_FOLDER))
     finally:
         alone.unlink(missing_ok=True)
     found = BootFolder({}, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ _STAT: Final = re.compile(
 _HEADER: Final = re.compile(
     r"^(?P<name>Free blocks|Block size|Free inodes|Filesystem features):\s+(?P<value>.*)$", re.M
 )
+_ATTRIBUTE: Final = re.compile(r"^  (?P<name>[a-z]+\.\S+) \((?P<value>.*)$", re.M)
 _VERSION: Final = re.compile(r"^debugfs \d\S* \(.*\)\s*$")
 _FULL_DIRECTORY: Final = "No free space in the directory"
 REGULAR: Final = 0o100644
@@ -105,9 +107,26 @@ class ExtFilesystem:
                 for field, value in (("uid", old.user), ("gid", old.group))
             ]
         self._debugfs(attributes)
+        lost = self._keep_attributes(path, fresh) if regular else ""
         backup = self._keep(path) if old is not None else ""
         self._name(fresh, path)
-        return backup
+        return f"{backup}; the new one lacks {lost}" if lost else backup
+
+    def _keep_attributes(self, old: str, new: str) -> str:
+        """Give a new file the extended attributes of another, SELinux's label among them; what it lacks, in words."""
+        names = self._attributes(old)
+        for name in names:
+            value = self._tools.fresh()
+            with suppress(RepairError):
+                self._debugfs([f"ea_get -f {value.name} {_word(old)} {_quoted(name)}"], write=False)
+                self._debugfs([f"ea_set -f {value.name} {_word(new)} {_quoted(name)}"])
+        lost = sorted(set(names.items()) - set(self._attributes(new).items()))
+        return "the extended attributes " + ", ".join(name for name, _ in lost) if lost else ""
+
+    def _attributes(self, path: str) -> dict[str, str]:
+        """The extended attributes of a file: name, and value as debugfs shows it."""
+        said = self._debugfs([f"ea_list {_word(path)}"], write=False).output
+        return {match["name"]: match["value"] for match in _ATTRIBUTE.finditer(said)}
 
     def link(self, path: str, target: str) -> str:
         """Put a symbolic link under a name; returns the name under which what was there is kept, or ""."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,12 +13,12 @@ from pvgrub_sim.errors import ImageError, RepairError, UsageError
 from pvgrub_sim.findings.plan.search import Blueprint, PlannedStep
 from pvgrub_sim.findings.remedies.steps import BootDisk, BtrfsBootDisk
 from pvgrub_sim.findings.remedies.words import in_words
-from pvgrub_sim.media import open_disk, vbd_number
+from pvgrub_sim.media import Disk, open_disk, vbd_number
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.model import FixedImage, FixStep, Verdict
 from pvgrub_sim.repair.copy import Progress, copy_disk, copy_image
 from pvgrub_sim.repair.delivery import Made, Target, check_target, deliver, work_folder
-from pvgrub_sim.repair.inventory import inventory, is_truncated, losses
+from pvgrub_sim.repair.inventory import Held, inventory, is_truncated, losses
 from pvgrub_sim.repair.perform import Workshop
 from pvgrub_sim.repair.tools import Tools
 from pvgrub_sim.request import DEFAULT_DEVICE
@@ -57,7 +58,7 @@ def fix(
         copy = folder / "image"
         unwrapped = _copy(name, copy, options, progress, in_place=in_place)
         choice = _Choice(frozenset(only), frozenset(ignore))
-        job = _Job(name, copy, _Boot(options), choice, say or _quiet)
+        job = _Job(_Image(name, copy, lambda: _open(name, options)), _Boot(options), choice, say or _quiet)
         job.run(before, plan)
         mended = job.after.boots_default
         made = Made(job.copy, job.boot_disk, bool(job.steps))
@@ -77,7 +78,7 @@ def _copy(
 
     Raises UsageError for one that a raw image must not take the place of.
     """
-    disk = open_disk(image, options.get("image_format") or "auto", options.get("access"))
+    disk = _open(image, options)
     try:
         if isinstance(disk, RawDisk):
             copy_image(image, copy, progress)
@@ -88,6 +89,11 @@ def _copy(
         return not isinstance(disk, RawDisk)
     finally:
         disk.close()
+
+
+def _open(image: str, options: Mapping[str, Any]) -> Disk:
+    """The disk that an image stands for."""
+    return open_disk(image, options.get("image_format") or "auto", options.get("access"))
 
 
 class _Choice(NamedTuple):
@@ -102,11 +108,19 @@ class _Choice(NamedTuple):
         return (not self.only or bool(self.only & rules)) and not rules <= self.ignore
 
 
+class _Image(NamedTuple):
+    """An image: its name, its copy, and what opens it."""
+
+    name: str
+    copy: Path
+    open: Callable[[], Disk]
+
+
 class _Job:
     """One image on its way: its name, its copy, and what has been done to that."""
 
-    def __init__(self, image: str, copy: Path, boot: _Boot, choice: _Choice, say: Callable[[str], None]) -> None:
-        self._image = image
+    def __init__(self, image: _Image, boot: _Boot, choice: _Choice, say: Callable[[str], None]) -> None:
+        self._image, copy, self._original = image
         self.copy = copy
         self._boot_with = boot
         self._choice = choice
@@ -127,7 +141,7 @@ class _Job:
             chosen = [planned for planned in (plan.steps if plan else ()) if self._choice.takes(planned)]
             if not chosen or not self._carry_out(chosen):
                 break
-            lost = losses(seen, inventory(self.copy))
+            lost = self._losses(seen)
             if lost:
                 raise RepairError(f"given up, for the copy lost what was on the image: {'; '.join(lost)}")
             self.after, plan = self._boot()
@@ -135,6 +149,15 @@ class _Job:
                 break
         if self.steps:
             self.after, _ = self._boot()
+
+    def _losses(self, seen: Mapping[int, Held]) -> list[str]:
+        """What the copy has lost of the image, in words."""
+        now = RawDisk(str(self.copy))
+        try:
+            with closing(self._original()) as was:
+                return losses(seen, inventory(self.copy), was, now)
+        finally:
+            now.close()
 
     def _carry_out(self, chosen: list[PlannedStep]) -> bool:
         """Carry steps out; False when one failed, after which nothing more is done, or nothing was left to do."""

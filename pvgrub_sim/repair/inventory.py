@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from pvgrub_sim.media import Disk
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.survey.result import Volume
 from pvgrub_sim.survey.surveyor import open_reader, survey
-from pvgrub_sim.survey.tree import Node, NodeType, Reader, names_of
+from pvgrub_sim.survey.tree import Node, NodeType, Reader, child, content, find, names_of, target
 from pvgrub_sim.values import NamedTuple
 
 MOST_FILES: Final = 200_000
@@ -53,24 +57,71 @@ def is_truncated(image: Path) -> bool:
         disk.close()
 
 
-def losses(before: dict[int, Held], after: dict[int, Held]) -> list[str]:
-    """What was there before and is no more, in words; files that have another name beside them now are not lost."""
+def losses(before: Mapping[int, Held], after: Mapping[int, Held], was: Disk, now: Disk) -> list[str]:
+    """What was there before and is no more, in words; what has another name in its volume now is not lost.
+
+    was, now: the disks of the two inventories. A name that has gone is looked for by kind, size and content.
+    """
     lost = []
-    for at, was in before.items():
-        now = after.get(at)
+    for at, old in before.items():
+        new = after.get(at)
         where = f"the volume at byte {at & ~1}"
-        if now is None or now.size != was.size:
+        if new is None or new.size != old.size:
             lost.append(f"{where} has gone or another size")
             continue
-        if was.filesystem and now.filesystem != was.filesystem:
-            lost.append(f"{where} held {was.filesystem.strip()}, and holds {now.filesystem.strip() or 'nothing'} now")
+        if old.filesystem and new.filesystem != old.filesystem:
+            lost.append(f"{where} held {old.filesystem.strip()}, and holds {new.filesystem.strip() or 'nothing'} now")
             continue
-        sizes = set(now.files.values())
-        for path, what in was.files.items():
-            # A file that was replaced is there under another name, of the same kind and size.
-            if path not in now.files and what not in sizes:
-                lost.append(f"{path.decode('utf-8', 'backslashreplace')} on {where}")
+        gone = [path for path in old.files if path not in new.files]
+        if gone:
+            left, right = _Contents(was, at, old), _Contents(now, at, new)
+            lost += [
+                f"{path.decode('utf-8', 'backslashreplace')} on {where}" for path in gone if left.lost(path, right)
+            ]
     return lost
+
+
+class _Contents:
+    """What the files of one volume hold, as digests; made when a file's is asked for."""
+
+    def __init__(self, disk: Disk, at: int, held: Held) -> None:
+        self._reader = open_reader(disk, Volume(None, "", at & ~1, held.size))
+        self._held = held
+        self._known: dict[bytes, bytes | None] = {}
+
+    def lost(self, path: bytes, others: _Contents) -> bool:
+        """True when no file of the other volume is what that path was."""
+        what = self._held.files[path]
+        if what[0] == NodeType.DIRECTORY.value:
+            # What was in it is looked for by itself, and nothing here removes a folder.
+            return True
+        mine = self.digest(path)
+        same = (other for other, kind in others._held.files.items() if kind == what)
+        # Of what cannot be read, kind and size have to do.
+        return not any(mine is None or others.digest(other) == mine for other in same)
+
+    def digest(self, path: bytes) -> bytes | None:
+        """The digest of a file or of a link's target, None for what cannot be read."""
+        if path not in self._known:
+            self._known[path] = self._digest(path)
+        return self._known[path]
+
+    def _digest(self, path: bytes) -> bytes | None:
+        if self._reader is None:
+            return None
+        try:
+            folder = find(self._reader, path.rpartition(b"/")[0] or b"/")
+            node = child(self._reader, folder, path.rpartition(b"/")[2]) if folder else None
+            if node is None or node.type not in (NodeType.FILE, NodeType.LINK):
+                return None
+            if node.type is NodeType.LINK:
+                return target(self._reader, node)
+            digest = sha256()
+            for piece in content(self._reader, node):
+                digest.update(piece)
+            return digest.digest()
+        except Damaged:
+            return None
 
 
 def _files(reader: Reader) -> dict[bytes, tuple[str, int]]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -38,6 +42,8 @@ SYSTEM_FOLDERS: Final = ("/usr/sbin", "/sbin")
 """Where tools are that a user's PATH often lacks."""
 LIMIT: Final = 3600
 """Seconds that one tool may take."""
+WATCHED_EVERY: Final = 0.2
+"""Seconds between two looks at what a tool writes."""
 MOST_OUTPUT: Final = 1 << 20
 """Bytes of what a tool prints that are kept."""
 
@@ -66,6 +72,13 @@ def missing_tools(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if shutil.which(name, path=search) is None)
 
 
+class Written(NamedTuple):
+    """Where a tool writes files of which an image says how large they are, and how many bytes they may take."""
+
+    folder: Path
+    most: int
+
+
 class Tools:
     """Runs tools in a folder of their own, and remembers what was run. folder: for the files that are on their way."""
 
@@ -83,19 +96,33 @@ class Tools:
         """A file as tools are given it: by its name alone where it is in the folder."""
         return path.name if path.parent == self.folder else str(path)
 
-    def run(self, *argv: str, script: bytes = b"", accepted: Sequence[int] = (0,), timeout: float = LIMIT) -> Ran:
+    def run(
+        self,
+        *argv: str,
+        script: bytes = b"",
+        accepted: Sequence[int] = (0,),
+        timeout: float = LIMIT,
+        writes: Written | None = None,
+    ) -> Ran:
         """Run a tool.
 
         argv: its name and its arguments, each of which is data. script: its standard input. accepted: the exit statuses
-        that are no failure. timeout: in seconds. Raises RepairError with the tool's own last words when it is missing,
-        fails or takes too long.
+        that are no failure. timeout: in seconds. writes: where it writes files, and how much at the most. Raises
+        RepairError with the tool's own last words when it is missing, fails, takes too long or writes too much.
         """
-        ran = _run(argv, str(self.folder), script, accepted, timeout)
+        ran = _run(argv, str(self.folder), script, accepted, timeout, writes)
         self.ran.append(ran)
         return ran
 
 
-def _run(argv: Sequence[str], folder: str, script: bytes, accepted: Sequence[int], timeout: float) -> Ran:
+def _run(  # noqa: PLR0917
+    argv: Sequence[str],
+    folder: str,
+    script: bytes,
+    accepted: Sequence[int],
+    timeout: float,
+    writes: Written | None,
+) -> Ran:
     """Run a tool in a folder, without a shell and without a terminal.
 
     Arguments and errors as for Tools.run().
@@ -117,7 +144,7 @@ def _run(argv: Sequence[str], folder: str, script: bytes, accepted: Sequence[int
         stderr=subprocess.PIPE, start_new_session=True,
     ) as process:  # fmt: skip
         try:
-            printed, complained = process.communicate(script, timeout=timeout)
+            printed, complained = _ended(process, script, timeout, writes)
         except subprocess.TimeoutExpired:
             process.kill()
             raise RepairError(f"{argv[0]} did not end within {timeout:.0f} s") from None
@@ -130,3 +157,41 @@ def _run(argv: Sequence[str], folder: str, script: bytes, accepted: Sequence[int
         words = next((line.strip() for line in reversed(f"{output}\n{errors}".splitlines()) if line.strip()), "silent")
         raise RepairError(f"{argv[0]} ended with {process.returncode}: {words}", ran=ran)
     return ran
+
+
+def _ended(
+    process: subprocess.Popen[bytes], script: bytes, timeout: float, writes: Written | None
+) -> tuple[bytes, bytes]:
+    """What a tool has printed once it has ended, watched meanwhile; raises RepairError, subprocess.TimeoutExpired."""
+    if writes is None:
+        return process.communicate(script, timeout=timeout)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (writes.most, writes.most))
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            printed = process.communicate(script, timeout=WATCHED_EVERY)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > end:
+                raise
+            # What is to be written to the tool is kept from the first call.
+            script = b""
+            _check_size(writes)
+        else:
+            if process.returncode == -signal.SIGXFSZ:
+                raise _too_much(writes)
+            _check_size(writes)
+            return printed
+
+
+def _check_size(writes: Written) -> None:
+    taken = 0
+    for folder, _, names in os.walk(writes.folder):
+        for name in names:
+            with suppress(OSError):
+                taken += (Path(folder) / name).lstat().st_blocks * 512
+    if taken > writes.most:
+        raise _too_much(writes)
+
+
+def _too_much(writes: Written) -> RepairError:
+    return RepairError(f"what comes out of the image is more than {writes.most >> 20} MiB")

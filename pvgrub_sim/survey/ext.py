@@ -13,6 +13,7 @@ from typing import Final
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk import ext2_features as features
 from pvgrub_sim.survey.area import Area, Damaged
+from pvgrub_sim.survey.ext_attributes import attribute_names
 from pvgrub_sim.survey.ext_superblock import Superblock
 from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
 
@@ -99,6 +100,10 @@ class ExtReader:
     def uses_extents(self, node: Node) -> bool:
         """True for a file that is mapped by extents, not block by block."""
         return bool(self.flags(node) & ext2.EXTENTS_FL)
+
+    def attributes(self, node: Node) -> tuple[str, ...]:
+        """The names of a file's extended attributes."""
+        return attribute_names(node.record, self.area, self.sb.block_size)
 
     # --- directories
 

@@ -133,6 +133,13 @@ class Files:
         node = self.node(path)
         return isinstance(self.reader, ExtReader) and node is not None and self.reader.uses_extents(node)
 
+    def attributes(self, path: str) -> tuple[str, ...]:
+        """The names of a file's extended attributes, where the survey reads them: on ext filesystems."""
+        from pvgrub_sim.survey.ext import ExtReader
+
+        node = self.node(path)
+        return self.reader.attributes(node) if isinstance(self.reader, ExtReader) and node is not None else ()
+
     def links(self, path: str) -> tuple[list[str], str]:
         """The symbolic links that a path passes, in order, and the path without any."""
         if self.reader is None:

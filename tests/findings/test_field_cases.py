@@ -11,7 +11,7 @@ from pvgrub_sim import boot, fix
 from pvgrub_sim.findings.facts.release import release_key
 from pvgrub_sim.model import Finding, Verdict
 from tests.findings.cases import XEN
-from tests.kernel_images import Elf, bzimage, payload
+from tests.kernel_images import Elf, bzimage, linux_notes, payload
 from tests.tools import run
 
 UUID = "2b6a0e29-5a0e-4b6e-9d3a-6a1d0d1c0a01"
@@ -207,3 +207,34 @@ def test_extents_under_a_version_that_reads_none(version: str, tmp_path: Path) -
     assert fix(image, tmp_path / "out.img", **options).mended
     pair = {**options, "disks": {"/dev/sdf": tmp_path / "out.img"}}
     assert boot(tmp_path / "out.img.boot.img", **pair).boots_default
+
+
+def console_finding(folder: Path, name: str, image: bytes, arguments: str = "") -> Finding | None:
+    text = f"timeout 0\ntitle x\nroot (hd0)\nkernel /boot/{name} root=LABEL=x {arguments}\n"
+    verdict = boot(ext3(folder / "a.img", {f"boot/{name}": image, "boot/grub/menu.lst": text}))
+    assert verdict.boots_default
+    return next((one for one in verdict.findings if one.rule == "no-console-hvc0"), None)
+
+
+@pytest.mark.parametrize("system", [b"GRUB", b"Mini-OS", b"NetBSD", b"FreeBSD"])
+def test_a_kernel_that_is_no_linux_is_told_no_console(system: bytes, tmp_path: Path) -> None:
+    other = Elf(notes=linux_notes(GUEST_OS=system + b"\0")).build()
+    assert console_finding(tmp_path, "kernel", other, "console=com0") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "arguments", "told"),
+    [
+        ("vmlinuz-2.6.18-164.el5xen", "2.6.18-164.el5xen", "", "console=xvc0"),
+        ("vmlinuz-2.6.26-2-xen-amd64", "2.6.26-2-xen-amd64", "console=tty0", "console=xvc0"),
+        ("vmlinuz-2.6.18-164.el5xen", "2.6.18-164.el5xen", "console=xvc0", None),
+        ("vmlinuz-2.6.32-5-xen-amd64", "2.6.32-5-xen-amd64", "", "console=hvc0"),
+        ("vmlinuz-2.6.32-5-xen-amd64", "2.6.32-5-xen-amd64", "console=hvc0", None),
+        ("vmlinuz-2.6.18-164.el5", "2.6.18-164.el5", "console=ttyS0", "console=hvc0"),
+    ],
+)
+def test_the_console_is_that_of_the_kernels_tree(
+    name: str, version: str, arguments: str, told: str | None, tmp_path: Path
+) -> None:
+    found = console_finding(tmp_path, name, kernel(version), arguments)
+    assert (found is None) if told is None else (found is not None and f" {told}" in found.remedy)

@@ -27,11 +27,12 @@ def test_images_of_several_faults(first: int, tmp_path: Path, monkeypatch: pytes
         folder = tmp_path / str(seed)
         folder.mkdir()
         monkeypatch.chdir(folder)
-        mended += _mended_or_refused(seed, folder)
+        mended += mended_or_refused(seed, folder)[0].mended
     assert mended >= FEWEST
 
 
-def _mended_or_refused(seed: int, folder: Path) -> bool:
+def mended_or_refused(seed: int, folder: Path) -> tuple[FixedImage, tuple[str, ...]]:
+    """Let `fix` mend an image in the current folder and look at what came out; that, and the image's faults."""
     image, options, faults = make(seed, folder)
     told = f"seed {seed}: {faults}"
     before = image.read_bytes()
@@ -42,9 +43,9 @@ def _mended_or_refused(seed: int, folder: Path) -> bool:
     promised = fixed.before.plan is not None and fixed.before.plan.proven
     assert fixed.mended or not promised, f"{told}: {[step.result for step in fixed.steps]}"
     if not fixed.mended:
-        assert _reasons(fixed), f"{told}: nothing says why"
+        assert reasons(fixed), f"{told}: nothing says why"
         assert not Path("out.img").exists() and not fixed.output, told
-        return False
+        return fixed, faults
     # What is cut off a partitioned disk is the room behind its partitions.
     hopeless = (
         {"kernel:no-xen"} if "gpt" in faults[0] or "mbr" in faults[0] else {"kernel:no-xen", "filesystem:truncated"}
@@ -56,10 +57,10 @@ def _mended_or_refused(seed: int, folder: Path) -> bool:
     assert out.stat().st_size == len(before), told
     filesystem, _, table = faults[0].partition("/")
     _nothing_lost(image, out, folder, told, fat=filesystem == "vfat", partitioned=table != "none")
-    return True
+    return fixed, faults
 
 
-def _reasons(fixed: FixedImage) -> list[str]:
+def reasons(fixed: FixedImage) -> list[str]:
     """Why an image was not mended: a step that failed, or what the plan says that nobody here can mend."""
     failed = [step.result for step in fixed.steps if not step.ok]
     return failed + list(fixed.after.plan.unmended if fixed.after.plan else ())

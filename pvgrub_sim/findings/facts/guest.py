@@ -9,6 +9,7 @@ from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
+from pvgrub_sim.findings.facts.release import release_key
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.values import NamedTuple
 
@@ -47,6 +48,12 @@ _KINDS: Final = (
 """How GUEST_OS begins, in small letters."""
 
 
+HVC0: Final = "hvc0"
+XVC0: Final = "xvc0"
+_OLD_TREE: Final = release_key("2.6.9"), release_key("2.6.28")
+"""Releases between which a kernel with `xen` in its name is one of XenSource's tree."""
+
+
 def guest_of(case: Case, ref: FileRef) -> Guest | None:
     """The guest that a kernel line of the menu starts; None where it does not say.
 
@@ -69,6 +76,24 @@ def is_linux(case: Case, ref: FileRef) -> bool:
     """True for a kernel that is Linux, as far as one can tell: rules about Linux speak of these only."""
     guest = guest_of(case, ref)
     return guest is not None and guest.kind is GuestKind.LINUX
+
+
+def console_of(case: Case, ref: FileRef) -> str:
+    """The name that the kernel of a menu's line gives the Xen console."""
+    return console_named(case.kernel_head(ref), ref.path)
+
+
+def console_named(head: bytes, path: str) -> str:
+    """The name that a Linux gives the Xen console: `xvc0` in XenSource's tree of 2.6.18 and what was made of it.
+
+    head: the kernel's first bytes. path: of its file. Source: linux-2.6.18-xen, drivers/xen/console/console.c; Linux
+    since 2.6.28 has drivers/tty/hvc/hvc_xen.c alone.
+    """
+    told = bzimage.kernel_version(head) if bzimage.is_bzimage(head) else ""
+    for release in (told.split(" ")[0], path.rpartition("/")[2].partition("-")[2]):
+        if "xen" in release and _OLD_TREE[0] <= release_key(release) < _OLD_TREE[1]:
+            return XVC0
+    return HVC0
 
 
 def _notes(case: Case, ref: FileRef) -> Mapping[str, str | int]:

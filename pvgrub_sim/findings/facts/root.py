@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for
-from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.case import HEAD, Case
+from pvgrub_sim.findings.facts.guest import console_named
 from pvgrub_sim.findings.facts.loader_configs import arguments_for
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.survey.result import ContentKind
 
-CONSOLE: Final = "console=hvc0"
-_NO_CONSOLES: Final = ("console=ttyS", "console=ttyAMA", "console=uart", "console=hvc0,")
-"""Beginnings of arguments for the serial ports of other machines; /dev/tty0 does no harm."""
+_OTHER_CONSOLES: Final = ("console=ttyS", "console=ttyAMA", "console=uart", "console=hvc0", "console=xvc0")
+"""Beginnings of arguments for the serial ports of other machines, and for the Xen console; /dev/tty0 does no harm."""
 MOST_FSTAB: Final = 64 << 10
 _NO_ROOT: Final = ("vfat", "exfat", "iso9660")
 """Filesystems on which no operating system is."""
@@ -79,14 +79,15 @@ def kernel_arguments(case: Case, place: Place, kernel: str) -> str | None:
         given = (right, *(word for word in given if not word.startswith("root=")))
     elif re.match(_MADE_ON, named):
         return None
-    return " ".join(_for_xen(given))
+    head = place.head(kernel, HEAD) or b""
+    return " ".join(_for_xen(given, console_named(head, kernel)))
 
 
-def _for_xen(words: Iterable[str]) -> list[str]:
+def _for_xen(words: Iterable[str], console: str) -> list[str]:
     """Arguments without the consoles that a paravirtual guest does not have, the Xen console last: init gets that."""
     # A backslash at its end would make the next line a part of this one.
-    kept = [word for word in dict.fromkeys(words) if not word.startswith(_NO_CONSOLES) and not word.endswith("\\")]
-    return [*(word for word in kept if word != CONSOLE), CONSOLE]
+    kept = [word for word in dict.fromkeys(words) if not word.startswith(_OTHER_CONSOLES) and not word.endswith("\\")]
+    return [*kept, f"console={console}"]
 
 
 def _is_wrong(case: Case, argument: str) -> bool:

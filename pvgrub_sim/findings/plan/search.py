@@ -138,6 +138,7 @@ def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step:
     place = next((one for one in case.places if (one.index, one.volume.offset) == (target.disk, target.offset)), None)
     if place is None or any(_edits_same_file(other.step, step) for other in done):
         return step
+    step = step._replace(attributes=place.attributes(step.path))
     folder, _, name = step.path.rpartition("/")
     there = {other.casefold() for other in place.names(folder or "/")}
     names = (f"{name}.orig{suffix}" for suffix in ("", *(f".{number}" for number in range(1, 100))))

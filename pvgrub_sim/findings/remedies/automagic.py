@@ -27,12 +27,16 @@ def root_argument_kept(case: Case, old: str, new: str) -> list[Edit]:
     return [substitute(line, there[0], new) for line, there in found if there and there[0] == old]
 
 
-def console_kept(case: Case) -> list[Edit]:
-    """Kernels to come are given the console as well, where neither `# kopt=` nor `# defoptions=` has it."""
+def console_kept(case: Case, console: str) -> list[Edit]:
+    """Kernels to come are given the console as well, where neither `# kopt=` nor `# defoptions=` has it.
+
+    console: its name, `hvc0`.
+    """
+    word = f"console={console}"
     lines = [*_lines(case, KOPT), *_lines(case, DEFOPTIONS)]
-    if not lines or any("console=hvc0" in line.text.split("=", 1)[1].split() for line in lines):
+    if not lines or any(word in line.text.split("=", 1)[1].split() for line in lines):
         return []
-    return [append(lines[0], " console=hvc0")]
+    return [append(lines[0], f" {word}")]
 
 
 def device_kept(case: Case, device: str) -> list[Edit]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, shown, word
+from pvgrub_sim.findings.remedies.putting import NEXT, NoRoom, Put
 from pvgrub_sim.findings.remedies.sed import expressions
 from pvgrub_sim.findings.remedies.steps import (
     EXT,
@@ -30,20 +31,12 @@ from pvgrub_sim.findings.remedies.steps import (
     Target,
     targets_of,
 )
-from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, fat_device, quoted, tool_command
+from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, quoted, tool_command
 from pvgrub_sim.findings.remedies.words import in_words
 
 FOLDER: Final = "pvgrub-sim.work"
-NEW: Final = "/pvgrub-sim.new"
-"""Where a file is written before it takes its place."""
-NEW_ON_FAT: Final = "/PVGRUB.NEW"
 LARGEST_COPY: Final = 4 << 20
 """Block size of dd, in bytes."""
-NEXT: Final = " &&"
-
-
-class NoRoom(Exception):
-    """A filesystem has no room for a file beside the one that it is to replace."""
 
 
 class Wrapped(Exception):
@@ -152,7 +145,7 @@ class Commands:
         lines.append(f"echo '{step.seen}  {menu}' | sha256sum -c --quiet{NEXT}")
         lines += [f"sed -i {expressions(edits)} {menu}{NEXT}" for edits in step.passes]
         size = step.size + sum(len(edit.new) + 1 for edits in step.passes for edit in edits)
-        return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True, backup=step.backup)
+        return lines + self._put(step.target, "menu.lst", step.path, size=size, replaces=True, step=step)
 
     # --- files
 
@@ -173,7 +166,7 @@ class Commands:
         if step.in_the_way:
             lines += debugfs(step.target, [f"rm {quoted(step.in_the_way)}"], NEXT)
         return lines + self._put(
-            step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders, backup=step.backup
+            step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders, step=step
         )
 
     def _repack(self, step: Repack) -> list[str]:
@@ -183,7 +176,7 @@ class Commands:
             self._copy_out(step.target, step.path, "kernel") + NEXT,
             f"pvgrub-sim repack --payload {step.payload} {self._file('kernel')} -o {self._file(new)}{NEXT}",
             # How large it becomes is known afterwards; that it is there whole is compared then.
-            *self._put(step.target, new, step.path, size=step.size, replaces=True, backup=step.backup),
+            *self._put(step.target, new, step.path, size=step.size, replaces=True, step=step),
         ]
 
     def _put(
@@ -194,45 +187,21 @@ class Commands:
         *,
         size: int,
         replaces: bool,
+        step: EditMenu | PutFile | Repack,
         folders: Sequence[str] = (),
-        backup: str = "",
     ) -> list[str]:
         """Put a file of the folder at a path of the filesystem: written, compared, and only then in its place."""
-        source = self._file(name)
-        if target.filesystem in EXT:
-            if target.room is not None and target.room < size + size // 64 + (len(folders) + 4 << 12):
-                raise NoRoom
-            # A file that is there is replaced when the new one is whole: its name has room in the folder then.
-            first = NEW if replaces else plain(path)
-            write = [*(f"mkdir {quoted(folder)}" for folder in folders), f"write {source} {quoted(first)}"]
-            if "extent" in target.features:
-                # PV-GRUB misreads holes in extents, and debugfs makes one of every block of zeros.
-                write = ["feature -extent", *write, "feature extent"]
-            compare = f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + first)} | cmp - {source}"
-            if not replaces:
-                return [*debugfs(target, write, NEXT), compare]
-            old = quoted(path)
-            if backup:
-                # debugfs ends with 0 where a folder is full: only a second name that is there lets the first one go.
-                # Neither `ln` nor `unlink` counts links, so that both together come out right.
-                there = (
-                    f"pvgrub-sim cat --survey {host_word(target.image)} {word(target.alone + backup)} > /dev/null{NEXT}"
-                )
-                keep = [*debugfs(target, [f"ln {old} {quoted(backup)}"], NEXT), there]
-                place = debugfs(target, [f"unlink {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
-                return [*debugfs(target, write, NEXT), f"{compare}{NEXT}", *keep, *place]
-            place = debugfs(target, [f"rm {old}", f"ln {NEW} {old}", f"unlink {NEW}"])
-            return [*debugfs(target, write, NEXT), f"{compare}{NEXT}", *place]
-        device = fat_device(target)
-        new = f"'::{NEW_ON_FAT}'"
-        return [
-            *(f"mmd -i {device} {word('::' + plain(folder))}{NEXT}" for folder in folders),
-            f"mcopy -D s -i {device} {source} {new}{NEXT}",
-            f"mtype -i {device} {new} | cmp - {source}{NEXT}",
-            f"mdel -i {device} {new}{NEXT}",
-            *([f"mren -i {device} {word('::' + plain(path))} {word('::' + plain(backup))}{NEXT}"] if backup else []),
-            f"mcopy -o -i {device} {source} {word('::' + plain(path))}",
-        ]
+        put = Put(
+            target,
+            self._file(name),
+            path,
+            size=size,
+            replaces=replaces,
+            folders=folders,
+            backup=step.backup,
+            attributes=step.attributes,
+        )
+        return put.on_ext() if target.filesystem in EXT else put.on_fat()
 
     # --- commands
 
@@ -247,7 +216,7 @@ class Commands:
         return _chain(
             [
                 f"mkdir -p {self.folder}",
-                f"dd if={image} of={part} skip={target.offset // size} {blocks}",
+                f"dd if={image} of={part} skip={target.offset // size} conv=sparse {blocks}",
                 *(tool_command(words, target, part) for words in step.commands),
                 f"dd if={part} of={image} seek={target.offset // size} conv=notrunc {blocks}",
             ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
@@ -26,6 +26,8 @@ from pvgrub_sim.findings.remedies.steps import (
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
 
 MIB: Final = 1 << 20
+SMALLEST_DISK: Final = 8 * MIB
+"""Bytes: less is no use to anybody, and mke2fs makes odd filesystems."""
 WHOLE: Final = "(hd0)"
 BOOT_IMAGE: Final = "boot.img"
 
@@ -112,8 +114,14 @@ def boot_disk(case: Case, place: Place) -> Remedy:
         return advice(
             f"copy /boot from {place.device} to a disk or partition of its own on ext2, whose menu names {WHOLE} only",
         )
-    mib = max(4, math.ceil(sum(source.size for source in wanted.values()) * 1.15 / MIB) + 2)
-    return (BootDisk(tuple(wanted.items()), edits, mib * MIB, boot_image(case)),)
+    size = boot_disk_size(source.size for source in wanted.values())
+    return (BootDisk(tuple(wanted.items()), edits, size, boot_image(case)),)
+
+
+def boot_disk_size(sizes: Iterable[int]) -> int:
+    """Bytes of a boot disk for files of these sizes, with room for a kernel that is packed anew beside the old one."""
+    wanted = sum(sizes) * 23 // 10 + 2 * MIB
+    return max(SMALLEST_DISK, -(-wanted // MIB) * MIB)
 
 
 def btrfs_boot_disk(case: Case, place: Place) -> Remedy:

@@ -74,7 +74,8 @@ class EditMenu(NamedTuple):
     path: of the file, without links on the way. seen: SHA-256 of the text that the lines are numbered in, in
     hexadecimal digits. packed: the file is that text gzipped. size: of the text, in bytes. shared: the edit is that of
     several findings. then: further passes, each of edits of what the one before it has made. backup: the name
-    under which the file as it was stays beside the new one, "" where it does not.
+    under which the file as it was stays beside the new one, "" where it does not. attributes: names of the file's
+    extended attributes, which the new one is to have as well.
     """
 
     target: Target
@@ -86,6 +87,7 @@ class EditMenu(NamedTuple):
     shared: bool = False
     then: tuple[tuple[Edit, ...], ...] = ()
     backup: str = ""
+    attributes: tuple[str, ...] = ()
 
     @property
     def passes(self) -> tuple[tuple[Edit, ...], ...]:
@@ -104,8 +106,8 @@ class Source(NamedTuple):
 class PutFile(NamedTuple):
     """Put a file at a path: given bytes, or what another file holds (the same one: written anew, without holes).
 
-    folders: that have to be made for it, outermost first. replaces: there is a file of that name. backup: as in
-    EditMenu. in_the_way: a symbolic link to nowhere that has the file's name or a folder's, else "".
+    folders: that have to be made for it, outermost first. replaces: there is a file of that name. backup, attributes:
+    as in EditMenu. in_the_way: a symbolic link to nowhere that has the file's name or a folder's, else "".
     """
 
     target: Target
@@ -114,13 +116,14 @@ class PutFile(NamedTuple):
     folders: tuple[str, ...] = ()
     replaces: bool = True
     backup: str = ""
+    attributes: tuple[str, ...] = ()
     in_the_way: str = ""
 
 
 class Repack(NamedTuple):
     """Put a kernel in its own place with another payload.
 
-    path: without links on the way. size: of the kernel as it is, in bytes. backup: as in EditMenu.
+    path: without links on the way. size: of the kernel as it is, in bytes. backup, attributes: as in EditMenu.
     """
 
     target: Target
@@ -128,6 +131,7 @@ class Repack(NamedTuple):
     size: int
     payload: str = "gzip"
     backup: str = ""
+    attributes: tuple[str, ...] = ()
 
 
 class MakeLink(NamedTuple):

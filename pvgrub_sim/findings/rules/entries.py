@@ -8,6 +8,7 @@ from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import chain_loaded
+from pvgrub_sim.findings.facts.guest import HVC0, XVC0, GuestKind, console_of, guest_of
 from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import root_argument_of
@@ -24,7 +25,6 @@ from pvgrub_sim.survey.result import ContentKind
 _ROOT: Final = re.compile(r"(?:^| )root=(?P<kind>LABEL|UUID|PARTUUID|PARTLABEL)=(?P<value>\S+)")
 NOT_FOUND: Final = 15
 _CONSOLE: Final = re.compile(r"(?:^| )console=(\S+)")
-_XEN_CONSOLES: Final = ("hvc0", "xvc0")
 
 
 @rule(
@@ -32,34 +32,44 @@ _XEN_CONSOLES: Final = ("hvc0", "xvc0")
     Severity.WARNING,
     "The kernel is not told to use the Xen console",
     """
-A paravirtual guest's console is `hvc0` (`xvc0` in kernels of XenSource's old tree), and that is all that EC2's
-get-console-output shows. Mainline Linux prints its own messages there even when it is not told to; but with
-`console=ttyS0` or `console=tty0` alone, what the initrd and init print goes to a device that does not exist,
-and an initrd that does not find its root says so to nobody. Without any console argument mainline Linux takes
-hvc0 by itself, others may not: that is a note. No boot fails by it.
+A paravirtual guest's console is `hvc0`, and that is all that EC2's get-console-output shows. Mainline Linux prints
+its own messages there even when it is not told to; but with `console=ttyS0` or `console=tty0` alone, what the initrd
+and init print goes to a device that does not exist, and an initrd that does not find its root says so to nobody.
+Without any console argument mainline Linux takes hvc0 by itself, others may not: that is a note. In kernels of
+XenSource's old tree (2.6.18 to 2.6.27, `-xen` in their names) the console is `xvc0`, and there is no hvc0. No boot
+fails by it. Of kernels that are no Linux the rule says nothing.
 
-**Remedy.** `console=hvc0` at the end of the kernel line.
+**Remedy.** `console=hvc0` (`console=xvc0`) at the end of the kernel line.
 
-**Source.** Linux, `arch/x86/xen/enlighten_pv.c` (`add_preferred_console`); AWS's sample menu.
+**Source.** Linux, `arch/x86/xen/enlighten_pv.c` (`add_preferred_console`); linux-2.6.18-xen,
+`drivers/xen/console/console.c` (`xencons_init`); AWS's sample menu.
 """,
     outside=True,
 )
 def no_console(case: Case) -> Iterator[Draft]:
-    for entry in case.reachable:
-        line = entry.first("kernel")
-        if line is None or chain_loaded(case, entry):
+    for ref in case.files("kernel"):
+        line, entry = ref.line, ref.entry
+        guest = guest_of(case, ref)
+        if line is not entry.first("kernel") or chain_loaded(case, entry):
             continue
+        if guest is not None and guest.kind is not GuestKind.LINUX:
+            continue
+        mine = console_of(case, ref)
         given = [name.split(",")[0] for name in _CONSOLE.findall(line.arguments)]
-        if any(name in _XEN_CONSOLES for name in given):
+        if mine in given or XVC0 in given:
+            # Which console a kernel of another old tree has is not always to be told.
             continue
         if given:
             named = f"console={', console='.join(given)}"
-            told = f"names {named} only: what init prints goes there, and EC2 shows hvc0 alone"
-        else:
+            shown = "EC2 shows" if case.amazon else "the domain's console is"
+            told = f"names {named} only: what init prints goes there, and {shown} {mine} alone"
+        elif mine == HVC0:
             told = "names no console: mainline Linux takes hvc0 by itself, others may not"
+        else:
+            told = f"names no console, and that of a kernel of Xen's old tree is {mine}"
         yield Draft(
             f"The kernel line of {entry.name} {told}.",
-            edit_menu(case, append(line, " console=hvc0"), *console_kept(case)),
+            edit_menu(case, append(line, f" console={mine}"), *console_kept(case, mine)),
             case.at(line),
             line.text,
             None if given else Severity.NOTE,

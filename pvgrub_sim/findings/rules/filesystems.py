@@ -16,13 +16,8 @@ from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
 
-def check(place: Place) -> Remedy:
-    """What replays an ext filesystem's journal without mounting it, and repairs it."""
-    return (Run((("e2fsck", "-f", "-y", Operand.VOLUME),), target_of(place)),)
-
-
 def check_on_copy(place: Place) -> Remedy:
-    """The same on a copy, which takes its place only when a second look finds it clean."""
+    """Replay an ext filesystem's journal and repair it, on a copy that takes its place only when it is clean then."""
     look = ("e2fsck", "-f", "-y", Operand.VOLUME), ("e2fsck", "-f", "-n", Operand.VOLUME)
     return (Run(look, target_of(place), apart=True),)
 
@@ -139,7 +134,8 @@ The filesystem was not unmounted, or the image was taken from a running system. 
 it mounts; PV-GRUB reads what lies on the disk. It may find the menu and kernel of before the last upgrade, or a
 directory half written. Of its drivers only ReiserFS replays, in memory.
 
-**Remedy.** Replay the journal before the image is used: `e2fsck -f -y`; an XFS or JFS has to be mounted and
+**Remedy.** Replay the journal before the image is used: `e2fsck -f -y` on a copy, which takes the filesystem's place
+when `e2fsck -f -n` then finds it clean; an XFS or JFS has to be mounted and
 unmounted once.
 
 **Source.** GRUB 0.97, `stage2/fsys_ext2fs.c`, `fsys_xfs.c`, `fsys_jfs.c` know no journal;
@@ -159,7 +155,7 @@ def journal_needs_recovery(case: Case) -> Iterator[Draft]:
         else:
             done = "which PV-GRUB does not do"
         if content.type in EXT:
-            remedy = check(place)
+            remedy = check_on_copy(place)
         else:
             remedy = advice(
                 f"mount {place.device} of the image once and unmount it: that replays the journal",
