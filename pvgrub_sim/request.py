@@ -90,6 +90,7 @@ def read_request(
         profile = profile._replace(memory=memory)
     sources = ((DEFAULT_DEVICE if device is None else device, first), *further.items(), *(disks or {}).items())
     attached = _attached(sources, stack, image_format, access)
+    attached = (attached[0]._replace(assumed=device is None), *attached[1:])
     if budget is not None and budget.timed:
         from pvgrub_sim.media.timed import TimedDisk
 

@@ -52,16 +52,21 @@ def _extract(package: str, target: Path) -> None:
     """Put the boot/vmlinuz-* of a package at target."""
     with tempfile.TemporaryDirectory(dir=cache_dir()) as text:
         folder = Path(text)
-        folder.chmod(0o777)  # apt drops its privileges to download
-        _run(["apt-get", "-q", "download", package], cwd=folder)
-        deb = next(folder.glob("*.deb"))
-        tree = folder / "tree"
-        tree.mkdir()
-        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as tar:
-            unpack = ["tar", "-x", "-C", str(tree), "--wildcards", "./boot/vmlinuz-*"]
-            subprocess.run(unpack, stdin=tar.stdout, check=True, stderr=subprocess.DEVNULL)
-        kernel = next((tree / "boot").glob("vmlinuz-*"))
+        download(package, folder, ["./boot/vmlinuz-*"])
+        kernel = next((folder / "tree" / "boot").glob("vmlinuz-*"))
         shutil.move(kernel, target)
+
+
+def download(metapackage: str, folder: Path, wanted: list[str]) -> None:
+    """Fetch the package behind a metapackage, and unpack what is wanted of it into the folder's `tree`."""
+    folder.chmod(0o777)  # apt drops its privileges to download
+    _run(["apt-get", "-q", "download", _dependency(metapackage)], cwd=folder)
+    deb = next(folder.glob("*.deb"))
+    tree = folder / "tree"
+    tree.mkdir()
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as tar:
+        unpack = ["tar", "-x", "-C", str(tree), "--wildcards", *wanted]
+        subprocess.run(unpack, stdin=tar.stdout, check=True, stderr=subprocess.DEVNULL)
 
 
 @cache
@@ -76,7 +81,7 @@ def debian_kernel(metapackage: str = "linux-image-cloud-amd64") -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
             try:
-                _extract(_dependency(metapackage), target)
+                _extract(metapackage, target)
             except (KernelUnavailable, StopIteration, subprocess.CalledProcessError) as error:
                 if os.environ.get("CI"):
                     pytest.fail(f"no Debian kernel to test with: {error}")

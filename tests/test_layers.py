@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inputs",),
     ("ondisk", "profiles"),
     ("media",),
-    ("grub", "xen", "survey"),
+    ("grub", "xen", "survey", "initramfs"),
     ("bootchain", "image", "keys", "live"),
     ("findings", "kernels"),
     ("request",),

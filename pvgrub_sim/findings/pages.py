@@ -16,6 +16,7 @@ ABOUT: Final = {
     "menu": "menu.lst and the files that it names",
     "kernel": "Kernels that the loader refuses",
     "aws": "Limits that AWS sets",
+    "outside": "What the kernel meets after the handover",
     "machine": "PV-GRUB itself",
 }
 """Heading of each family."""

@@ -13,11 +13,12 @@ _HD_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 
 
 class AttachedDisk(NamedTuple):
-    """A disk and the vbd number under which xenstore lists it."""
+    """A disk and the vbd number under which xenstore lists it. assumed: nobody has said how it is attached."""
 
     disk: Disk
     vbd: int
     device: str
+    assumed: bool = False
 
 
 def vbd_number(device: str) -> int:

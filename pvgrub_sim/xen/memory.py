@@ -30,12 +30,14 @@ class LoaderMemory:
     Whoever asks makes one and lets it go with the answer.
     """
 
-    __slots__ = ("_kernels", "budget")
+    __slots__ = ("_kernels", "budget", "others")
 
     def __init__(self, budget: Budget | None = None) -> None:
         self._kernels: list[KernelMemory] = []
         self.budget = budget or Budget()
         """What the runs and the loader may take together."""
+        self.others: dict[tuple[object, ...], Any] = {}
+        """What whoever asks has found out about other files, by a key of its own."""
 
     def of(self, kernel: bytes) -> KernelMemory:
         """The memory of a kernel with these bytes, empty for a new one; those longest unused are forgotten for it."""

@@ -132,6 +132,12 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("rules/xz-kernel", cured=False, pvgrub="amazon-1.03"),
     ),
     "aki-not-pvgrub": (hit("images/boots", "warning", cured=False, ami={**SAMPLE, "KernelId": "aki-00000000"}),),
+    "initrd-unreadable": (hit("rules/initrd-cut", "warning", cured=False),),
+    "initrd-not-for-this-kernel": (hit("rules/initrd-other-kernel", "warning"),),
+    "initrd-without-block-front-end": (
+        hit("rules/initrd-not-named", "warning"),
+        hit("rules/initrd-without-driver", "warning", cured=False),
+    ),
     "pvgrub-crash": (hit("disks/ext2-bad-inodesize0", cured=False, **XEN),),
     "pvgrub-hang": (hit("disks/ext2-bad-reclen0", cured=False, **XEN),),
     "undefined-behaviour": (hit("menus/savedefault-file", "warning", cured=False, **XEN),),
@@ -162,6 +168,9 @@ MISSES: dict[str, tuple[str, dict[str, Any]]] = {
     "hvm-needs-no-pvgrub": ("images/boots", {"ami": SAMPLE}),
     "aki-not-pvgrub": ("images/boots", {"ami": SAMPLE}),
     "filesystem-untested": ("rules/xfs-v4", {}),
+    "initrd-unreadable": ("rules/initrd-with-driver", {}),
+    "initrd-not-for-this-kernel": ("rules/initrd-with-driver", {}),
+    "initrd-without-block-front-end": ("rules/initrd-with-driver", {}),
     "pvgrub-crash": ("images/ext4-today", {}),
     "pvgrub-hang": ("images/ext4-today", {}),
 }

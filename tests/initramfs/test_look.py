@@ -1,0 +1,158 @@
+"""initrds of cpio and the formats' own programs, looked through as Linux unpacks them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pvgrub_sim.initramfs.contents import Contents
+from pvgrub_sim.initramfs.look import look
+from tests.initramfs.archives import BLKFRONT, PACKERS, RELEASE, cpio, packed
+from tests.tools import run
+
+FILES = {
+    "init": "#!/bin/sh\n",
+    "sbin/lvm": "x",
+    BLKFRONT: "module",
+    f"lib/modules/{RELEASE}/kernel/fs/ext4/ext4.ko.xz": "module",
+    f"lib/modules/{RELEASE}/modules.builtin": "kernel/fs/fuse/fuse.ko\nkernel/drivers/md/dm-mod.ko\n",
+    "big": bytes(range(256)) * 9000,
+}
+EARLY = {"kernel/x86/microcode/GenuineIntel.bin": "microcode"}
+
+
+def seen(data: bytes, piece: int = 1 << 20) -> Contents:
+    return look(data[at : at + piece] for at in range(0, len(data), piece))
+
+
+def is_all_there(found: Contents) -> bool:
+    return (
+        not found.trouble
+        and not found.beyond
+        and found.has_init
+        and found.programs == {"init", "lvm"}
+        and found.modules == {"xen_blkfront", "ext4"}
+        and dict(found.versions) == {RELEASE: 2}
+        and found.built_in == {RELEASE: {"fuse", "dm_mod"}}
+    )
+
+
+@pytest.mark.parametrize("piece", [1 << 20, 4099])
+@pytest.mark.parametrize("form", PACKERS)
+def test_each_compression(form: str, piece: int, tmp_path: Path) -> None:
+    archive = cpio(tmp_path, FILES)
+    found = seen(packed(form, archive), piece)
+    assert is_all_there(found)
+    assert [(one.offset, one.format, one.unpacked) for one in found.segments] == [(0, form, len(archive))]
+
+
+@pytest.mark.parametrize("form", PACKERS)
+def test_early_microcode_comes_before_it(form: str, tmp_path: Path) -> None:
+    early, archive = cpio(tmp_path, EARLY), cpio(tmp_path, FILES)
+    found = seen(early + packed(form, archive))
+    assert is_all_there(found)
+    assert [one.format for one in found.segments] == ["none", form]
+
+
+def test_bare_archives_and_several_behind_each_other(tmp_path: Path) -> None:
+    early, archive = cpio(tmp_path, EARLY), cpio(tmp_path, FILES)
+    assert is_all_there(seen(archive))
+    both = seen(early + bytes(512) + archive + packed("zstd", early) + packed("xz", early) + bytes(4096))
+    assert is_all_there(both)
+    assert [one.format for one in both.segments] == ["none", "zstd", "xz"]
+    assert both.formats == {"zstd", "xz"}
+
+
+@pytest.mark.parametrize("form", PACKERS)
+def test_what_is_cut_short_is_told(form: str, tmp_path: Path) -> None:
+    data = packed(form, cpio(tmp_path, {"x": (Path(sys.executable).read_bytes() * 2)[: 12 << 20]}))
+    # lz4's frames have no end of their own, so that one which is cut between two chunks is whole.
+    for cut in (len(data) // 3, len(data) - 9):
+        assert "ends in the middle" in seen(data[:cut]).trouble
+
+
+@pytest.mark.parametrize("form", PACKERS)
+def test_what_is_damaged_is_told(form: str, tmp_path: Path) -> None:
+    data = bytearray(packed(form, cpio(tmp_path, {"x": Path(sys.executable).read_bytes()[: 3 << 20]})))
+    data[len(data) // 2 : len(data) // 2 + 64] = b"\xff" * 64
+    assert seen(bytes(data)).trouble
+
+
+def test_what_linux_does_not_take(tmp_path: Path) -> None:
+    archive = cpio(tmp_path, FILES)
+    assert "--check=crc32" in seen(run("xz", stdin=archive)).trouble
+    assert "old format" in seen(cpio(tmp_path, FILES, "odc")).trouble
+    assert "something else" in seen(archive + b"junk behind it").trouble
+    assert "something else" in seen(packed("gzip", archive + b"junk behind it")).trouble
+    assert "empty" in seen(b"").trouble and "zeros" in seen(bytes(5000)).trouble
+
+
+@pytest.mark.parametrize("data", [b"x" * 2000, b"070701 an initrd in name only" * 9, b"\x5d\0\0\0 no lzma at all"])
+def test_what_does_not_begin_as_an_initramfs_is_not_judged(data: bytes) -> None:
+    assert not seen(data).known and not seen(data).trouble
+
+
+def test_an_old_ram_disk_is_not_judged() -> None:
+    assert not seen(packed("gzip", bytes(1080) + b"\x53\xef" + bytes(5000))).known
+    assert not seen(packed("gzip", b"-rom1fs-" + bytes(5000))).known
+
+
+BOMB = """
+import resource, sys
+from pvgrub_sim.initramfs.look import look
+import tests.initramfs.test_look as made
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = look(made.bomb(sys.argv[1]))
+print(found.beyond or found.trouble)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def bomb(form: str) -> Iterator[bytes]:
+    """An archive of one file of 2 GiB of zeros, in a few KiB or MiB."""
+    header = b"070701" + b"%08X" % 1 + b"%08X" % 0o100644 + b"%08X" * 4 % (0, 0, 1, 0) + b"%08X" % (2 << 30)
+    header += b"%08X" * 4 % (0, 0, 0, 0) + b"%08X" % 2 + bytes(8) + b"x\0"
+    tool, *options = {
+        **PACKERS,
+        "gzip": ("gzip", "-1"),
+        "zstd": ("zstd", "-q", "-3"),
+        "xz": ("xz", "-0", "--check=crc32"),
+    }[form]
+    with subprocess.Popen([tool, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        import threading
+
+        assert process.stdin is not None and process.stdout is not None
+
+        def feed() -> None:
+            assert process.stdin is not None
+            try:
+                process.stdin.write(header)
+                for _ in range(2048):
+                    process.stdin.write(bytes(1 << 20))
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+
+        thread = threading.Thread(target=feed)
+        thread.start()
+        while data := process.stdout.read(1 << 20):
+            yield data
+        thread.join()
+
+
+@pytest.mark.parametrize("form", ["gzip", "zstd"])
+def test_a_bomb_ends_in_little_memory(form: str) -> None:
+    done = subprocess.run([sys.executable, "-c", BOMB, form], capture_output=True, text=True, check=True)
+    said, kib = done.stdout.splitlines()
+    assert "more than 1024 MiB" in said
+    assert int(kib) < 64 << 10
+
+
+def test_a_large_window_is_not_taken(tmp_path: Path) -> None:
+    noise = cpio(tmp_path, FILES) * 30
+    data = run("zstd", "-q", "-19", "--long=27", stdin=noise)
+    assert "window of 128 MiB" in seen(data).beyond
