@@ -72,6 +72,8 @@ if TYPE_CHECKING:
     from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
     from pvgrub_sim.xen.memory import LoaderMemory
     from pvgrub_sim.xen.refusal import Cause
+    from pvgrub_sim.xl.disks import XlDisk
+    from pvgrub_sim.xl.domain import XlDomain, read_xl_config
 
 __version__ = "0.1.0"
 """The version of pvgrub-sim."""
@@ -110,6 +112,8 @@ _NAMES = {
     "xen.inspect": "KernelElf KernelFacts KernelOpinion KernelPayload",
     "xen.memory": "LoaderMemory",
     "xen.refusal": "Cause",
+    "xl.disks": "XlDisk",
+    "xl.domain": "XlDomain read_xl_config",
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names.split()}
 """Where each public name lives: it is imported when it is first asked for, so that the command line starts fast."""
@@ -173,6 +177,8 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Volume",
+    "XlDisk",
+    "XlDomain",
     "__version__",
     "akis",
     "all_rules",
@@ -201,6 +207,7 @@ __all__ = [
     "printable",
     "read_file",
     "read_keys",
+    "read_xl_config",
     "render_fix",
     "render_report",
     "repack_kernel",

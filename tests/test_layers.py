@@ -16,7 +16,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("inputs",),
     ("ondisk", "profiles"),
     ("media",),
-    ("grub", "xen", "survey", "initramfs"),
+    ("grub", "xen", "survey", "initramfs", "xl"),
     ("bootchain", "image", "keys", "live"),
     ("findings", "kernels"),
     ("request",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pvgrub_sim import REPORT_FORMATS, ImageError, IsolationError, UsageError, printable
@@ -14,7 +15,7 @@ from pvgrub_sim.cli.output import complain, keep_inputs, write_file
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pvgrub_sim import Key, Verdict
+    from pvgrub_sim import Disk, Key, MachineOptions, Verdict
 
 WORST_FIRST = (2, 1, 3, 0)
 """Exit statuses from worst to best: of several images the worst counts."""
@@ -23,8 +24,15 @@ WORST_FIRST = (2, 1, 3, 0)
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "images", metavar="IMAGE", nargs="+", help="disk image, block device or glob pattern (images are only read)"
+        "images", metavar="IMAGE", nargs="*", help="disk image, block device or glob pattern (images are only read)"
     )
+    parser.add_argument(
+        "--xl-config",
+        metavar="FILE",
+        help="the configuration of a Xen domain: its disks, PV-GRUB's argument and memory, in the place of IMAGE; "
+        "--disk DEVICE=IMAGE says where the image of one of its disks lies here",
+    )
+    parser.set_defaults(usage_error=parser.error)
     configure_machine(parser)
     parser.add_argument("--ari", metavar="ARI", help="ramdisk image that goes with the image: ari-…")
     parser.add_argument(
@@ -55,14 +63,40 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Simulate the boot of each image, print one report, return the worst exit status."""
     check_judgement(args)
+    if args.xl_config is None and not args.images:
+        args.usage_error("the following arguments are required: IMAGE")
+    keys = _keys(args.keys)
+    with ExitStack() as stack:
+        images, options = _inputs(args, stack)
+        verdicts, statuses = _look(images, options, args, keys)
+    if verdicts:
+        _write(_render(verdicts, args), args.output)
+    return min(statuses, key=WORST_FIRST.index)
+
+
+def _inputs(args: argparse.Namespace, stack: ExitStack) -> tuple[Sequence[str | Disk], MachineOptions]:
+    """The images, and the options of boot(); stack: closes what is opened for them."""
+    named = [*machine_inputs(args), args.xl_config, args.keys]
+    if args.xl_config is None:
+        images = _expand(args.images)
+        keep_inputs(args.output, [*images, *named])
+        return images, machine_options(args)
+    from pvgrub_sim.cli.domain import domain_options
+
+    first, options, paths = domain_options(args, stack)
+    keep_inputs(args.output, [*paths, *named])
+    return [first], options
+
+
+def _look(
+    images: Sequence[str | Disk], options: MachineOptions, args: argparse.Namespace, keys: Sequence[Key] | None
+) -> tuple[list[Verdict], list[int]]:
+    """The verdicts that are to be reported, and the exit status of each image."""
     verdicts: list[Verdict] = []
     statuses: list[int] = []
-    images = _expand(args.images)
-    keep_inputs(args.output, [*images, *machine_inputs(args), args.keys])
-    keys = _keys(args.keys)
     for image in images:
         try:
-            verdict = judged(_simulate(image, args, keys), args)
+            verdict = judged(_simulate(image, args, keys, options), args)
         except (ImageError, IsolationError) as error:
             complain(error)
             statuses.append(2)
@@ -70,9 +104,7 @@ def run(args: argparse.Namespace) -> int:
         statuses.append(exit_status(verdict, allow_fallback=args.allow_fallback, fail_on=fail_on(args)))
         if statuses[-1] or not args.quiet:
             verdicts.append(verdict)
-    if verdicts:
-        _write(_render(verdicts, args), args.output)
-    return min(statuses, key=WORST_FIRST.index)
+    return verdicts, statuses
 
 
 def _seconds(text: str) -> float:
@@ -114,12 +146,14 @@ def _keys(path: str | None) -> Sequence[Key] | None:
     return read_keys(path)
 
 
-def _simulate(image: str, args: argparse.Namespace, keys: Sequence[Key] | None) -> Verdict:
-    options = machine_options(args)
+def _simulate(
+    image: str | Disk, args: argparse.Namespace, keys: Sequence[Key] | None, options: MachineOptions
+) -> Verdict:
     unpack, ignore = not args.no_unpack, dict(args.ignore)
     if args.isolate:
         from pvgrub_sim import boot_isolated
 
+        assert isinstance(image, str), "domain_options() opens nothing for an isolated run"
         return boot_isolated(
             image, ari=args.ari, timeout=args.timeout, unpack=unpack, keys=keys, ignore=ignore, **options
         )
