@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from struct import Struct
+
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.ondisk.xen_notes import NAMES, STRINGS, NoteType
+from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.elf import ElfImage, end_with_bsd_symbols, memory_range
 from pvgrub_sim.xen.guest_section import take_guest_section
 from pvgrub_sim.xen.refusal import Cause, Refusal
@@ -12,6 +15,8 @@ from pvgrub_sim.xen.xen_info import STRING_KEPT, UNSET, UNSET_32, XenInfo, parse
 WRAP = (1 << 64) - 1
 NOTE_CHECK = "elf_xen_note_check"
 ADDRESS_CHECK = "elf_xen_addr_calc_check"
+_TYPES = {kind.value: kind for kind in NoteType}
+_LITTLE, _BIG = Struct("<3I"), Struct(">3I")
 MAX_NOTES = 65536
 """libelf.h ELF_MAX_TOTAL_NOTE_COUNT."""
 
@@ -28,24 +33,29 @@ class NotAXenKernel(Exception):
         self.function = function
 
 
-def _number(elf: ElfImage, note: int, size: int) -> int:
-    return elf.unsigned(_descriptor(elf, note), size) if size in {1, 2, 4, 8} else 0
+class _Head(NamedTuple):
+    """A note's header: sizes of its name and its descriptor in bytes, and its type."""
+
+    namesz: int
+    descsz: int
+    type: int
+
+    @property
+    def length(self) -> int:
+        """Of the name and the descriptor, in bytes, as they are padded."""
+        return (self.namesz + 3 & 0xFFFFFFFC) + (self.descsz + 3 & 0xFFFFFFFC)
 
 
-def _descriptor(elf: ElfImage, note: int) -> int:
-    return note + layout.NOTE_SIZE + (elf.field(layout.NOTE, "namesz", note) + 3 & 0xFFFFFFFC)
-
-
-def _take_note(elf: ElfImage, note: int, info: XenInfo) -> None:
+def _take_note(elf: ElfImage, note: int, head: _Head, info: XenInfo) -> None:
     """Take in one note named Xen (elf_xen_parse_note); raises NotAXenKernel for its features."""
-    try:
-        kind = NoteType(elf.field(layout.NOTE, "type", note))
-    except ValueError:
+    kind = _TYPES.get(head.type)
+    if kind is None:
         return
-    size = elf.field(layout.NOTE, "descsz", note)
+    size = head.descsz
+    descriptor = note + layout.NOTE_SIZE + (head.namesz + 3 & 0xFFFFFFFC)
     number, text = 0, b""
     if kind in STRINGS:
-        found = elf.string(_descriptor(elf, note))
+        found = elf.string(descriptor)
         if found is None:
             return
         text = found
@@ -53,11 +63,11 @@ def _take_note(elf: ElfImage, note: int, info: XenInfo) -> None:
     elif kind in NAMES:
         info.values[kind.name] = ""
     else:
-        number = _number(elf, note, size)
+        number = elf.unsigned(descriptor, size) if size in {1, 2, 4, 8} else 0
         info.values[kind.name] = number
     if kind is NoteType.SUPPORTED_FEATURES:
         if size and size % 4 == 0:
-            info.supported |= elf.unsigned(_descriptor(elf, note), 4)
+            info.supported |= elf.unsigned(descriptor, 4)
     elif kind is NoteType.FEATURES:
         if not parse_features(text, info, elf.loader):
             raise NotAXenKernel(Refusal(Cause.UNKNOWN_FEATURE))
@@ -107,16 +117,17 @@ def _take_notes(elf: ElfImage, place: tuple[int, int], info: XenInfo, budget: li
         budget[0] -= 1
         # QUIRK: the name ends at its NUL, whatever namesz says.
         begin = _begin(elf, note)
-        if begin[layout.NOTE_SIZE :] in (b"Xen\0", b"") and elf.string(note + layout.NOTE_SIZE) == b"Xen":
-            _take_note(elf, note, info)
-            found += 1
         if begin:
-            sizes = sum(
-                int.from_bytes(begin[at : at + 4], "big" if elf.swapped else "little") + 3 & 0xFFFFFFFC for at in (0, 4)
-            )
+            head = _Head._make((_BIG if elf.swapped else _LITTLE).unpack_from(begin))
+            named = begin[layout.NOTE_SIZE :] == b"Xen\0"
         else:
-            sizes = sum(elf.field(layout.NOTE, name, note) + 3 & 0xFFFFFFFC for name in ("namesz", "descsz"))
-        following = (note + layout.NOTE_SIZE + sizes) & elf.mask
+            named = elf.string(note + layout.NOTE_SIZE) == b"Xen"
+            kind = elf.field(layout.NOTE, "type", note) if named else 0
+            head = _Head(elf.field(layout.NOTE, "namesz", note), elf.field(layout.NOTE, "descsz", note), kind)
+        if named:
+            _take_note(elf, note, head, info)
+            found += 1
+        following = (note + layout.NOTE_SIZE + head.length) & elf.mask
         # QUIRK: where libelf is not bounded, notes that lead back to themselves have no end; for us they have.
         if following <= note or (elf.loader.bounded and not elf.readable(note)):
             break
