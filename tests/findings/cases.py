@@ -132,6 +132,7 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("rules/xz-kernel", cured=False, pvgrub="amazon-1.03"),
     ),
     "aki-not-pvgrub": (hit("images/boots", "warning", cured=False, ami={**SAMPLE, "KernelId": "aki-00000000"}),),
+    "root-device-name": (hit("rules/root-virtio", "warning"), hit("rules/root-xvda1", "warning", device="/dev/sdb")),
     "initrd-unreadable": (hit("rules/initrd-cut", "warning", cured=False),),
     "initrd-not-for-this-kernel": (hit("rules/initrd-other-kernel", "warning"),),
     "initrd-without-block-front-end": (
@@ -168,6 +169,7 @@ MISSES: dict[str, tuple[str, dict[str, Any]]] = {
     "hvm-needs-no-pvgrub": ("images/boots", {"ami": SAMPLE}),
     "aki-not-pvgrub": ("images/boots", {"ami": SAMPLE}),
     "filesystem-untested": ("rules/xfs-v4", {}),
+    "root-device-name": ("rules/root-xvda1", {"device": "/dev/sda1"}),
     "initrd-unreadable": ("rules/initrd-with-driver", {}),
     "initrd-not-for-this-kernel": ("rules/initrd-with-driver", {}),
     "initrd-without-block-front-end": ("rules/initrd-with-driver", {}),
