@@ -29,7 +29,7 @@ def printable(text: str) -> str:
     marks for the direction of writing, separators and characters that are not seen or cannot be encoded; `::` at the
     start of a line; `##[`.
     """
-    if not text.isascii() or not text.isprintable():
+    if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
         text = _pattern(f"[{_UNPRINTABLE}]").sub(_escape, text)
     return disarmed(text)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from typing import Final
 
 _QUOTING: Final = re.compile(r"[\"'`\\]")
@@ -42,14 +41,21 @@ def plain(text: str) -> str:
 
 def word(text: str) -> str:
     """A text of an image as one word of a shell; raises NotPlain."""
-    return shlex.quote(plain(text))
+    return _quote(plain(text))
+
+
+def _quote(text: str) -> str:
+    # Most images need no command.
+    from shlex import quote
+
+    return quote(text)
 
 
 def host_word(path: str) -> str:
     """A path of the host's as one word of a shell, never an option; raises NotPlain for what cannot be shown."""
     if not path.isprintable():
         raise NotPlain(path)
-    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+    return _quote(f"./{path}" if path.startswith("-") else path)
 
 
 def shown(text: str) -> str:
@@ -59,7 +65,7 @@ def shown(text: str) -> str:
 
 def shown_word(text: str) -> str:
     """Any text as one word of a command that is shown as advice and not run."""
-    return shlex.quote(shown(text))
+    return _quote(shown(text))
 
 
 def _escaped(character: str) -> str:
