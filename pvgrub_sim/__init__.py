@@ -10,8 +10,8 @@ The names in `__all__` are the public interface (docs/api.md); modules below the
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pvgrub_sim import akis
     from pvgrub_sim.errors import (
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.session import MachineOptions, Session, interact
     from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
     from pvgrub_sim.transcript import console_text
+    from pvgrub_sim.typed import Any
     from pvgrub_sim.verdict import boot
     from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
     from pvgrub_sim.xen.memory import LoaderMemory
@@ -215,7 +216,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a public name when it is first asked for."""
     if name == "akis":
         return import_module("pvgrub_sim.akis")

@@ -14,13 +14,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.profiles.advice import AmiReport, Remark, Upgrade, check, newer_than, preference, upgrade
 from pvgrub_sim.profiles.ami import LARGEST_ANSWER, AmiDescription, parse_describe_images, read_describe_images
 from pvgrub_sim.profiles.catalogue import Aki, by_id, find_aki, regions, select, version_key
 from pvgrub_sim.profiles.versions import NEWEST_VERSION
+from pvgrub_sim.typed import TYPE_CHECKING
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

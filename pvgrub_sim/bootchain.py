@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.digest import Digest, crc32
@@ -20,6 +19,7 @@ from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles import Profile
+from pvgrub_sim.typed import TYPE_CHECKING, Any
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.memory import LoaderMemory
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.errors import ImageFileError, UsageError
@@ -16,6 +15,7 @@ from pvgrub_sim.grub.viewer import Unreadable, Viewer
 from pvgrub_sim.media import Access, Disk, attach, open_disk
 from pvgrub_sim.model import DeviceEntry, DirectoryEntry
 from pvgrub_sim.profiles import Profile, choose_profile
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.survey import Survey

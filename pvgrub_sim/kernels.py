@@ -7,12 +7,12 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from pvgrub_sim.errors import ImageFileError, KernelFormatError
 from pvgrub_sim.inputs import read_input
 from pvgrub_sim.media import Access
 from pvgrub_sim.profiles import find_profile
+from pvgrub_sim.typed import Literal
 from pvgrub_sim.xen.inspect import KernelFacts, examine
 from pvgrub_sim.xen.repack import extract_elf, gunzip_file, repack
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal
 
+from pvgrub_sim.typed import Any, Literal
 from pvgrub_sim.values import NamedTuple
 
 

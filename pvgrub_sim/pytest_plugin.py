@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pvgrub_sim.model import Verdict

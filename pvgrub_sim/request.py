@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.budget import Budget
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, AttachedDisk, Disk, attach, vbd_number
 from pvgrub_sim.media.disk import Machine
 from pvgrub_sim.profiles import Profile, choose_profile
+from pvgrub_sim.typed import TYPE_CHECKING
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

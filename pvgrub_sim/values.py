@@ -7,7 +7,7 @@ For a type checker it is typing's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from pvgrub_sim.typed import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from typing import NamedTuple

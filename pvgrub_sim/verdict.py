@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
 
 from pvgrub_sim.bootchain import Boot, Console, nobody, run, run_auto
 from pvgrub_sim.budget import Budget, GivenUp
@@ -13,6 +12,7 @@ from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, Disk
 from pvgrub_sim.model import BootError, IgnoredFinding, LoadedFile, Outcome, ProfileInfo, Verdict
 from pvgrub_sim.request import Request, read_request
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import pvgrub_sim
 from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("typed",),
     ("values",),
     ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript"),
     ("inputs",),
@@ -28,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
-ONLY_MODEL = {"report": {"model", "safetext", "values"}}
+ONLY_MODEL = {"report": {"model", "safetext", "typed", "values"}}
 """Parts that may import less than all that is below them."""
 
 

@@ -12,10 +12,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
 
 from pvgrub_sim import PvgrubSimError, __version__, one_line
 from pvgrub_sim.cli.output import complain
+from pvgrub_sim.typed import NoReturn
 
 UNREADABLE = 2
 """The exit status of what cannot be done."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
 
 from pvgrub_sim import UsageError, one_line
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import print_json
+from pvgrub_sim.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pvgrub_sim import akis

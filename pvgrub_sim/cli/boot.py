@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import REPORT_FORMATS, ImageError, IsolationError, UsageError, printable
 from pvgrub_sim.cli.judgement import check_judgement, configure_judgement, exit_status, fail_on, judged
 from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
 from pvgrub_sim.cli.output import complain, keep_inputs, write_file
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import UsageError, one_line, printable
 from pvgrub_sim.cli.judgement import exit_status
 from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
 from pvgrub_sim.cli.output import keep_inputs, write_file
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim import Verdict

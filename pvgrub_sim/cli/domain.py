@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import PROFILES, UsageError, open_image, read_xl_config
 from pvgrub_sim.cli.machine import machine_options
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim import Disk, MachineOptions

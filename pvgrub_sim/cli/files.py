@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import ImageFileError, one_line, printable
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import complain
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim import DirectoryEntry

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import UsageError
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import TypedDict

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import one_line
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import print_json
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim import BootFile, Content, Layer, Survey, Volume

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import one_line
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import KERNEL_HELP, print_json
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim import KernelFacts, KernelOpinion

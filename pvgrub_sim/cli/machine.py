@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import UsageError
 from pvgrub_sim.cli.images import configure_image, image_options
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,9 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
-from typing import Any
 
 from pvgrub_sim import UsageError, one_line
+from pvgrub_sim.typed import Any
 
 KERNEL_HELP = "a kernel file, or one on a disk image as PV-GRUB reads it: disk.img:'(hd0)/boot/vmlinuz'"
 """Of the argument that examine_kernel() and its like take."""

@@ -6,9 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pvgrub_sim import ScanProgress, one_line
+from pvgrub_sim.typed import Any
 
 LINE_SECONDS = 10.0
 """Between two plain lines."""

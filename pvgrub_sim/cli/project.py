@@ -13,10 +13,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from typing import Any
 
 from pvgrub_sim import UsageError
 from pvgrub_sim.cli.output import complain
+from pvgrub_sim.typed import Any
 
 OWN_NAME = ".pvgrub-sim.toml"
 PYPROJECT = "pyproject.toml"

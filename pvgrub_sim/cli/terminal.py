@@ -8,9 +8,9 @@ import signal
 import sys
 import termios
 from types import FrameType
-from typing import Any, Self
 
 from pvgrub_sim import UsageError
+from pvgrub_sim.typed import Any, Self
 
 COLUMNS, LINES = 80, 24
 """What PV-GRUB draws on."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from importlib import import_module
-from typing import Any
 
 from pvgrub_sim.bootchain import Boot
 from pvgrub_sim.budget import GivenUp
@@ -14,6 +13,7 @@ from pvgrub_sim.findings.remedies.steps import Remedy
 from pvgrub_sim.findings.rule import FAMILIES, RULES, Draft, Rule
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Finding, Severity
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from typing import Final
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.findings.examine import all_rules
 from pvgrub_sim.findings.rule import Rule
+from pvgrub_sim.typed import Final
 
 ABOUT: Final = {
     "filesystem": "Filesystems and partitions: what PV-GRUB does not see, or misreads",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Remedy
 from pvgrub_sim.model import Severity
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.fleet.values import Target
 from pvgrub_sim.media.access import Access, Context
 from pvgrub_sim.media.sources.aws import client, words
+from pvgrub_sim.typed import Any
 
 SMALLEST = 512
 """Bytes: what is smaller is no disk image."""

@@ -7,10 +7,10 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.values import Target
+from pvgrub_sim.typed import BinaryIO
 from pvgrub_sim.values import NamedTuple
 
 LONGEST_WORD = 65536

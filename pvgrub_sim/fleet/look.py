@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pvgrub_sim import __version__
 from pvgrub_sim.budget import Budget
@@ -13,6 +12,7 @@ from pvgrub_sim.errors import PvgrubSimError
 from pvgrub_sim.fleet.values import Job, Look, ScanSettings, ScanState
 from pvgrub_sim.media import Access
 from pvgrub_sim.ondisk import ext2, mbr
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.xen.memory import LoaderMemory

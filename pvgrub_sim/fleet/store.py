@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from pvgrub_sim import __version__
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet import schema
 from pvgrub_sim.fleet.values import Job, Look, ScanResult, ScanSettings, ScanState, Target
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 _COLUMNS = ScanResult._fields[:-1]

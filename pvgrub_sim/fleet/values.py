@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
+from pvgrub_sim.typed import TYPE_CHECKING
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

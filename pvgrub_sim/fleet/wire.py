@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
-from typing import Any
 
 from pvgrub_sim.fleet.values import Job, Look, ScanSettings, ScanState
+from pvgrub_sim.typed import Any
 
 HEAD = struct.Struct(">II")
 """Lengths in bytes of the facts and of the verdict that follow."""

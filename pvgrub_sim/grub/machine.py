@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, NoReturn
 
 from pvgrub_sim.budget import Budget
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import BootError, Event, EventKind, Outcome
+from pvgrub_sim.typed import TYPE_CHECKING, NoReturn
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from pvgrub_sim.grub.console.terminal import TermKind
 from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -15,6 +13,7 @@ from pvgrub_sim.grub.menu.config import Menu, read_menu
 from pvgrub_sim.grub.menu.menu import run_menu
 from pvgrub_sim.grub.stop import Restart, Stop
 from pvgrub_sim.model import EventKind, Outcome
+from pvgrub_sim.typed import NoReturn
 
 DEFAULT_FILE_BUFLEN = 0x60
 """Bytes, the final NUL included, of the names of the config file and of the `default` file beside it."""

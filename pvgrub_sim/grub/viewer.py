@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, TypeVar
 
 from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.cint import u32
@@ -20,6 +19,7 @@ from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.model import DirectoryEntry, Outcome
 from pvgrub_sim.profiles import Profile
+from pvgrub_sim.typed import Final, TypeVar
 from pvgrub_sim.values import NamedTuple
 
 MOST_PARTITIONS: Final = 64

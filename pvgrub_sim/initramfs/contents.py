@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
 
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 MOST_MODULES: Final = 20_000

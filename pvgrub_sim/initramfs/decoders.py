@@ -8,10 +8,10 @@ NotLookedAt.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
 
 from pvgrub_sim.initramfs.feed import Broken, Feed, NotLookedAt
 from pvgrub_sim.ondisk.compressed import BZIP2, GZIP, GZIP_OLD, LZ4_LEGACY, LZMA, LZO, XZ, ZSTD
+from pvgrub_sim.typed import Any, Final
 
 PIECE: Final = 1 << 20
 """Bytes that a decoder gives at once."""

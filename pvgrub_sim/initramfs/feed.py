@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+
+from pvgrub_sim.typed import Final
 
 ZEROS_AT_ONCE: Final = 1 << 16
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, NoReturn
 
 from pvgrub_sim.initramfs.contents import LARGEST_LIST, Contents, Gathered, Segment
 from pvgrub_sim.initramfs.decoders import Decoder, decoder_of
 from pvgrub_sim.initramfs.feed import Broken, Feed, NotLookedAt
 from pvgrub_sim.ondisk import cpio
+from pvgrub_sim.typed import Final, NoReturn
 
 MOST_UNPACKED: Final = 1 << 30
 """Bytes that are unpacked of one initrd: four times what the domain of a t1.micro has left for it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+
+from pvgrub_sim.typed import Final
 
 _MBR_ENTRY: Final = struct.Struct("<4xB3xII")
 

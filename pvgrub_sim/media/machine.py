@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pvgrub_sim.media.disk import Disk, Layer, layers_of, read_into
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 

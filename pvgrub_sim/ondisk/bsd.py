@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pvgrub_sim.ondisk.mbr import BSD_TYPES
+from pvgrub_sim.typed import Final
 
 LABEL_SECTOR: Final = 1
 MAGIC: Final = 0x82564557

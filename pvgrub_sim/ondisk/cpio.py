@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pvgrub_sim.typed import Final
 
 MAGICS: Final = (b"070701", b"070702")
 """newc, and newc with checksums, which Linux takes since 5.19."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
 
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 BPB_SIZE: Final = 64

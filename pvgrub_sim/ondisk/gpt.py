@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+
+from pvgrub_sim.typed import Final
 
 HEADER_SECTOR: Final = 1
 MAGIC: Final = b"EFI PART"

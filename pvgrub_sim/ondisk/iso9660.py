@@ -6,7 +6,7 @@ P1282 (Rock Ridge) 1.12.
 
 from __future__ import annotations
 
-from typing import Final
+from pvgrub_sim.typed import Final
 
 SECTOR_SIZE: Final = 2048
 SECTOR_BITS: Final = 11

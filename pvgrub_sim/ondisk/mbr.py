@@ -5,7 +5,7 @@ Layout as in "Partition Types" by Andries Brouwer and UEFI 2.10, 5.2.1 "Legacy M
 
 from __future__ import annotations
 
-from typing import Final
+from pvgrub_sim.typed import Final
 
 TABLE_OFFSET: Final = 446
 ENTRY_SIZE: Final = 16

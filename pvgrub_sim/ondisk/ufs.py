@@ -5,7 +5,7 @@ Offsets in bytes. The superblock is the same for UFS1 and UFS2 as far as it is u
 
 from __future__ import annotations
 
-from typing import Final
+from pvgrub_sim.typed import Final
 
 SUPERBLOCK_SIZE: Final = 8192
 SUPERBLOCK_UFS1: Final = 8192

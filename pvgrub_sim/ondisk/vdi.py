@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from typing import Final
+
+from pvgrub_sim.typed import Final
 
 SIGNATURE: Final = 0xBEDA107F
 PRE_HEADER: Final = struct.Struct("<64sII")

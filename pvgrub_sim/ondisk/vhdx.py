@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 from functools import cache
-from typing import Final
 
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 FILE_MAGIC: Final = b"vhdxfile"

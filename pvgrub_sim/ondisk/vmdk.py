@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Final
 
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 SPARSE_MAGIC: Final = b"KDMV"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 MAGIC: Final = 0xDEADFACE

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.inputs import read_input
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 LARGEST_ANSWER = 256 << 20

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from pvgrub_sim.findings.remedies.files import boot_disk_size
 from pvgrub_sim.repair.ext import ExtFilesystem
 from pvgrub_sim.repair.target import Stretch
 from pvgrub_sim.repair.tools import Tools
+from pvgrub_sim.typed import Final
 
 LABEL: Final = "pvgrub-boot"
 

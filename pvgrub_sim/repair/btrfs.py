@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES
 from pvgrub_sim.repair.excerpt import take_out
 from pvgrub_sim.repair.target import Stretch
 from pvgrub_sim.repair.tools import Tools, Written
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 _ROOT: Final = re.compile(rb"(?m)^([ \t]*root(?:noverify)?[ \t=]+)\([^)\n]*\)")

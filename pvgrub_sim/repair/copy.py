@@ -7,10 +7,10 @@ import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from pvgrub_sim.errors import ImageError, RepairError
 from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.typed import Final
 
 FICLONE: Final = 0x40049409
 """The ioctl that makes one file share another's blocks (Linux, include/uapi/linux/fs.h)."""

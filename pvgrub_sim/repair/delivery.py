@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
 
 from pvgrub_sim.errors import RepairError, UsageError
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 ENDING: Final = (signal.SIGTERM, signal.SIGHUP)

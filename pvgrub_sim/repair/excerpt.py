@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.copy import copy_image
 from pvgrub_sim.repair.target import Stretch
 from pvgrub_sim.repair.tools import Tools
+from pvgrub_sim.typed import Final
 
 BLOCK: Final = 4 << 20
 """Bytes that are compared and written back at once."""

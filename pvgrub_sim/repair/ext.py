@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.target import ORIGINAL, Stretch, folders_of, plain_path, same_bytes
 from pvgrub_sim.repair.tools import Ran, Tools
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 _STAT: Final = re.compile(

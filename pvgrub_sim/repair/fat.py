@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final
 
 from pvgrub_sim.errors import RepairError
 from pvgrub_sim.repair.target import ORIGINAL, Stretch, folders_of, plain_path, same_bytes
 from pvgrub_sim.repair.tools import Tools
+from pvgrub_sim.typed import Final
 
 FORBIDDEN: Final = '*?[]\\:"<>|'
 """What mtools take for a pattern, and what no FAT name holds."""

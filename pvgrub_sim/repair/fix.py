@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
 
 from pvgrub_sim.errors import ImageError, RepairError, UsageError
 from pvgrub_sim.findings.plan.search import Blueprint, PlannedStep
@@ -22,6 +21,7 @@ from pvgrub_sim.repair.inventory import Held, inventory, is_truncated, losses
 from pvgrub_sim.repair.perform import Workshop
 from pvgrub_sim.repair.tools import Tools
 from pvgrub_sim.request import DEFAULT_DEVICE
+from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.verdict import boot_and_plan
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
 
 from pvgrub_sim.media import Disk
 from pvgrub_sim.media.sources.file import RawDisk
@@ -13,6 +12,7 @@ from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.result import Volume
 from pvgrub_sim.survey.surveyor import open_reader, survey
 from pvgrub_sim.survey.tree import Node, NodeType, Reader, child, content, find, names_of, target
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 MOST_FILES: Final = 200_000

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Protocol
 
 from pvgrub_sim.errors import RepairError
+from pvgrub_sim.typed import Final, Protocol
 from pvgrub_sim.values import NamedTuple
 
 LONGEST_PATH: Final = 1024

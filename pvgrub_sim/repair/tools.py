@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
 
 from pvgrub_sim.errors import RepairError
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 PACKAGES: Final[Mapping[str, str]] = MappingProxyType(

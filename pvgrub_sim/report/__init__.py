@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+
+from pvgrub_sim.typed import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from pvgrub_sim.model import FixedImage, Severity, Verdict

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from pvgrub_sim.model import FixedImage, FixStep
 from pvgrub_sim.report import words
 from pvgrub_sim.report.json_report import as_json
 from pvgrub_sim.report.text import wrapped
 from pvgrub_sim.safetext import disarmed, disarmed_json, one_line
+from pvgrub_sim.typed import Any
 
 
 def render(fixed: FixedImage, *, as_text: bool = True) -> str:

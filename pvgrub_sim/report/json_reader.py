@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from pvgrub_sim.model import (
     BootError,
@@ -20,6 +19,7 @@ from pvgrub_sim.model import (
     Severity,
     Verdict,
 )
+from pvgrub_sim.typed import Any
 
 _FILE_FIELDS = ("path", "size", "crc32", "sha256")
 

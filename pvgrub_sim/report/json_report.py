@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from pvgrub_sim.model import BootError, Event, Finding, LayoutPart, LoadedFile, Plan, Severity, Verdict
 from pvgrub_sim.safetext import disarmed_json
+from pvgrub_sim.typed import Any
 
 MEDIA_TYPE = "application/json"
 FORMAT_VERSION = 1

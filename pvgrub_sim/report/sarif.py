@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import PurePath
-from typing import Any
 from urllib.parse import quote
 
 from pvgrub_sim import __version__
@@ -15,6 +14,7 @@ from pvgrub_sim.model import Finding, IgnoredFinding, Severity, Verdict
 from pvgrub_sim.report import words
 from pvgrub_sim.report.words import Status
 from pvgrub_sim.safetext import disarmed_json, printable
+from pvgrub_sim.typed import Any
 
 MEDIA_TYPE = "application/sarif+json"
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

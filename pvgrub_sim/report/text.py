@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from pvgrub_sim.model import Finding, Plan, Severity, Verdict
@@ -13,6 +12,7 @@ from pvgrub_sim.safetext import disarmed, one_line, printable
 MEDIA_TYPE = "text/plain"
 WIDTH = 100
 """Columns at which prose is wrapped; commands, paths and the console are not."""
+_BLANKS = str.maketrans("\t\n\v\f\r", "     ")
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 _STATUS_COLOR = {Status.BOOTS: GREEN, Status.FALLBACK: YELLOW, Status.DOWN: RED, Status.OPEN: YELLOW}
@@ -133,7 +133,13 @@ def _verbatim(text: str) -> list[str]:
 
 
 def wrapped(text: str, indent: str = "  ") -> list[str]:
-    """Prose in lines of at most WIDTH columns."""
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    """Prose in lines of at most WIDTH columns; a word that is longer has a line of its own."""
+    # textwrap compiles a page of patterns for this, which every start would pay for.
+    lines: list[str] = []
+    line = indent
+    for word in filter(None, text.translate(_BLANKS).split(" ")):
+        if line != indent and len(line) + 1 + len(word) > WIDTH:
+            lines.append(line)
+            line = indent
+        line += word if line == indent else f" {word}"
+    return lines if line == indent else [*lines, line]

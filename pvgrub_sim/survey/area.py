@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.typed import Any, Final
 
 UNITS: Final = 40_000
 """What reading the structures of one volume may cost: a unit a read and a unit a KiB."""

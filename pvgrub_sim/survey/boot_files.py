@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from pvgrub_sim.ondisk import bzimage, compressed, elf
 from pvgrub_sim.survey.area import Damaged, path_of
 from pvgrub_sim.survey.result import BootFile, FileKind
 from pvgrub_sim.survey.tree import Node, NodeType, Reader, find, head, names_of, target
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 FOLDERS: Final = (b"/", b"/boot/", b"/boot/grub/", b"/grub/", b"/boot/grub2/", b"/grub2/", b"/boot/loader/entries/")

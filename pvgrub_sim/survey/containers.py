@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
 from pvgrub_sim.survey.result import Content, ContentKind
+from pvgrub_sim.typed import Final
 
 SECTOR_SIZE: Final = 512
 _MD_MAGIC: Final = (0xA92B4EFC).to_bytes(4, "little")

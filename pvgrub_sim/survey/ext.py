@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk import ext2_features as features
@@ -16,6 +15,7 @@ from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.ext_attributes import attribute_names
 from pvgrub_sim.survey.ext_superblock import Superblock
 from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
+from pvgrub_sim.typed import Final
 
 DEEPEST: Final = 5
 """Levels of an extent tree below its root."""

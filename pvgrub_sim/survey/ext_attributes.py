@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.survey.area import Area, Damaged
+from pvgrub_sim.typed import Final
 
 MAGIC: Final = 0xEA020000
 MOST: Final = 64

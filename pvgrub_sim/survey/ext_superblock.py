@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
-
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk import ext2_features as features
 from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.typed import Final, Self
 from pvgrub_sim.values import NamedTuple
 
 LARGEST_LOG_BLOCK_SIZE: Final = 6

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final, Self
 
 from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.tree import Node, NodeType, Run
+from pvgrub_sim.typed import Final, Self
 from pvgrub_sim.values import NamedTuple
 
 ENTRY: Final = 32

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
 
 from pvgrub_sim.media.disk import ForwardOnly
 from pvgrub_sim.media.extent import used_bytes
@@ -13,6 +12,7 @@ from pvgrub_sim.survey import containers, lvm, superblocks
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
 from pvgrub_sim.survey.result import Content, ContentKind
 from pvgrub_sim.survey.tree import Reader
+from pvgrub_sim.typed import Any, Final
 
 Found = tuple[Content, Reader | None]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.tree import Node, NodeType, Run
+from pvgrub_sim.typed import Final
 
 SECTOR: Final = 2048
 DESCRIPTORS: Final = 16

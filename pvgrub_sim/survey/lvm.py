@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
 
 from pvgrub_sim.survey.area import Area, Damaged, text_of
 from pvgrub_sim.survey.result import Content, ContentKind
+from pvgrub_sim.typed import Any, Final
 
 SECTOR_SIZE: Final = 512
 LONGEST_TEXT: Final = 8 << 20

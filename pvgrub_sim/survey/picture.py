@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import LayoutPart
 from pvgrub_sim.ondisk.mbr import EXTENDED_TYPES
 from pvgrub_sim.survey.result import ContentKind, Survey, Volume
 from pvgrub_sim.survey.surveyor import survey
+from pvgrub_sim.typed import Final
 
 LEAST_GAP: Final = 1 << 20
 """Bytes that no partition has must be more than this to be shown: smaller ones are alignment."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 
 from pvgrub_sim.media.disk import Layer
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 from pvgrub_sim.survey.area import Area, text_of, uuid_of
 from pvgrub_sim.survey.result import Content, ContentKind
+from pvgrub_sim.typed import Any, Final
 
 _MINIX: Final = {
     0x137F: ("1", "14-character names"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final
 from zlib import crc32
 
 from pvgrub_sim.media.disk import SECTOR_SIZE
@@ -16,6 +15,7 @@ from pvgrub_sim.ondisk import bsd, gpt, mbr
 from pvgrub_sim.survey.area import Area, Damaged, guid_of
 from pvgrub_sim.survey.names import BSD_TYPES, GPT_TYPES, MBR_TYPES
 from pvgrub_sim.survey.result import PartitionTable, Volume
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 MOST_LOGICAL: Final = 256

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Final, Protocol
 
 from pvgrub_sim.survey.area import Area, Damaged
+from pvgrub_sim.typed import Final, Protocol
 from pvgrub_sim.values import NamedTuple
 
 MOST_LINKS: Final = 40

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
 
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.media.disk import Disk
@@ -13,6 +12,7 @@ from pvgrub_sim.model import DirectoryEntry
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.surveyor import volume_reader
 from pvgrub_sim.survey.tree import Node, NodeType, Reader, Way, content, find, head, names_of, target
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 _NAME: Final = re.compile(rb"(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)", re.S)

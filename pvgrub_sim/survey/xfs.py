@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Final, Self
 
 from pvgrub_sim.ondisk import xfs
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
 from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
+from pvgrub_sim.typed import Final, Self
 from pvgrub_sim.values import NamedTuple
 
 VERSION_DIRV2: Final = 0x2000

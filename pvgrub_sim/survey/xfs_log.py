@@ -6,10 +6,9 @@ down; the log is clean when the last record before it is an unmount record.
 
 from __future__ import annotations
 
-from typing import Final
-
 from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.survey.xfs import Superblock
+from pvgrub_sim.typed import Final
 
 BLOCK: Final = 512
 RECORD_MAGIC: Final = b"\xfe\xed\xba\xbe"

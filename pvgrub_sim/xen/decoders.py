@@ -6,8 +6,7 @@ size word and whatever else stands behind the stream do not count. The libraries
 
 from __future__ import annotations
 
-from typing import Any
-
+from pvgrub_sim.typed import Any
 from pvgrub_sim.xen.excerpt import Excerpt
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, PayloadTooLarge, Unpacked, drain, whole
 

@@ -6,10 +6,9 @@ and the time to fill it; whoever reads something else gets NotInExcerpt, and unp
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from pvgrub_sim.budget import Budget
 from pvgrub_sim.ondisk import elf as layout
+from pvgrub_sim.typed import Protocol
 
 OUTPUT_LIMIT = 256 << 20
 """Bytes that a payload may unpack to where nobody knows better. PV-GRUB's own limit is the memory of its domain."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from types import MappingProxyType
-from typing import Any
 
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.profiles import PROFILES, Profile
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.elf import ElfDamaged, is_elf, memory_range, open_elf
 from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, InMemory, NotInExcerpt, Source

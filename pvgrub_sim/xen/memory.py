@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pvgrub_sim.budget import Budget
+from pvgrub_sim.typed import Any
 
 MOST = 3
 """Kernels that are remembered."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
+from pvgrub_sim.typed import Any, Protocol
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.excerpt import OUTPUT_LIMIT, Excerpt
 from pvgrub_sim.xen.memory import KernelMemory

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
 
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 BOOT_FAILURE = 9

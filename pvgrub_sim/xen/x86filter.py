@@ -12,8 +12,8 @@ import os
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import Self
 
+from pvgrub_sim.typed import Self
 from pvgrub_sim.xen.packed import Sink
 
 WORTH_A_THREAD = 1 << 20

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from pvgrub_sim.typed import Any
 from pvgrub_sim.xen.excerpt import Excerpt
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 from pvgrub_sim.xen.zstdblocks import unpack_blocks

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from pvgrub_sim.errors import UsageError
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 FORMATS: Final = ("raw", "qcow", "qcow2", "vhd", "qed", "empty")

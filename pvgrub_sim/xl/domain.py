@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Final
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.inputs import read_input
 from pvgrub_sim.media import vbd_number
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xl.disks import XlDisk, parse_disk
 from pvgrub_sim.xl.syntax import Value, parse

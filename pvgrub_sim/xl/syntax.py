@@ -7,9 +7,9 @@ which files of the old `xm` were.
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from pvgrub_sim.errors import UsageError
+from pvgrub_sim.typed import Final
 
 Value = str | list["Value"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.profiles.versions import NEWEST_VERSION
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.profiles.catalogue import Aki

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings.facts import menufile
@@ -18,6 +17,7 @@ from pvgrub_sim.model import BootError, Event, EventKind, Outcome, Severity
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.survey.picture import survey_disks
 from pvgrub_sim.survey.result import BootFile, FileKind, Survey
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

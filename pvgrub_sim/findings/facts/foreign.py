@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import Entry, Line, split_device
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk.elf import MAGIC as ELF_MAGIC
+from pvgrub_sim.typed import Final
 
 HARMLESS: Final = (
     "quiet", "savedefault", "search", "insmod", "recordfail", "gfxmode", "set", "echo", "load_video", "uuid",

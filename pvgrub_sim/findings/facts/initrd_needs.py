@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.drivers import knowledge_of
 from pvgrub_sim.findings.facts.root_spec import RootKind, root_spec
 from pvgrub_sim.findings.facts.starts import Start, version_of
 from pvgrub_sim.survey.result import ContentKind
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

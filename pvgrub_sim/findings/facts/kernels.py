@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case
@@ -12,6 +11,7 @@ from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

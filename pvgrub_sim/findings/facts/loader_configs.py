@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
 
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 MOST_CONFIG: Final = 1 << 20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.grub.builtins.table import Flag, find_command
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 MOST_BYTES: Final = 1 << 20

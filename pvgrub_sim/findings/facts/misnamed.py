@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.typed import Final
 
 NOT_FOUND: Final = 15
 LINKS_FOLLOWED: Final = 5

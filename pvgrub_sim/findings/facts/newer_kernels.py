@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
 from pvgrub_sim.findings.facts.case import Case
@@ -12,6 +11,7 @@ from pvgrub_sim.findings.facts.menufile import Entry, split_device
 from pvgrub_sim.findings.facts.release import ASIDE, release_key
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.survey.result import BootFile, FileKind
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.findings.facts.place import Place

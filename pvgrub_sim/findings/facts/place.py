@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.survey.result import Content, ContentKind, Volume
 from pvgrub_sim.survey.surveyor import open_reader
 from pvgrub_sim.survey.viewer import Files
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.survey.tree import Reader

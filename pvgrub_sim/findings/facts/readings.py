@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.survey.area import Damaged
+from pvgrub_sim.typed import Final
 
 LARGEST_COMPARED: Final = 256 << 20
 """Bytes of a file up to which both readings of it are compared."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+
+from pvgrub_sim.typed import Final
 
 _PARTS: Final = re.compile(r"\d+|[A-Za-z]+|~")
 _BEFORE: Final = ("~", "rc", "pre", "alpha", "beta", "experimental")

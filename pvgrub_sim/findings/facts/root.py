@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for
 from pvgrub_sim.findings.facts.case import HEAD, Case
@@ -12,6 +11,7 @@ from pvgrub_sim.findings.facts.guest import console_named
 from pvgrub_sim.findings.facts.loader_configs import arguments_for
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.survey.result import ContentKind
+from pvgrub_sim.typed import Final
 
 _OTHER_CONSOLES: Final = ("console=ttyS", "console=ttyAMA", "console=uart", "console=hvc0", "console=xvc0")
 """Beginnings of arguments for the serial ports of other machines, and for the Xen console; /dev/tty0 does no harm."""

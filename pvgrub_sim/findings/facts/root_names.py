@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.devices import Naming, named_places, naming_of
@@ -11,6 +10,7 @@ from pvgrub_sim.findings.facts.root import has_system
 from pvgrub_sim.findings.facts.root_spec import RootKind, RootSpec, tags
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.survey.result import ContentKind
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.guest import is_linux
 from pvgrub_sim.findings.facts.menufile import Entry
 from pvgrub_sim.ondisk import bzimage
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 _RELEASE: Final = r"[0-9][\w.+~-]{0,120}"

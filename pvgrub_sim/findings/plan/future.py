@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 
 from pvgrub_sim.errors import ImageError, KernelFormatError
 from pvgrub_sim.findings.plan.tables import as_hybrid, as_mbr, gpt_type, with_type
@@ -35,6 +34,7 @@ from pvgrub_sim.survey.result import Content, ContentKind, PartitionTable, Surve
 from pvgrub_sim.survey.surveyor import open_reader, survey
 from pvgrub_sim.survey.tree import Reader, content, find
 from pvgrub_sim.survey.viewer import Files
+from pvgrub_sim.typed import Final
 
 LARGEST_MENU: Final = 16 << 20
 """Bytes of a menu that is edited."""

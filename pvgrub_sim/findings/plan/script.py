@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Final
 
 from pvgrub_sim.findings.plan.search import Blueprint, PlannedStep
 from pvgrub_sim.findings.remedies.commands import as_text
@@ -23,6 +22,7 @@ from pvgrub_sim.findings.remedies.steps import (
 )
 from pvgrub_sim.findings.remedies.words import in_words
 from pvgrub_sim.model import Plan, PlanStep
+from pvgrub_sim.typed import Final
 
 PACKAGES: Final = {
     "debugfs": "e2fsprogs",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from pvgrub_sim.bootchain import run
 from pvgrub_sim.findings.examine import Found, diagnose
@@ -23,6 +22,7 @@ from pvgrub_sim.findings.remedies.steps import (
     targets_of,
 )
 from pvgrub_sim.model import Finding, Outcome, Severity
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.repack import repack
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
 from pvgrub_sim.ondisk import mbr
 from pvgrub_sim.survey.result import Volume
+from pvgrub_sim.typed import Final
 
 MOST_LOGICAL: Final = 60
 """Logical partitions that Linux numbers."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.remedies.edits import append, overwrite, substitute
 from pvgrub_sim.findings.remedies.steps import Edit
+from pvgrub_sim.typed import Final
 
 KOPT: Final = "# kopt="
 GROOT: Final = "# groot="

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, shown, word
 from pvgrub_sim.findings.remedies.putting import NEXT, NoRoom, Put
@@ -33,6 +32,7 @@ from pvgrub_sim.findings.remedies.steps import (
 )
 from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, quoted, tool_command
 from pvgrub_sim.findings.remedies.words import in_words
+from pvgrub_sim.typed import Final
 
 FOLDER: Final = "pvgrub-sim.work"
 LARGEST_COPY: Final = 4 << 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.facts.case import Case
@@ -11,6 +10,7 @@ from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.remedies.steps import Advice, Change, Edit, EditMenu, Remedy, writable
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.ondisk.compressed import GZIP
+from pvgrub_sim.typed import Final
 
 
 def substitute(line: Line, old: str, new: str) -> Edit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
@@ -24,6 +23,7 @@ from pvgrub_sim.findings.remedies.steps import (
     writable,
 )
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
+from pvgrub_sim.typed import Final
 
 MIB: Final = 1 << 20
 SMALLEST_DISK: Final = 8 * MIB

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files, looked_at, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
@@ -19,6 +18,7 @@ from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advi
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
+from pvgrub_sim.typed import Final
 
 MOST_ENTRIES: Final = 8
 """Entries that are tried before one is proposed."""

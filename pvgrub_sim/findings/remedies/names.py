@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+
+from pvgrub_sim.typed import Final
 
 _QUOTING: Final = re.compile(r"[\"'`\\]")
 _UPWARDS: Final = re.compile(r"(?:^|/)\.\.(?:/|$)")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Final
 
 from pvgrub_sim.findings.remedies.names import host_word, is_plain, plain, word
 from pvgrub_sim.findings.remedies.steps import Target
 from pvgrub_sim.findings.remedies.tool_words import debugfs, ext_device, fat_device, quoted
+from pvgrub_sim.typed import Final
 
 NEW: Final = "/pvgrub-sim.new"
 """Where a file is written before it takes its place."""

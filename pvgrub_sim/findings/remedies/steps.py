@@ -7,8 +7,8 @@ brought together with the steps of other findings.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
 
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 

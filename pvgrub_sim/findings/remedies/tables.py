@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from pvgrub_sim.findings.facts.boot_files import boot_places
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.steps import FAT, Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of
+from pvgrub_sim.typed import Final
 
 MBR_ENTRIES: Final = 4
 MBR_REACH: Final = 1 << 41

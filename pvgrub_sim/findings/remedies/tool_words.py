@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, word
 from pvgrub_sim.findings.remedies.steps import Operand, Target
+from pvgrub_sim.typed import Final
 
 BOOT_NAMES: Final = "^/(|boot(/[A-Za-z0-9_+][A-Za-z0-9_+.~-]*)*)$"
 """What `btrfs restore` takes out: /boot, and in it names that lead nowhere else."""

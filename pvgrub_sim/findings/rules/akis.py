@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.bootchain import run
 from pvgrub_sim.findings.facts.akis import aki_of, akis_like
@@ -13,6 +12,7 @@ from pvgrub_sim.findings.remedies.steps import Remedy, Run, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION, find_profile
+from pvgrub_sim.typed import Final
 
 # The catalogue and what reads it are imported where they are used: most boots name no AKI.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import chain_loaded
@@ -21,6 +20,7 @@ from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.findings.rules.error_meanings import MEANINGS
 from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
+from pvgrub_sim.typed import Final
 
 _ROOT: Final = re.compile(r"(?:^| )root=(?P<kind>LABEL|UUID|PARTUUID|PARTLABEL)=(?P<value>\S+)")
 NOT_FOUND: Final = 15

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pvgrub_sim.typed import Final
 
 MEANINGS: Final = {
     1: "a path must begin with a slash, and options before it must be known",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pvgrub_sim.typed import Final
 
 HARMFUL: Final = {
     "inline_data": "small files and directories lie in the inode, where PV-GRUB does not look",

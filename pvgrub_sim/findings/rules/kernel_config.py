@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
@@ -13,6 +12,7 @@ from pvgrub_sim.findings.remedies.menus import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import BootFile
+from pvgrub_sim.typed import Final
 
 XEN_PV_SINCE: Final = (4, 12)
 """Linux since which CONFIG_XEN_PV is an option of its own; before, CONFIG_XEN meant it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import bios_loader, chain_loaded
@@ -15,6 +14,7 @@ from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.ondisk.elf import MAGIC as ELF_MAGIC
+from pvgrub_sim.typed import Final
 
 OLDEST_PROTOCOL: Final = 0x208
 EM_386: Final = 3

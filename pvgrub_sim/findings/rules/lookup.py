@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import kernel_files, looked_at, menus, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
@@ -18,6 +17,7 @@ from pvgrub_sim.findings.remedies.steps import Advice, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import BootFile, FileKind
+from pvgrub_sim.typed import Final
 
 SHOWN_EMPTY: Final = 64 << 10
 """Bytes at the start of a disk that are looked at before it is called empty."""

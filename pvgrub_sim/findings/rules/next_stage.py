@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
+from pvgrub_sim.typed import Final
 
 GRUB2_CONFIGS: Final = tuple(
     f"{folder}/grub.cfg" for folder in ("/boot/grub", "/grub", "/boot/grub2", "/grub2", "/EFI/debian", "")

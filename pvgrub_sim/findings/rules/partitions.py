@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import boot_places, menus
 from pvgrub_sim.findings.facts.case import Case
@@ -18,6 +17,7 @@ from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.grub.viewer import Slot
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import ContentKind, FileKind
+from pvgrub_sim.typed import Final
 
 RIGHT_TYPES: Final = {"ext2": "83", "ext3": "83", "ext4": "83", "vfat": "c", "minix": "81"}
 """MBR types of the filesystems that PV-GRUB looks for in certain types only, as sfdisk takes them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
 from pvgrub_sim.findings.facts.case import Case
@@ -15,6 +14,7 @@ from pvgrub_sim.findings.remedies.menus import other_folder, other_kernel, renam
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
+from pvgrub_sim.typed import Final
 
 SYMLINK_LOOP: Final = 26
 LARGEST: Final = (1 << 31) - 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings.facts.akis import aki_of, akis_like
 from pvgrub_sim.findings.facts.boot_files import boot_places
@@ -13,6 +12,7 @@ from pvgrub_sim.findings.remedies.steps import Operand, Run, advice
 from pvgrub_sim.findings.remedies.volumes import image_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     pass

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.findings.facts.root_spec import RootSpec

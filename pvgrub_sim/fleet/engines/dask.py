@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
-from typing import Any
 
 from pvgrub_sim import __version__
 from pvgrub_sim.errors import EngineError, UsageError
 from pvgrub_sim.fleet.engines.engine import Answer
 from pvgrub_sim.fleet.supervisor import Supervisor
 from pvgrub_sim.fleet.values import Job, Look, ScanSettings
+from pvgrub_sim.typed import Any
 
 NEEDED = "scanning with Dask needs the package distributed: pip install 'pvgrub-sim[fleet]'"
 CONNECT_SECONDS = 15.0

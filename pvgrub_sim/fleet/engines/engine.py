@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 from pvgrub_sim.fleet.values import Job, Look, ScanSettings
+from pvgrub_sim.typed import Protocol, runtime_checkable
 from pvgrub_sim.values import NamedTuple
 
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
 
 from pvgrub_sim.errors import UsageError
+from pvgrub_sim.typed import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from pvgrub_sim.fleet.difference import ScanDifference

@@ -9,12 +9,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.difference import ScanDifference
 from pvgrub_sim.fleet.store import Store
 from pvgrub_sim.fleet.values import ScanResult
+from pvgrub_sim.typed import Any
 
 COLUMNS = (
     "source", "name", "version", "status", "outcome", "boots_default", "entry", "profile", "arch", "aki", "region",

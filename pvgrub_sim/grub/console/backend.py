@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
+from pvgrub_sim.typed import Protocol
 
 BOOTED_AFTER = 1
 """Seconds that main() in stubdom/grub/mini-os.c sleeps before GRUB begins."""

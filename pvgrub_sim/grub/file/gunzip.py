@@ -6,14 +6,13 @@ where a read fails underneath, the decoder of inflate.py takes over from the sta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
-
 from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.gunzip_stream import EXACT_LIMIT, WSIZE, GunzipMemory, Input, NotEqual, ZlibStream
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.ondisk.compressed import is_gzip
+from pvgrub_sim.typed import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.file.inflate import Inflater

@@ -7,13 +7,12 @@ that earlier files left. This one is exact and slow; gunzip.py uses it only wher
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.file.gunzip_stream import WSIZE
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
+from pvgrub_sim.typed import Protocol
 
 STORED, FIXED, DYNAMIC = 0, 1, 2
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from io import BytesIO
-from typing import NoReturn
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_close, grub_open
@@ -14,6 +13,7 @@ from pvgrub_sim.grub.machine import Handover, KernelType, Machine, ModuleArea, P
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import EventKind, Outcome
+from pvgrub_sim.typed import NoReturn
 from pvgrub_sim.values import NamedTuple
 
 FIRST_BUFFER = 1 << 20

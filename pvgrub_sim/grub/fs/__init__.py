@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+
+from pvgrub_sim.typed import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.base import FileSystem

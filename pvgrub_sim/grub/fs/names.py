@@ -8,7 +8,8 @@ other; UFS, FAT, VSTa's and ISO 9660 follow no links.
 from __future__ import annotations
 
 import re
-from typing import Final
+
+from pvgrub_sim.typed import Final
 
 WHITE_SPACE: Final = b" \t\n\v\f\r"
 """What isspace() takes for white space: that of Mini-OS's C library, as stubdom/grub/Makefile has

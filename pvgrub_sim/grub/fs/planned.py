@@ -6,10 +6,10 @@ No part of PV-GRUB: it answers what PV-GRUB would do with an image once the plan
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
 
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.fs.names import rest_of
+from pvgrub_sim.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.base import MountedFileSystem

@@ -5,9 +5,8 @@ Some drivers that are tried later depend on it as well: what an earlier one has 
 
 from __future__ import annotations
 
-from typing import Final
-
 from pvgrub_sim.ondisk import bsd, mbr
+from pvgrub_sim.typed import Final
 
 EXT2_SLICES: Final = frozenset(
     {0, mbr.TYPE_EXT2FS, mbr.TYPE_LINUX_RAID} | bsd.slices_with_fs(bsd.FS_EXT2FS) | bsd.slices_with_fs(bsd.FS_OTHER)

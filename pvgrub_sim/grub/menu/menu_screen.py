@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from pvgrub_sim.grub.console.box import (
     BOX_SIZE,
     BOX_TOP,
@@ -18,6 +16,7 @@ from pvgrub_sim.grub.console.box import (
 from pvgrub_sim.grub.console.keys import DOWN, PAGE_DOWN, PAGE_UP, UP, getkey
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.model import Outcome
+from pvgrub_sim.typed import Protocol
 
 NOTICE_ROW = 10 + BOX_SIZE
 WAITING = "PV-GRUB waits in the menu"

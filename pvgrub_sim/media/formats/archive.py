@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer
@@ -11,6 +10,7 @@ from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
 from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.media.formats.pieces import member_disk
 from pvgrub_sim.media.formats.tar import Member, TarReader
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import formats
 from pvgrub_sim.media.access import DEEPEST, Context
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.media.sources.file import RawDisk
+from pvgrub_sim.typed import Final
 
 _PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from hashlib import sha1
-from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element
 
 from pvgrub_sim.errors import ImageError, UsageError
@@ -23,6 +22,7 @@ from pvgrub_sim.media.formats.spool import Spool
 from pvgrub_sim.media.formats.tar import TarReader
 from pvgrub_sim.media.formats.xml import parse_xml, text_of
 from pvgrub_sim.media.machine import Booting, MachineDisk
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Final
 
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk, ForwardOnly, read_upto
+from pvgrub_sim.typed import Final
 
 HEAD: Final = 68 << 10
 """Bytes from the start that are looked at: as far as the superblocks of PV-GRUB's filesystems reach."""

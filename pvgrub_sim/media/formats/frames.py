@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Final
 from zlib import crc32
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.typed import Final
 
 ZSTD_MAGIC: Final = 0xFD2FB528
 SKIPPABLE: Final = 0x184D2A50

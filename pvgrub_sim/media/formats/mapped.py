@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from itertools import chain
 from sys import byteorder
-from typing import Final, Literal
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Disk, Expects, Layer, layers_of, read_into
 from pvgrub_sim.media.formats.packed import Packed, fill
+from pvgrub_sim.typed import Final, Literal
 
 Source = Disk | Packed | bytes | None
 Piece = tuple[int, Source, int]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.formats.pieces import PiecesDisk
 from pvgrub_sim.media.formats.tar import Member, TarReader
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element
 
 from pvgrub_sim.errors import ImageError
@@ -16,6 +15,7 @@ from pvgrub_sim.media.formats.pieces import member_disk
 from pvgrub_sim.media.formats.tar import Member, Piece
 from pvgrub_sim.media.formats.xml import parse_xml, text_of
 from pvgrub_sim.media.machine import Booting, MachineDisk
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

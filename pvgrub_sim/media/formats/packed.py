@@ -6,9 +6,9 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 KEPT: Final = 16 << 20

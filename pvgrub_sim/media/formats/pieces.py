@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, layers_of
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
@@ -13,6 +12,7 @@ from pvgrub_sim.media.formats.deflate import inflate
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
 from pvgrub_sim.media.formats.packed import Packed, Unpacker
 from pvgrub_sim.ondisk import qcow2 as layout
+from pvgrub_sim.typed import Final
 
 HEAD: Final = 64 << 10
 """Bytes in which the header, its extensions and the names in it must lie."""

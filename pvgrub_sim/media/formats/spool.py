@@ -6,10 +6,10 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import layers_of
+from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

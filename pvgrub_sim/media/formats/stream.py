@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, read_upto
@@ -11,6 +10,7 @@ from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
 from pvgrub_sim.media.formats.frames import lz4_size, xz_size, zstd_size
 from pvgrub_sim.media.formats.spool import Forward, Spool
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

@@ -6,10 +6,10 @@ https://www.gnu.org/software/tar/manual/html_node/Tar-Internals.html
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Disk, read_upto
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 BLOCK: Final = 512

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
@@ -12,6 +11,7 @@ from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.bitmaps import runs
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
 from pvgrub_sim.ondisk import vhd as layout
+from pvgrub_sim.typed import Final
 
 LARGEST_BLOCK: Final = 256 << 20
 LONGEST_LOCATOR: Final = 4096

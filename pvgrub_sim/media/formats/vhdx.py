@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
@@ -13,6 +12,7 @@ from pvgrub_sim.media.formats.bitmaps import runs
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
 from pvgrub_sim.media.formats.vhdx_log import replayed
 from pvgrub_sim.ondisk import vhdx as layout
+from pvgrub_sim.typed import Final
 
 SMALLEST_BLOCK: Final = 1 << 20
 LARGEST_BLOCK: Final = 256 << 20

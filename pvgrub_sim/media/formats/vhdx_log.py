@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.media.formats.mapped import LARGEST_DISK, Mapped, Padded, Piece
 from pvgrub_sim.ondisk import vhdx as layout
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 LARGEST_LOG: Final = 8 << 20

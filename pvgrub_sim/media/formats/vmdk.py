@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Final
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
@@ -13,6 +12,7 @@ from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, merged
 from pvgrub_sim.media.formats.vmdk_extents import Extent, FlatExtent, ZeroExtent, open_sparse
 from pvgrub_sim.ondisk import vmdk as layout
+from pvgrub_sim.typed import Final
 
 MOST_EXTENTS: Final = 1024
 _FLAT: Final = ("FLAT", "VMFS")

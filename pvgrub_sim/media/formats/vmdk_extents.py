@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final, Protocol
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
@@ -12,6 +11,7 @@ from pvgrub_sim.media.formats.deflate import inflate
 from pvgrub_sim.media.formats.mapped import Padded, Piece, Table
 from pvgrub_sim.media.formats.packed import Packed, Unpacker
 from pvgrub_sim.ondisk import vmdk as layout
+from pvgrub_sim.typed import Final, Protocol
 
 TABLES_KEPT: Final = 256
 

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from hashlib import sha1
-from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element
 
 from pvgrub_sim.errors import ImageError, UsageError
@@ -23,6 +22,7 @@ from pvgrub_sim.media.formats.tar import Member, TarReader
 from pvgrub_sim.media.formats.xml import parse_xml, text_of
 from pvgrub_sim.media.machine import Booting, MachineDisk
 from pvgrub_sim.media.sources.blocks import BlockDisk
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from pvgrub_sim.errors import ImageError
@@ -16,6 +15,7 @@ from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.media.formats.pieces import member_disk
 from pvgrub_sim.media.formats.spool import Spool
 from pvgrub_sim.media.formats.tar import Piece
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

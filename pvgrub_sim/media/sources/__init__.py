@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.media.sources.file import RawDisk
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

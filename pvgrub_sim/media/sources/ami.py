@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.machine import Booting, MachineDisk
 from pvgrub_sim.media.sources.aws import call, client
 from pvgrub_sim.media.sources.ebs import open_ebs
 from pvgrub_sim.media.vbd import vbd_number
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.sources.aws import Again, call, client, code_of, whole
 from pvgrub_sim.media.sources.blocks import BlockDisk
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

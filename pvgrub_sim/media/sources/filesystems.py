@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.sources.blocks import BlockDisk
 from pvgrub_sim.media.sources.http import BLOCK
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

@@ -7,12 +7,12 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, TypeVar
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.sources.blocks import BlockDisk
 from pvgrub_sim.media.sources.transport import Answer, Connection
+from pvgrub_sim.typed import TYPE_CHECKING, Final, TypeVar
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

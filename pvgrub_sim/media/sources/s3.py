@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.sources.aws import Again, call, client, code_of, whole
 from pvgrub_sim.media.sources.blocks import BlockDisk
 from pvgrub_sim.media.sources.http import BLOCK
+from pvgrub_sim.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context

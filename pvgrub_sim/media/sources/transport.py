@@ -6,11 +6,11 @@ import base64
 import http.client
 import os
 import ssl
-from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from pvgrub_sim import __version__
 from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 TIMEOUT: Final = 30.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -11,6 +10,7 @@ from pvgrub_sim.grub.fs.ext2.map import MapEnd
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import ext2
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.ext2.driver import Ext2fs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, devread, devread_all, devread_run
@@ -19,6 +18,7 @@ from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk.ext2_features import INCOMPAT_64BIT, INCOMPAT_EXTENTS
+from pvgrub_sim.typed import ClassVar, Self
 from pvgrub_sim.values import NamedTuple
 
 SBLOCK = ext2.SUPERBLOCK_OFFSET // SECTOR_SIZE

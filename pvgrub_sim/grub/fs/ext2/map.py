@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.fsys_buf import log2
 from pvgrub_sim.ondisk import ext2
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.ext2.driver import Ext2fs

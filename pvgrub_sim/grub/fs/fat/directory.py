@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from pvgrub_sim.grub.fs.names import c_string
 from pvgrub_sim.ondisk import fat
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 _UNTIL_SPACE: Final = re.compile(rb"[^ \t\n\v\f\r\0]*")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterator
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
@@ -18,6 +17,7 @@ from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import fat, mbr
 from pvgrub_sim.ondisk.bsd import FS_MSDOS, is_bsd_slice_with_fs
+from pvgrub_sim.typed import ClassVar, Self
 
 FAT_CACHE_SIZE = 2048
 """Bytes of the table that are kept; positions in it are counted in half bytes."""

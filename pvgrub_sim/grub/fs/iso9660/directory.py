@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -11,6 +10,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import iso9660 as iso
+from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 OTHER: Final = 0

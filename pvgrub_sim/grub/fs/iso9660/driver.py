@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import MAXINT, s32, u32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, SECTORS_PER_VTRACK, rawread, select_drive
@@ -13,6 +12,7 @@ from pvgrub_sim.grub.fs.names import next_name, skip_slashes
 from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
 from pvgrub_sim.ondisk import iso9660 as iso
 from pvgrub_sim.ondisk.bsd import FS_ISO9660, is_bsd_slice_with_fs
+from pvgrub_sim.typed import ClassVar, Self
 
 _SHIFT = iso.SECTOR_BITS - SECTOR_BITS
 

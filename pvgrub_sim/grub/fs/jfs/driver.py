@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import s32, s64
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents
@@ -16,6 +15,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import jfs
+from pvgrub_sim.typed import ClassVar, Self
 
 SUPER1 = jfs.SUPERBLOCK_OFFSET // SECTOR_SIZE
 FILESYSTEM_INODE = jfs.AGGREGATE_INODES_OFFSET // SECTOR_SIZE + jfs.FILESYSTEM_INO

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread
@@ -18,6 +17,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import minix
+from pvgrub_sim.typed import ClassVar, Self
 
 SBLOCK = minix.SUPERBLOCK_OFFSET // SECTOR_SIZE
 BLOCK_SECTORS = minix.BLOCK_SIZE // SECTOR_SIZE

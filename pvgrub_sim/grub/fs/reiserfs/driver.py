@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents
@@ -19,6 +18,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import reiserfs
+from pvgrub_sim.typed import ClassVar, Self
 
 MAX_VERSION = 2
 MAX_BLOCKSIZE = CACHE_SIZE // 3

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk.raw import devread
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.ondisk import reiserfs
+from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
 TRANSACTIONS_MASK = 0xFFFF

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
-
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, devread
 from pvgrub_sim.grub.fs.ufs.file import UfsFile
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.ondisk import ufs
 from pvgrub_sim.ondisk.bsd import FS_BSDFFS, is_bsd_slice_with_fs
+from pvgrub_sim.typed import ClassVar, Self
 
 _MAGIC_AT_64BIT = 1592
 _SECTOR = ufs.SUPERBLOCK_UFS1 >> SECTOR_BITS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
-
 from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, devread
 from pvgrub_sim.grub.errnum import GrubError
@@ -11,6 +9,7 @@ from pvgrub_sim.grub.fs.ufs.file import SUPERBLOCK, UfsFile
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.ondisk import ufs
 from pvgrub_sim.ondisk.bsd import FS_BSDFFS, is_bsd_slice_with_fs
+from pvgrub_sim.typed import ClassVar, Self
 
 _SECTORS = ufs.SUPERBLOCK_SIZE >> SECTOR_BITS
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.disk.raw import devread
@@ -14,6 +13,7 @@ from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import mbr
 from pvgrub_sim.ondisk import vstafs as vsta
+from pvgrub_sim.typed import ClassVar, Self
 
 _LAYOUT = vsta.LAYOUT_32
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.cint import s32, u32
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.xfs.extents import DI_U, DIRBUF, INODE
 from pvgrub_sim.ondisk import xfs
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.xfs.driver import Xfs

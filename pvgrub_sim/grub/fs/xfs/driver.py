@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import ClassVar, Self
 
 from pvgrub_sim.cint import s32, s64, u32, u64
 from pvgrub_sim.grub.disk.raw import devread, devread_contents
@@ -17,6 +16,7 @@ from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.ondisk import xfs
+from pvgrub_sim.typed import ClassVar, Self
 
 MAX_LINK_COUNT = 8
 ALL_ONES = (1 << 64) - 1
