@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     from pvgrub_sim.session import MachineOptions, Session, interact
     from pvgrub_sim.survey.result import BootFile, Content, ContentKind, FileKind, PartitionTable, Survey, Volume
     from pvgrub_sim.transcript import console_text
-    from pvgrub_sim.typed import Any
     from pvgrub_sim.verdict import boot
     from pvgrub_sim.xen.inspect import KernelElf, KernelFacts, KernelOpinion, KernelPayload
     from pvgrub_sim.xen.memory import LoaderMemory
