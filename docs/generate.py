@@ -1,6 +1,7 @@
 """Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules, and
-docs/commands.md from the table of PV-GRUB's commands, docs/versions.md from the profiles, and
-pvgrub_sim/report/rule_pages.json, which is what SARIF says of a rule, from the rules.
+docs/commands.md from the table of PV-GRUB's commands, docs/versions.md from the profiles,
+pvgrub_sim/report/rule_pages.json, which is what SARIF says of a rule, from the rules, and the completion scripts in
+pvgrub_sim/cli/completions.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 when one of them is not what would be written
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from docs.completions import WRITERS
 from docs.versions_page import versions
 from pvgrub_sim.cli import build_parser
 from pvgrub_sim.findings.pages import as_json as rule_pages
@@ -27,6 +29,7 @@ RULES_PAGE = ROOT / "docs" / "rules.md"
 COMMANDS_PAGE = ROOT / "docs" / "commands.md"
 VERSIONS_PAGE = ROOT / "docs" / "versions.md"
 RULE_PAGES = ROOT / "pvgrub_sim" / "report" / "rule_pages.json"
+COMPLETIONS = ROOT / "pvgrub_sim" / "cli" / "completions"
 MAN_PAGE = ROOT / "man" / "pvgrub-sim.1"
 
 EXIT_STATUS = (
@@ -286,6 +289,7 @@ PAGES = (
     (RULE_PAGES, rule_pages),
     (COMMANDS_PAGE, builtins),
     (VERSIONS_PAGE, versions),
+    *((COMPLETIONS / name, write) for name, write in WRITERS.items()),
 )
 
 

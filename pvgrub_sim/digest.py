@@ -9,13 +9,10 @@ SMALL = 512 << 10
 def crc32(data: bytes | bytearray) -> int:
     """The CRC-32 of some bytes."""
     if len(data) > SMALL:
-        try:
-            from isal.isal_zlib import crc32 as fast
-        except ImportError:
-            pass
-        else:
-            found: int = fast(data)
-            return found
+        from pvgrub_sim.deflate import deflate_library
+
+        found: int = deflate_library().crc32(data)
+        return found
     from zlib import crc32 as plain
 
     return plain(data)

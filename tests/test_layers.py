@@ -11,7 +11,7 @@ import pvgrub_sim
 from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("typed",),
+    ("typed", "deflate"),
     ("values",),
     ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript"),
     ("inputs",),

@@ -1,17 +1,18 @@
-"""`pvgrub-sim completion`: a script that completes commands, options and files in a shell."""
+"""`pvgrub-sim completion`: a script that completes commands, options, their values and files in a shell."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import sys
 
-from pvgrub_sim import UsageError
-
-SHELLS = ("bash", "zsh", "fish", "tcsh")
-FILE_METAVARS = frozenset({"IMAGE", "FILE", "KERNEL", "DIR", "CONFIG"})
-"""Arguments with these metavars are completed with file names."""
-
-_NEEDED = "completion needs the package shtab: pip install 'pvgrub-sim[completion]'"
+SCRIPTS = {
+    "bash": "pvgrub-sim.bash",
+    "zsh": "_pvgrub-sim",
+    "fish": "pvgrub-sim.fish",
+    "tcsh": "pvgrub-sim.tcsh",
+}
+"""The shells, and the files of the folder `completions` that docs/generate.py writes for them."""
+SHELLS = tuple(SCRIPTS)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,27 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the script; needs the package shtab, raises UsageError without it."""
-    try:
-        import shtab
-    except ImportError:
-        raise UsageError(_NEEDED) from None
-    if args.shell not in shtab.SUPPORTED_SHELLS:
-        raise UsageError(f"the shtab installed does not know {args.shell}; {_NEEDED}")
-    from pvgrub_sim.cli import build_parser
+    """Print the script."""
+    from importlib.resources import files
 
-    parser = build_parser()
-    for action in _actions(parser):
-        if action.metavar in FILE_METAVARS and not action.choices:
-            action.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks
-    print(shtab.complete(parser, shell=args.shell))
+    path = files("pvgrub_sim.cli").joinpath("completions", SCRIPTS[args.shell])
+    sys.stdout.write(path.read_text(encoding="utf-8"))
     return 0
-
-
-def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for sub in action.choices.values():
-                yield from _actions(sub)
-        else:
-            yield action

@@ -34,10 +34,11 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
     if packed.payload[3] & GZIP_RESERVED:
         raise PayloadDamaged("xc_dom_do_gunzip: inflate failed (rc=-3)")
     out = packed.output()
-    from isal import isal_zlib
+    from pvgrub_sim.deflate import deflate_library
 
-    # ISA-L is several times faster; zlib has the last word on what it does not like.
-    if not _inflate(isal_zlib.decompressobj(wbits=31), isal_zlib.error, packed.payload, out, room):
+    # The faster one; zlib has the last word on what it does not like.
+    fast = deflate_library()
+    if not _inflate(fast.decompressobj(wbits=31), fast.error, packed.payload, out, room):
         import zlib
 
         out = packed.output()

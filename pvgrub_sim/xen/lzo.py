@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pvgrub_sim.errors import UsageError
 from pvgrub_sim.ondisk.compressed import LZO
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 
@@ -74,7 +75,12 @@ def _decompressor() -> Callable[[memoryview, int], bytes | None]:
     try:
         from lzallright import LZOCompressor, LZOError
     except ImportError:
-        import lzo
+        try:
+            import lzo
+        except ImportError:
+            raise UsageError(
+                "an lzo payload is unpacked by lzallright or python-lzo, and neither is installed"
+            ) from None
 
         def by_lzo(block: memoryview, size: int) -> bytes | None:
             try:

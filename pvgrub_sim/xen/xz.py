@@ -86,9 +86,9 @@ class _Checked:
 
     def __init__(self, out: Excerpt) -> None:
         # liblzma's own takes several times as long.
-        from isal.isal_zlib import crc32
+        from pvgrub_sim.deflate import deflate_library
 
-        self._crc32 = crc32
+        self._crc32 = deflate_library().crc32
         self._out = out
         self.crc = 0
 

@@ -12,7 +12,7 @@ import pvgrub_sim
 from pvgrub_sim import cli
 
 MODULES = sorted(Path(cli.__file__).parent.glob("*.py"))
-OPTIONAL = {"completion.py": {"shtab"}, "progress.py": {"rich"}}
+OPTIONAL = {"progress.py": {"rich"}}
 """Packages that a command needs, and says so when they are not there."""
 
 

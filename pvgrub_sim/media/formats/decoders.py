@@ -139,19 +139,21 @@ class Members:
 
 
 def gzip_stream(source: Input) -> Members:
-    """gzip (RFC 1952), by isal."""
-    from isal import isal_zlib
+    """gzip (RFC 1952), by isal or zlib."""
+    from pvgrub_sim.deflate import deflate_library
 
-    errors: tuple[type[Exception], ...] = (cast("type[Exception]", isal_zlib.IsalError), EOFError)
-    return Members(source, "gzip", lambda: isal_zlib.decompressobj(31), b"\x1f\x8b", errors, strict=False)
+    library = deflate_library()
+    errors: tuple[type[Exception], ...] = (library.error, EOFError)
+    return Members(source, "gzip", lambda: library.decompressobj(31), b"\x1f\x8b", errors, strict=False)
 
 
 def deflate_stream(source: Input) -> Members:
-    """Deflate without a header (RFC 1951), as zip has it, by isal."""
-    from isal import isal_zlib
+    """Deflate without a header (RFC 1951), as zip has it, by isal or zlib."""
+    from pvgrub_sim.deflate import deflate_library
 
-    errors: tuple[type[Exception], ...] = (cast("type[Exception]", isal_zlib.IsalError), EOFError)
-    return Members(source, "deflate", lambda: isal_zlib.decompressobj(-15), b"\xff" * 8, errors, strict=False)
+    library = deflate_library()
+    errors: tuple[type[Exception], ...] = (library.error, EOFError)
+    return Members(source, "deflate", lambda: library.decompressobj(-15), b"\xff" * 8, errors, strict=False)
 
 
 def xz_stream(source: Input) -> Members:

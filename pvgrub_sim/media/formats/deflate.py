@@ -8,10 +8,11 @@ def inflate(packed: bytes, size: int, *, window: int) -> bytes:
 
     window: as zlib takes it: negative for a raw stream, positive for one with zlib's header. Raises ValueError.
     """
-    from isal import isal_zlib
+    from pvgrub_sim.deflate import deflate_library
 
+    library = deflate_library()
     try:
-        unpacked: bytes = isal_zlib.decompressobj(window).decompress(packed, size)
-    except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives an instance
+        unpacked: bytes = library.decompressobj(window).decompress(packed, size)
+    except library.error as error:
         raise ValueError(str(error)) from None
     return unpacked
