@@ -8,7 +8,7 @@ BIN = $(VENV)/bin
 compile = $(BIN)/python -m compileall -q pvgrub_sim
 install = $(BIN)/pip install --quiet --disable-pip-version-check -e $(1) && $(compile)
 
-.PHONY: demo test fuzz check bench docs clean
+.PHONY: demo test fuzz check lint wheel bench docs clean
 
 demo: $(VENV)/installed build/demo.img
 	@echo '$$ pvgrub-sim boot demo.img'
@@ -26,6 +26,17 @@ check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What is not Python: shell scripts and YAML, by the linters of Debian.
+lint:
+	shellcheck .ci/run packaging/*.sh
+	yamllint --strict .
+
+wheel: $(VENV)/release
+	rm -rf build/wheel
+	$(BIN)/python -m build --outdir build/wheel --wheel . >/dev/null
+	$(BIN)/twine check --strict build/wheel/*
+	$(BIN)/check-wheel-contents build/wheel
 
 bench: $(VENV)/bench
 	@mkdir -p build
@@ -62,6 +73,10 @@ $(VENV)/dev: pyproject.toml | $(BIN)/python
 
 $(VENV)/bench: pyproject.toml | $(BIN)/python
 	$(call install,'.[bench]')
+	@touch $@
+
+$(VENV)/release: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check build twine check-wheel-contents
 	@touch $@
 
 $(VENV)/docs: pyproject.toml | $(BIN)/python

@@ -11,9 +11,15 @@ tree=$out/pvgrub-sim-$version
 rm -rf "$tree"
 mkdir "$tree"
 # What the package is made of; the fixtures of the tests are none of it.
-git -C "$here" archive HEAD -- pvgrub_sim man docs pyproject.toml README.md LICENSE CHANGELOG.md | tar -x -C "$tree"
-# The same bytes for the same commit.
-when=$(git -C "$here" log -1 --format=%ct)
+parts="pvgrub_sim man docs pyproject.toml README.md LICENSE CHANGELOG.md"
+# shellcheck disable=SC2086
+if when=$(git -C "$here" log -1 --format=%ct 2>/dev/null); then
+    # The same bytes for the same commit.
+    git -C "$here" archive HEAD -- $parts | tar -x -C "$tree"
+else
+    when=$(date +%s)
+    tar -C "$here" --exclude='__pycache__' -cf - $parts | tar -x -C "$tree"
+fi
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$when" -C "$out" -cf - "pvgrub-sim-$version" |
     gzip -9n > "$out/pvgrub-sim_$version.orig.tar.gz"
 cp -R "$here/packaging/debian" "$tree/debian"
