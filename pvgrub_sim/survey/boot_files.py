@@ -77,7 +77,6 @@ def _list_folder(listing: _Listing, node: Node, folder: bytes) -> None:
         if folder != b"/" or kind is not FileKind.OTHER:
             entries.append((name, number, kind))
     if len(entries) > MOST_FILES:
-        listing.problems.append(f"{path_of(folder)}: {len(entries)} files, of which {MOST_FILES} are told")
         entries = [entry for entry in entries if entry[2] is not FileKind.OTHER] or entries
     for name, number, kind in sorted(entries)[:MOST_FILES]:
         try:

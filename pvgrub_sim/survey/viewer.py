@@ -12,8 +12,11 @@ from pvgrub_sim.model import DirectoryEntry
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.surveyor import volume_reader
 from pvgrub_sim.survey.tree import Node, NodeType, Reader, Way, content, find, head, names_of, target
-from pvgrub_sim.typed import Final
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
+
+if TYPE_CHECKING:
+    from pvgrub_sim.survey.ext import ExtReader
 
 _NAME: Final = re.compile(rb"(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)", re.S)
 
@@ -128,17 +131,22 @@ class Files:
 
     def uses_extents(self, path: str) -> bool:
         """True for a file of an ext filesystem that is mapped by extents."""
+        node = self.node(path)
+        reader = self._ext_reader(node)
+        return reader is not None and node is not None and reader.uses_extents(node)
+
+    def _ext_reader(self, node: Node | None) -> ExtReader | None:
+        """The reader of an ext filesystem that a node comes from, None for what is planned or of another one."""
         from pvgrub_sim.survey.ext import ExtReader
 
-        node = self.node(path)
-        return isinstance(self.reader, ExtReader) and node is not None and self.reader.uses_extents(node)
+        reader = getattr(self.reader, "base", self.reader)
+        return reader if isinstance(reader, ExtReader) and node is not None and node.record else None
 
     def attributes(self, path: str) -> tuple[str, ...]:
         """The names of a file's extended attributes, where the survey reads them: on ext filesystems."""
-        from pvgrub_sim.survey.ext import ExtReader
-
         node = self.node(path)
-        return self.reader.attributes(node) if isinstance(self.reader, ExtReader) and node is not None else ()
+        reader = self._ext_reader(node)
+        return reader.attributes(node) if reader is not None and node is not None else ()
 
     def links(self, path: str) -> tuple[list[str], str]:
         """The symbolic links that a path passes, in order, and the path without any."""

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from pvgrub_sim.errors import ImageError, KernelFormatError
+from pvgrub_sim.findings.plan.ext64 import without_64bit
 from pvgrub_sim.findings.plan.tables import as_hybrid, as_mbr, gpt_type, with_type
+from pvgrub_sim.findings.plan.volume import LARGEST_FILE, PlannedVolume
 from pvgrub_sim.findings.remedies.edited import LineGone, edited
 from pvgrub_sim.findings.remedies.edits import unpacked
 from pvgrub_sim.findings.remedies.steps import (
@@ -38,8 +40,6 @@ from pvgrub_sim.typed import Final
 
 LARGEST_MENU: Final = 16 << 20
 """Bytes of a menu that is edited."""
-LARGEST_FILE: Final = 1 << 30
-"""Bytes of a file that is kept in memory as it will be."""
 DRIVERS: Final = {"ext2": "ext2fs", "ext3": "ext2fs", "ext4": "ext2fs", "vfat": "fat", "xfs": "xfs", "jfs": "jfs"}
 """What PV-GRUB calls the driver of a filesystem as blkid names it."""
 UNREAD_FEATURES: Final = ("64bit", "metadata_csum", "metadata_csum_seed")
@@ -51,47 +51,6 @@ _DISK: Final = re.compile(r"\(hd\d+")
 
 class CannotTell(Exception):
     """What a step makes of the image cannot be told without carrying it out; str() is the reason."""
-
-
-class PlannedVolume:
-    """The files of a volume as the machine will find them. anew: the driver's name where it is made anew, else ""."""
-
-    def __init__(self, reader: PlannedReader, anew: str = "") -> None:
-        self.reader = reader
-        self.anew = anew
-        self._files = Files(reader)
-
-    def resolve(self, path: bytes) -> bytes:
-        """A path without the links on its way."""
-        return self._files.links(path.decode("utf-8", "surrogateescape"))[1].encode("utf-8", "surrogateescape")
-
-    def beneath(self, path: bytes) -> bytes:
-        """The path itself, or the one without links where a planned one is on its way."""
-        real = self.resolve(path)
-        try:
-            return real if self.reader.passes_planned_link(path) else path
-        except Damaged:
-            return path
-
-    def content(self, path: bytes) -> bytes | None:
-        """The bytes of a planned file; on a filesystem that is made anew, of any."""
-        try:
-            if not self.anew:
-                return self.reader.planned_file(path)
-            node = find(self.reader, path)
-            if node is None or node.type.name != "FILE" or node.size > LARGEST_FILE:
-                return None
-            return b"".join(content(self.reader, node))
-        except Damaged:
-            return None
-
-    def is_directory(self, path: bytes) -> bool:
-        """True when the path leads to a directory."""
-        try:
-            node = find(self.reader, path)
-        except Damaged:
-            return False
-        return node is not None and node.type.name == "DIRECTORY"
 
 
 class Future:
@@ -210,10 +169,26 @@ class Future:
             self._patch(target.image, as_mbr(view.partitions, numbers))
         elif tool == "sgdisk" and words[0].startswith("--hybrid="):
             self._patch(target.image, self._hybrid(step, target))
-        elif target.filesystem in EXT and any(words[0] in ("resize2fs", "e2fsck") for words in step.commands):
-            self._volume(target).anew = DRIVERS[target.filesystem]
+        elif target.filesystem in EXT and any(words[0] == "resize2fs" for words in step.commands):
+            patch = without_64bit(self._disk(target.image).disk, target.offset)
+            if patch is None:
+                self._volume(target).anew = DRIVERS[target.filesystem]
+            else:
+                self._patch(target.image, patch)
+                self._volume(target).clean = True
+        elif target.filesystem in EXT and any(words[0] == "e2fsck" for words in step.commands):
+            self._volume(target).clean = True
+            if self._is_damaged(target):
+                self._volume(target).anew = DRIVERS[target.filesystem]
         else:
             raise CannotTell(f"what {tool} makes of it is seen when it has run")
+
+    def _is_damaged(self, target: Target) -> bool:
+        """True for a filesystem in which more is wrong than that its journal was not replayed."""
+        view = next(view for view in self._surveys if view.image == target.image)
+        volume = next((volume for volume in view.volumes if volume.offset == target.offset and volume.filesystem), None)
+        content = volume.filesystem if volume else None
+        return content is None or bool(content.problems) or content.state == "errors"
 
     def _hybrid(self, step: Run, target: Target) -> Mapping[int, bytes]:
         """What a hybrid MBR and the types behind it come to."""
@@ -311,7 +286,7 @@ def _with_files(one: Content, planned: PlannedVolume) -> Content:
     files, problems = boot_files(planned.reader)
     features = one.features
     state = one.state
-    if planned.anew:
+    if planned.anew or planned.clean:
         features = tuple(name for name in features if name not in UNREAD_FEATURES)
         state = "clean"
     return one._replace(files=files, features=features, state=state, problems=problems)

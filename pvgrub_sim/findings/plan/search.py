@@ -149,12 +149,24 @@ def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step:
 def _choose(chosen: list[PlannedStep], step: Step, finding: Finding) -> None:
     """Take a step, or note at the one that stands for it that another finding wants it too."""
     for at, other in enumerate(chosen):
+        if _written_anew(other.step, step):
+            # A kernel that is packed anew has no holes, either.
+            step = step if isinstance(step, Repack) else other.step
+            rules = tuple(dict.fromkeys((*other.rules, finding.rule)))
+            chosen[at] = PlannedStep(step, rules, f"{other.why} {finding.message}", other.was_run)
+            return
         if _same_work(step, other.step):
             if finding.rule not in other.rules:
                 why = f"{other.why} {finding.message}"
                 chosen[at] = other._replace(rules=(*other.rules, finding.rule), why=why)
             return
     chosen.append(PlannedStep(step, (finding.rule,), finding.message, _is_run(step)))
+
+
+def _written_anew(one: Step, other: Step) -> bool:
+    """True for a kernel that is to be written as it is, without holes, and to be packed anew."""
+    first, second = (one, other) if isinstance(other, Repack) else (other, one)
+    return isinstance(first, PutFile) and isinstance(second, Repack) and _edits_same_file(first, second)
 
 
 def _rank(step: Step) -> int | None:

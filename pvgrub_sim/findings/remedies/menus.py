@@ -20,6 +20,8 @@ from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
 from pvgrub_sim.typed import Final
 
+LOOKED_AT: Final = 4
+"""Partitions at which Amazon's versions look from 1.04 on."""
 MOST_ENTRIES: Final = 8
 """Entries that are tried before one is proposed."""
 ROOT_UNKNOWN: Final = (
@@ -79,7 +81,7 @@ def new_menu(case: Case, place: Place, path: str | None = None, *, home: Place |
     if not kernels:
         return advice("install a kernel with CONFIG_XEN_PV, then write a menu.lst for it")
     if not targets and path is None:
-        return advice(f"{case.pvgrub} does not look at {place.device} for a menu: take an AKI of 1.04 or later")
+        return _menu_elsewhere(case, place)
     kernel = kernels[-1].path
     arguments = kernel_arguments(case, place, kernel)
     entry = [f"title Linux {kernel.rpartition('/')[2]}", f"root {place.device}"]
@@ -96,6 +98,21 @@ def new_menu(case: Case, place: Place, path: str | None = None, *, home: Place |
         )
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
     return replace(home, path, text) if path is not None else install(home, target, text)
+
+
+def _menu_elsewhere(case: Case, place: Place) -> Remedy:
+    """A menu for kernels of a volume at which PV-GRUB does not look for one: on another one, or advice."""
+    reads = place.seen and case.viewer.driver(place.device)
+    for home in case.places:
+        if reads and home is not place and places_looked_at(case, home) and case.viewer.driver(home.device):
+            return new_menu(case, place, home=home)
+    lines = [f"{case.pvgrub} does not look at {place.device} for a menu, but at {looked_at(case)}:"]
+    if not case.amazon:
+        return advice(*lines, f'start the domain with extra = "{place.device}/boot/grub/menu.lst", and write that menu')
+    first = place.index == 0 and place.volume.table in ("mbr", "gpt") and (place.volume.number or 9) <= LOOKED_AT
+    if first and len(case.profile.config_paths) == 1:
+        return advice(*lines, "an AKI of 1.04 or later looks there as well")
+    return advice(*lines, "put /boot on one of the first four partitions, or on a small disk that is attached first")
 
 
 def new_menu_somewhere(case: Case) -> Remedy:

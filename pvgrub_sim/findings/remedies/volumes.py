@@ -21,7 +21,9 @@ def target_of(place: Place) -> Target:
         short = max(0, (content.size or 0) - there)
         if content.type in EXT:
             try:
-                room = ext2.free_bytes(disk.read(volume.offset + ext2.SUPERBLOCK_OFFSET, ext2.SUPERBLOCK_SIZE))
+                raw = disk.read(volume.offset + ext2.SUPERBLOCK_OFFSET, ext2.SUPERBLOCK_SIZE)
+                # A boot disk that is planned has none yet, and room for what goes in.
+                room = ext2.free_bytes(raw) if any(raw) else None
             except ImageError:
                 room = 0
     return Target(

@@ -151,9 +151,10 @@ def fat_on_gpt(case: Case) -> Iterator[Draft]:
         )
 
 
-def a_menu_is_outside(case: Case) -> bool:
-    """True when there is a menu on a filesystem that can be read, found by PV-GRUB or not."""
-    return case.config is not None or case.menu_home is not None or any(case.boot_files(FileKind.MENU))
+def boot_files_are_outside(case: Case) -> bool:
+    """True when a menu or a kernel is on a filesystem that can be read, found by PV-GRUB or not."""
+    found = any(any(case.boot_files(kind)) for kind in (FileKind.MENU, FileKind.KERNEL))
+    return case.config is not None or case.menu_home is not None or found
 
 
 @rule(
@@ -172,7 +173,7 @@ the running system copy `/boot` to it and write its menu with that device as roo
 )
 def lvm(case: Case) -> Iterator[Draft]:
     files = [ref for ref in case.files() if ref.place and ref.place.has(ContentKind.LVM) and ref.seen.error]
-    if not files and a_menu_is_outside(case):
+    if not files and boot_files_are_outside(case):
         return
     for place in case.places:
         content = next((content for content in place.volume.contents if content.kind is ContentKind.LVM), None)
@@ -208,7 +209,7 @@ unknown filesystems to PV-GRUB. Metadata at the end (0.90, 1.0) leaves the files
 """,
 )
 def raid_or_encrypted(case: Case) -> Iterator[Draft]:
-    if a_menu_is_outside(case):
+    if boot_files_are_outside(case):
         return
     for place in case.places:
         content = next((content for content in place.volume.contents if content.kind in CONTAINERS), None)
@@ -240,7 +241,7 @@ disk, `boot.img`, to be attached as the first one.
 """,
 )
 def filesystem_unreadable(case: Case) -> Iterator[Draft]:
-    if a_menu_is_outside(case):
+    if boot_files_are_outside(case):
         return
     for place in case.places:
         content = place.filesystem
