@@ -72,6 +72,7 @@ class Case:
         self.told: list[Told] = []
         """What the rules before have found."""
         self._files: list[FileRef] | None = None
+        self._entry_runs: dict[int, Boot] = {}
         self.loader_answers: list[LoaderAnswer] | None = None
         """What the loader says to the kernels, once somebody has asked (facts/kernels.py)."""
 
@@ -258,8 +259,12 @@ class Case:
         """What would happen if the entry ran by itself, without fallback; None when there is no menu."""
         if self.config is None or self.menu is None:
             return None
-        memory, planned = self.boot.memory, self._planned
-        return run_entry(self.disks, self.profile, self.config, number, memory=memory, planned=planned)
+        if number not in self._entry_runs:
+            memory, planned = self.boot.memory, self._planned
+            result = run_entry(self.disks, self.profile, self.config, number, memory=memory, planned=planned)
+            result.forget_files()
+            self._entry_runs[number] = result
+        return self._entry_runs[number]
 
     # --- the files that the menu names
 

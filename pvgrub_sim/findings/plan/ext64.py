@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk import ext2_features as features
 from pvgrub_sim.survey.ext_superblock import Superblock
+from pvgrub_sim.typed import Final
 
 LARGEST_TABLE: Final = 16 << 20
 """Bytes of group descriptors that are rewritten in memory: those of a filesystem of 32 TiB."""

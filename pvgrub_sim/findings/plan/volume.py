@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.planned import PlannedReader
 from pvgrub_sim.survey.tree import content, find
 from pvgrub_sim.survey.viewer import Files
+from pvgrub_sim.typed import Final
 
 LARGEST_FILE: Final = 1 << 30
 """Bytes of a file that is kept in memory as it will be."""
