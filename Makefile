@@ -29,7 +29,7 @@ check: $(VENV)/dev
 
 # What is not Python: shell scripts and YAML, by the linters of Debian.
 lint:
-	shellcheck .ci/run packaging/*.sh
+	shellcheck .ci/run packaging/*.sh docs/examples/*.sh docs/examples/mkosi.postoutput
 	yamllint --strict .
 
 wheel: $(VENV)/release

@@ -1,7 +1,7 @@
 """Writes docs/cli.md and man/pvgrub-sim.1 from the command line's own parser, docs/rules.md from the rules, and
 docs/commands.md from the table of PV-GRUB's commands, docs/versions.md from the profiles,
 pvgrub_sim/report/rule_pages.json, which is what SARIF says of a rule, from the rules, and the completion scripts in
-pvgrub_sim/cli/completions.
+pvgrub_sim/cli/completions. Files that a page shows are put into it.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit 1 when one of them is not what would be written
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docs.completions import WRITERS
+from docs.inlined import PAGES as SHOWING_FILES
 from docs.versions_page import versions
 from pvgrub_sim.cli import build_parser
 from pvgrub_sim.findings.pages import as_json as rule_pages
@@ -290,6 +291,7 @@ PAGES = (
     (COMMANDS_PAGE, builtins),
     (VERSIONS_PAGE, versions),
     *((COMPLETIONS / name, write) for name, write in WRITERS.items()),
+    *SHOWING_FILES,
 )
 
 
