@@ -32,7 +32,7 @@ def test_an_unknown_rule(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "ext4-64bits"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == "pvgrub-sim: no rule is called 'ext4-64bits'; did you mean ext4-64bit?\n"
+    assert captured.err == "pvgrub-sim: no rule is called 'ext4-64bits'; did you mean ext4-64bit, ext4-extents?\n"
 
 
 @pytest.mark.parametrize("rule", all_rules().values(), ids=lambda rule: rule.id)
