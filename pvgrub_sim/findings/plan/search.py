@@ -77,7 +77,8 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
             planned=future.planned,
         )
         found = diagnose(case)
-    unmended = tuple((one.finding.rule, one.finding.message) for one in found if one.finding.severity is Severity.ERROR)
+    errors = ((one.finding.rule, one.finding.message) for one in found if one.finding.severity is Severity.ERROR)
+    unmended = tuple(dict.fromkeys(errors))
     cut_off = _cut_off(steps)
     proven = case.boot.outcome is Outcome.BOOTS and case.healthy and not case.errors and not cut_off
     unmended += cut_off
