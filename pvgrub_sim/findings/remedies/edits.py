@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pvgrub_sim.digest import Digest
 from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import Line
@@ -54,9 +55,6 @@ def set_header(case: Case, command: str, value: str) -> Edit:
 
 def edit_menu(case: Case, *edits: Edit) -> Remedy:
     """The step that makes edits in the menu; advice where the menu cannot be written without being mounted."""
-    # Only where a menu is edited: OpenSSL's part of the module takes long to load.
-    from hashlib import sha256
-
     home = case.menu_home
     if home is None:
         return (Advice(("in the menu:", *map(described, edits))),)
@@ -72,7 +70,7 @@ def edit_menu(case: Case, *edits: Edit) -> Remedy:
         told = f"PV-GRUB reads other bytes than {name} holds: write the file anew first, then in it:"
         return (Advice((told, *map(described, edits))),)
     packed = (place.head(path, 2) or b"") == GZIP
-    digest = sha256(raw).hexdigest()
+    digest = Digest(raw).hex()
     return (EditMenu(target, place.links(path)[1], edits, digest, len(raw), packed),)
 
 
