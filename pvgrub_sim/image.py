@@ -38,7 +38,7 @@ def open_image(path: str | os.PathLike[str], *, image_format: str = "auto", acce
 def inspect_image(
     image: str | os.PathLike[str] | Disk, *, image_format: str = "auto", access: Access | None = None
 ) -> Survey:
-    """Tell what is really on an image, as a modern system sees it: partitions, filesystems, the files of /boot.
+    """Tell what is really on an image: partitions, filesystems, the files of /boot, operating systems.
 
     image: a path, or what open_image() returned. image_format, access: as for open_image(). What is damaged is told in
     `problems`; raises ImageError only when the image cannot be opened, and UsageError.
@@ -46,7 +46,7 @@ def inspect_image(
     from pvgrub_sim.survey import survey
 
     with ExitStack() as stack:
-        return survey(attach(image, stack, image_format, access))
+        return survey(attach(image, stack, image_format, access), systems=True)
 
 
 def list_devices(

@@ -12,15 +12,15 @@ from pvgrub_sim.survey.tables import read_table
 from pvgrub_sim.survey.tree import Reader
 
 
-def survey(disk: Disk, grub: str = "(hd0)") -> Survey:
+def survey(disk: Disk, grub: str = "(hd0)", *, systems: bool = False) -> Survey:
     """Survey a disk; whatever is damaged becomes a line of `problems`, nothing is raised.
 
-    grub: what PV-GRUB calls the disk.
+    grub: what PV-GRUB calls the disk. systems: tell the operating systems as well, and what is in the initrds.
     """
     total = Budget(TOTAL_UNITS)
     area = Area(disk, 0, disk.size, Budget(total=total))
     table, partitions = read_table(area)
-    whole = _fill(Volume(None, "(hd0)", 0, disk.size), disk, total)
+    whole = _fill(Volume(None, "(hd0)", 0, disk.size), disk, total, systems)
     volumes = [whole]
     # Partitions of a hostile table may all be the same one.
     seen: dict[tuple[int, int], tuple[Content, ...]] = {}
@@ -29,7 +29,7 @@ def survey(disk: Disk, grub: str = "(hd0)") -> Survey:
         if place in seen and not _is_extended(volume):
             volumes.append(volume._replace(contents=seen[place]))
         else:
-            volumes.append(_fill(volume, disk, total))
+            volumes.append(_fill(volume, disk, total, systems))
             seen[place] = volumes[-1].contents
     if grub != "(hd0)":
         volumes = [volume._replace(grub=grub[:-1] + volume.grub[4:]) for volume in volumes]
@@ -49,24 +49,29 @@ def _is_extended(volume: Volume) -> bool:
     return volume.table == "mbr" and int(volume.type, 16) in EXTENDED_TYPES
 
 
-def _fill(volume: Volume, disk: Disk, total: Budget) -> Volume:
+def _fill(volume: Volume, disk: Disk, total: Budget, systems: bool) -> Volume:
     """The volume with what lies in it."""
     if _is_extended(volume):
         return volume
     area = _area(volume, disk, total)
     contents = []
     for content, reader in identify(area):
-        contents.append(content if reader is None else _with_files(content, reader))
+        contents.append(content if reader is None else _with_files(content, reader, systems))
     return volume._replace(contents=tuple(contents))
 
 
-def _with_files(content: Content, reader: Reader) -> Content:
+def _with_files(content: Content, reader: Reader, systems: bool) -> Content:
     try:
         reader.root()
     except Damaged as error:
         return content._replace(readable=False, problems=(*content.problems, f"{content.type}: {error}"))
     files, problems = boot_files(reader)
-    return content._replace(files=files, problems=(*content.problems, *problems))
+    content = content._replace(files=files, problems=(*content.problems, *problems))
+    if not systems:
+        return content
+    from pvgrub_sim.survey.systems import with_system
+
+    return with_system(content, reader)
 
 
 def volume_reader(disk: Disk, grub: str) -> Reader | None:
