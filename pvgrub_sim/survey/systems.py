@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
 
 from pvgrub_sim.survey.area import Damaged, path_of
 from pvgrub_sim.survey.result import BootFile, Content, FileKind
 from pvgrub_sim.survey.tree import NodeType, Reader, content, find, head, names_of
+from pvgrub_sim.typed import Any, Final
 
 OS_RELEASE: Final = (b"/etc/os-release", b"/usr/lib/os-release")
 """os-release(5): the first of them counts."""

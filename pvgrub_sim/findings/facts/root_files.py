@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.devices import Naming, named_places, naming_of
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.survey.result import ContentKind
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:

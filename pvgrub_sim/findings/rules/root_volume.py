@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
+from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pvgrub_sim.findings.facts.place import Place
@@ -31,7 +31,7 @@ def _root(case: Case) -> tuple[Start, Place] | None:
 @rule(
     "fstab-device-missing",
     Severity.NOTE,
-    "fstab names a device that the kernel will not have, or the root has no init",
+    "A device in fstab that the kernel will not have, or a root without an init",
     """
 A line of `/etc/fstab` whose device never comes holds up the start: systemd waits a minute and a half and gives a shell
 for repairs, Ubuntu's mountall waits for a key. The rule speaks of names that this kernel gives no disk, and of
