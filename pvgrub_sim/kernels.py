@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pvgrub_sim.errors import ImageFileError, KernelFormatError
+from pvgrub_sim.errors import ImageFileError, KernelFormatError, UsageError
 from pvgrub_sim.inputs import read_input
 from pvgrub_sim.media import Access
 from pvgrub_sim.profiles import find_profile
@@ -55,6 +55,8 @@ def repack_kernel(
     payload: Literal["gzip", "xz", "none", "elf-gz"] = "gzip",
     *,
     pv_only: bool = False,
+    level: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
     image_format: str = "auto",
     access: Access | None = None,
 ) -> bytes:
@@ -63,10 +65,15 @@ def repack_kernel(
     kernel, image_format, access: as for examine_kernel().
     payload: `gzip`, which every version boots, `xz` or `none` make a bzImage with
     this payload; `elf-gz` is the bare ELF file, gzipped, which GRUB itself unpacks. pv_only: leave out what only other
-    boot loaders need. Raises KernelFormatError and ImageError.
+    boot loaders need. level: how hard to pack, from 0 (xz) or 1 (gzip) to 9; None for 9 with gzip and 6 with xz.
+    progress: told of the bytes packed, and of how many there are. Raises KernelFormatError, ImageError and UsageError.
     """
+    least = 0 if payload == "xz" else 1
+    if level is not None and (payload == "none" or not least <= level <= 9):
+        levels = "no levels" if payload == "none" else f"levels from {least} to 9"
+        raise UsageError(f"a {payload} payload has {levels}, not {level}")
     name, data = _read(kernel, None, image_format, access)
-    return repack(name, data, payload, pv_only=pv_only)
+    return repack(name, data, payload, pv_only=pv_only, level=level, progress=progress)
 
 
 def _read(

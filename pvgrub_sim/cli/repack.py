@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.kernel import versions
@@ -20,6 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default="gzip",
         help="gzip (default, boots on every version), xz, none: a bzImage with this payload; "
         "elf-gz: the bare ELF file, gzipped, which GRUB itself unpacks",
+    )
+    parser.add_argument(
+        "--level", metavar="N", type=int, help="how hard to pack: gzip 1 to 9 (default: 9), xz 0 to 9 (default: 6)"
     )
     parser.add_argument("--pvgrub", metavar="VERSION", help="make sure that this version of PV-GRUB boots it")
     parser.add_argument(
@@ -39,7 +43,13 @@ def run(args: argparse.Namespace) -> int:
     wanted = find_profile(args.pvgrub) if args.pvgrub is not None else None
     if not args.in_place:
         keep_inputs(args.output, [args.kernel])
-    made = repack_kernel(args.kernel, args.payload, pv_only=args.pv_only, **image_options(args))
+    options = image_options(args)
+    try:
+        made = repack_kernel(
+            args.kernel, args.payload, pv_only=args.pv_only, level=args.level, progress=_progress(), **options
+        )
+    finally:
+        _clear()
     facts = examine_kernel(made)
     boots = [name for name in PROFILES if any(o.boots for o in facts.opinions if o.profile == name)]
     if not boots or (wanted is not None and wanted.name not in boots):
@@ -55,3 +65,23 @@ def run(args: argparse.Namespace) -> int:
     size = f"{args.payload}, {len(made)} bytes"
     print(one_line(f"{output}: {size}; boots on {which} of PV-GRUB ({facts.arch})"), file=sys.stderr)
     return 0
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """What shows on the terminal how far packing is; nothing of it stays."""
+    if not _on_terminal():
+        return None
+
+    def show(done: int, total: int) -> None:
+        print(f"\r\x1b[Kpacking: {done >> 20} of {total >> 20} MiB", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _clear() -> None:
+    if _on_terminal():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)

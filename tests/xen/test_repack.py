@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from pathlib import Path
 
+import pexpect
 import pytest
 
+from pvgrub_sim import UsageError, extract_kernel, repack_kernel
 from pvgrub_sim.errors import KernelFormatError
 from pvgrub_sim.ondisk.bzimage import read_setup_header
 from pvgrub_sim.xen.repack import extract_elf, gunzip_file, repack
@@ -111,3 +114,23 @@ def test_extracted_debian_kernel_is_what_readelf_reads(tmp_path: Path) -> None:
     image = load(kernel).image
     assert image
     assert image.notes["GUEST_OS"] == "linux"
+
+
+def test_levels_and_progress() -> None:
+    kernel = bzimage(payload("gzip", Elf().build()))
+    told: list[tuple[int, int]] = []
+    for form, level in (("gzip", 1), ("gzip", 9), ("xz", 0), ("xz", 9), ("elf-gz", 1), ("elf-gz", 9)):
+        told.clear()
+        made = repack_kernel(kernel, form, level=level, progress=lambda *now: told.append(now))
+        assert extract_kernel(gunzip_file("made", made)) == Elf().build()
+        assert told and all(0 < done <= total for done, total in told) and told[-1][0] == told[-1][1]
+    for form, level in (("gzip", 0), ("xz", 10), ("none", 3), ("elf-gz", -1)):
+        with pytest.raises(UsageError, match="level"):
+            repack_kernel(kernel, form, level=level)
+
+
+def test_progress_is_shown_on_a_terminal_and_goes_away(tmp_path: Path) -> None:
+    (tmp_path / "vmlinuz").write_bytes(bzimage(payload("gzip", Elf().build())))
+    words = f"{sys.executable} -m pvgrub_sim repack --level 1 vmlinuz -o made"
+    shown = pexpect.run(words, cwd=str(tmp_path), timeout=60)
+    assert b"packing: " in shown and shown.index(b"packing: ") < shown.rindex(b"\r\x1b[K") < shown.index(b"made: gzip")

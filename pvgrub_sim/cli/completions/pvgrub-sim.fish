@@ -51,7 +51,7 @@ function _shtab_pvgrub_sim_using
 end
 
 set -g _shtab_pvgrub_sim_commands boot fix console inspect ls cat kernel extract repack aki 'aki list' 'aki show' 'aki recommend' 'aki upgrade' 'aki check' scan fleet explain completion
-set -g _shtab_pvgrub_sim_opts_with_value --aki --allow-backing --ami --ami-id --arch --ari --bundle-key --cache --config --dask --dask-local --device --diff --disk --fail-on --format --ignore --image-format --instance --jobs --keys --memory --only --output --payload --project --pvgrub --raw --region --script --severity --spool-limit --store --timeout --version --xl-config -o
+set -g _shtab_pvgrub_sim_opts_with_value --aki --allow-backing --ami --ami-id --arch --ari --bundle-key --cache --config --dask --dask-local --device --diff --disk --fail-on --format --ignore --image-format --instance --jobs --keys --level --memory --only --output --payload --project --pvgrub --raw --region --script --severity --spool-limit --store --timeout --version --xl-config -o
 
 complete -c pvgrub-sim -e
 complete -c pvgrub-sim -f
@@ -214,6 +214,7 @@ complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -l cache -xka "(__fis
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -l region -xka "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 cn-north-1 eu-central-1 eu-west-1 eu-west-2 sa-east-1 us-east-1 us-east-2 us-gov-west-1 us-west-1 us-west-2" -d 'the AWS region of ebs: and ami: (default: as for the AWS CLI)'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -l bundle-key -xka "(__fish_complete_path (commandline -ct))" -d 'the private key (PEM) that an EC2 bundle is decrypted with'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -l payload -xka "gzip xz none elf-gz" -d 'gzip (default, boots on every version), xz, none: a bzImage with this payload; elf-gz: the bare ELF file, gzipped, which GRUB itself unpacks'
+complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -l level -x -d 'how hard to pack: gzip 1 to 9 (default: 9), xz 0 to 9 (default: 6)'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -l pvgrub -xka "amazon-1.01 amazon-1.02 amazon-1.03 amazon-1.04 amazon-1.05 xen-4.0.0 xen-4.0 xen-4.1 xen-4.2 xen-4.3 xen-4.4.0 xen-4.4 xen-4.5 xen-4.6 xen-4.7 xen-4.8 xen-4.9 xen-4.10 xen-4.11 xen-4.12 xen-4.13 xen-4.14 xen-4.15 xen-4.16 xen-4.17 xen-4.18 xen-4.19 xen-4.20 xen-4.21" -d 'make sure that this version of PV-GRUB boots it'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -l pv-only -d 'leave out what only other boot loaders need: smaller, and started by PV-GRUB alone'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using repack' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'where the kernel goes; - is standard output'

@@ -37,7 +37,7 @@ complete pvgrub-sim \
         'c/--store=/f/' \
         'c/--format=/(text html jsonl csv parquet junit sarif)/' \
         'c/--diff=/f/' \
-        'c/--/(aki all allow-backing allow-fallback ami ami-id arch ari bundle-key cache config console dask dask-local device diff disk dry-run fail-on format fresh help ignore image-format in-place instance isolate jobs keep-partial keys log long memory no-findings no-project no-unpack null only output payload project pv-only pvgrub quiet raw region script severity spool-limit store survey timeout version xl-config)/' \
+        'c/--/(aki all allow-backing allow-fallback ami ami-id arch ari bundle-key cache config console dask dask-local device diff disk dry-run fail-on format fresh help ignore image-format in-place instance isolate jobs keep-partial keys level log long memory no-findings no-project no-unpack null only output payload project pv-only pvgrub quiet raw region script severity spool-limit store survey timeout version xl-config)/' \
         'c/-/(- 0 h l o)/' \
         'n/--version/(amazon-1.01 amazon-1.02 amazon-1.03 amazon-1.04 amazon-1.05 xen-4.0.0 xen-4.0 xen-4.1 xen-4.2 xen-4.3 xen-4.4.0 xen-4.4 xen-4.5 xen-4.6 xen-4.7 xen-4.8 xen-4.9 xen-4.10 xen-4.11 xen-4.12 xen-4.13 xen-4.14 xen-4.15 xen-4.16 xen-4.17 xen-4.18 xen-4.19 xen-4.20 xen-4.21)/' \
         'n/--xl-config/f/' \
