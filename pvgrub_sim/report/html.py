@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from pvgrub_sim.model import Event, EventKind, Finding, IgnoredFinding, Severity, Verdict
 from pvgrub_sim.report import layout_svg, words
+from pvgrub_sim.report.page import foot, head
 from pvgrub_sim.report.words import Status
 from pvgrub_sim.safetext import printable
 
@@ -16,28 +17,6 @@ MAX_STEPS = 400
 """Steps of the chain that are shown; a looping menu would make a page of any size."""
 
 _STATUS_CLASS = {Status.BOOTS: "good", Status.FALLBACK: "warn", Status.DOWN: "bad", Status.OPEN: "warn"}
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-<footer>
-<p>Written by pvgrub-sim, which tells offline what PV-GRUB would do with a disk image.</p>
-</footer>
-</body>
-</html>
-"""
 
 
 def render(
@@ -53,7 +32,7 @@ def render(
     articles = [_article(verdict, number, "h1" if single else "h2") for number, verdict in enumerate(verdicts)]
     body = articles if single else [_overview(verdicts), *articles]
     style = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
-    return _PAGE.format(title=_text(title), style=style, body="\n".join(body))
+    return head(_text(title), style) + "\n".join(body) + "\n" + foot()
 
 
 def _text(text: str) -> str:

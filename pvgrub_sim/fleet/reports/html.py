@@ -16,6 +16,7 @@ from pvgrub_sim.fleet.reports.text import headline
 from pvgrub_sim.fleet.store import Store
 from pvgrub_sim.fleet.summary import FleetSummary, summarise
 from pvgrub_sim.fleet.values import STATUSES, ScanResult
+from pvgrub_sim.report.page import foot, head
 from pvgrub_sim.safetext import one_line
 
 _CLASS = {"boots": "good", "fallback": "warn", "down": "bad", "unreadable": "dead", "killed": "dead"}
@@ -25,29 +26,6 @@ _MOST = 20
 _GROUP = 500
 """Rows of a <tbody>: a browser draws those groups alone that are seen."""
 _SCALE = 1000
-
-_HEAD = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src '{hash}'">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main class="fleet">
-"""
-_FOOT = """</main>
-<footer>
-<p>Written by pvgrub-sim, which tells offline what PV-GRUB would do with a disk image.</p>
-</footer>
-<script>{script}</script>
-</body>
-</html>
-"""
 
 
 def report(store: Store, format: str, changes: ScanDifference | None) -> Iterator[bytes]:
@@ -64,7 +42,7 @@ def _page(store: Store, changes: ScanDifference | None) -> Iterator[str]:
     script = here.joinpath("fleet.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     title = headline(summary)
-    yield _HEAD.format(hash=f"sha256-{digest}", title=_text(title), style=style)
+    yield head(_text(title), style, kind="fleet", script_hash=f"sha256-{digest}")
     yield f"<section><h1>{_text(title)}</h1>{_stack(summary.statuses, summary.looks)}{_legend(summary)}</section>\n"
     if changes is not None:
         yield from _difference(changes)
@@ -73,7 +51,7 @@ def _page(store: Store, changes: ScanDifference | None) -> Iterator[str]:
     yield from _charts(summary)
     yield "</div>\n"
     yield from _table(store, summary)
-    yield _FOOT.format(script=script)
+    yield foot(script)
 
 
 def _text(text: str) -> str:
