@@ -7,6 +7,7 @@ from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.initrds import contents_of, is_for
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.findings.remedies.edits import edit_menu, insert_after, substitute
+from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 
 
@@ -19,7 +20,7 @@ def make_initrd(case: Case, start: Start, module: str = "") -> Remedy:
     return advice(
         "on the running system, or in a chroot of its root, make the initrd anew:",
         f"{listed}update-initramfs -u -k {release} (Debian, Ubuntu)",
-        f"dracut --force {added}{path} {release} (Fedora, CentOS, Amazon Linux, SUSE)",
+        f"dracut --force {added}{shown_word(path)} {release} (Fedora, CentOS, Amazon Linux, SUSE)",
     )
 
 
