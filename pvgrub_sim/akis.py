@@ -47,6 +47,8 @@ __all__ = [
     "upgrade_steps",
 ]
 
+ARCHITECTURES = ("x86_64", "i386")
+"""What an AMI says of an image that PV-GRUB may boot."""
 _INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _VERSION = re.compile(r"1\.\d\d")
 
@@ -54,9 +56,9 @@ _VERSION = re.compile(r"1\.\d\d")
 class Recommendation(NamedTuple):
     """Which AKI boots an image, region by region.
 
-    image: its name. arch: of the kernel that the menu loads. first: the verdict with the newest PV-GRUB. choices: by
-    region the newest AKI whose PV-GRUB boots the default entry, None where none does. outcomes: what each version on
-    each device that was tried came to, by `1.05 hd0` and so on.
+    image: its name. arch: of the AMI, or of the kernel that the menu loads. first: the verdict with the newest
+    PV-GRUB. choices: by region the newest AKI whose PV-GRUB boots the default entry, None where none does. outcomes:
+    what each version on each device that was tried came to, by `1.05 hd0` and so on.
     """
 
     image: str
@@ -91,28 +93,36 @@ def recommend(
     region: str | None = None,
     image_format: str = "auto",
     access: Access | None = None,
+    ami: AmiDescription | str | os.PathLike[str] | None = None,
+    ami_id: str | None = None,
 ) -> Recommendation:
     """Find for each region, or for one, the newest AKI that boots an image, by trying each kind of AKI once.
 
-    image, image_format, access: as for boot(). Raises UsageError for an unknown region, and ImageError.
+    image, image_format, access, ami, ami_id: as for boot(). An AMI that is registered has an architecture, and only
+    AKIs of that one go with it; without an AMI it is that of the kernel. Raises UsageError for an unknown region, and
+    ImageError.
     """
     # Only here: a look at the catalogue needs no machine and no image.
     from pvgrub_sim.media import attach
+    from pvgrub_sim.request import the_ami
 
     wanted = (region,) if region is not None else regions()
     by_region = {name: select(region=name) for name in wanted}
+    if ami is None and ami_id is not None:
+        raise UsageError(f"{ami_id}: which AMI of which file? Its description is missing (--ami)")
+    described = the_ami(ami, ami_id) if ami is not None else None
     with ExitStack() as stack:
-        return _tried(attach(image, stack, image_format, access), by_region)
+        return _tried(attach(image, stack, image_format, access), by_region, described)
 
 
-def _tried(image: Disk, by_region: Mapping[str, Sequence[Aki]]) -> Recommendation:
-    """The recommendation on a disk, by trying each kind of AKI of some regions."""
+def _tried(image: Disk, by_region: Mapping[str, Sequence[Aki]], ami: AmiDescription | None = None) -> Recommendation:
+    """The recommendation on a disk, by trying each kind of AKI of some regions; ami: that has the disk's image."""
     from pvgrub_sim.verdict import boot
     from pvgrub_sim.xen.memory import LoaderMemory
 
     memory = LoaderMemory()
     first = boot(image, findings=False, loader_memory=memory)
-    arch = first.profile.arch
+    arch = ami.architecture if ami and ami.architecture in ARCHITECTURES else first.profile.arch
     tried: dict[str, Verdict] = {}
     choices: dict[str, Aki | None] = {}
     for name, rows in by_region.items():

@@ -37,6 +37,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     recommend = add("recommend", "name the AKI of each region that boots a disk image", _recommend)
     recommend.add_argument("image", metavar="IMAGE", help="disk image or block device (only ever read)")
     recommend.add_argument("--region", metavar="R", help="for one region only")
+    recommend.add_argument(
+        "--ami", metavar="FILE", help="of the architecture of this AMI: the saved JSON of `aws ec2 describe-images`"
+    )
+    recommend.add_argument("--ami-id", metavar="ID", help="which AMI of that file, where it describes several: ami-…")
     configure_image(recommend)
     _format(recommend)
 
@@ -138,7 +142,8 @@ def _origin(row: akis.Aki) -> str:
 def _recommend(args: argparse.Namespace) -> int:
     from pvgrub_sim import akis
 
-    found = akis.recommend(args.image, region=args.region, **image_options(args))
+    options = image_options(args)
+    found = akis.recommend(args.image, region=args.region, ami=args.ami, ami_id=args.ami_id, **options)
     if args.format == "json":
         choices = [{"region": region, "aki": row._asdict() if row else None} for region, row in found.choices.items()]
         outcomes = {kind: str(outcome) for kind, outcome in found.outcomes.items()}
@@ -155,6 +160,10 @@ def _recommendation(found: akis.Recommendation) -> Iterator[str]:
     first = found.first
     if not found.boots:
         said = first.errors[0].message if first.errors else first.reason
+        if first.boots_default and first.profile.arch != found.arch:
+            yield f"{found.image}: no AKI for {found.arch} boots its kernel, which is for {first.profile.arch}"
+            yield f"  register the AMI anew with --architecture {first.profile.arch} and an AKI for it"
+            return
         ending = f"{first.outcome} ({said})" if said else str(first.outcome)
         yield f"{found.image}: no AKI boots it: with the newest PV-GRUB it ends in: {ending}"
         yield "  `pvgrub-sim boot` tells why and what to do."

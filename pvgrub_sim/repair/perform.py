@@ -131,9 +131,7 @@ class Workshop:
 
     def _edit_menu(self, step: EditMenu) -> str:
         raw = self._copy_out(Source(step.target, step.path, 0)).read_bytes()
-        if step.packed:
-            with gzip.open(_written(self._tools.fresh(), raw)) as packed:
-                raw = packed.read(LARGEST_MENU + 1)
+        raw = self._unpacked(raw, packed=step.packed)
         if len(raw) > LARGEST_MENU:
             raise RepairError(f"{step.path} is too large for a menu")
         try:
@@ -142,6 +140,13 @@ class Workshop:
         except LineGone as gone:
             raise RepairError(f"{step.path} has no line {gone} any more") from None
         return _put(step.path, self._writer(step.target).put(step.path, _written(self._tools.fresh(), raw)))
+
+    def _unpacked(self, raw: bytes, *, packed: bool) -> bytes:
+        """The text of a menu, LARGEST_MENU bytes and one more at the most."""
+        if not packed:
+            return raw
+        with gzip.open(_written(self._tools.fresh(), raw)) as file:
+            return file.read(LARGEST_MENU + 1)
 
     def _repack(self, step: Repack) -> str:
         kernel = self._copy_out(Source(step.target, step.path, step.size))
@@ -198,7 +203,8 @@ class Workshop:
             file = self._copy_out(source)
             if number == 0 and step.edits:
                 try:
-                    file = _written(self._tools.fresh(), edited(file.read_bytes(), step.edits))
+                    raw = self._unpacked(file.read_bytes(), packed=step.packed)
+                    file = _written(self._tools.fresh(), edited(raw, step.edits))
                 except LineGone as gone:
                     raise RepairError(f"{path} has no line {gone} any more") from None
             files[path] = file

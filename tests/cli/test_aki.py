@@ -124,6 +124,19 @@ def test_recommend_of_what_nothing_boots_is_status_1(tmp_path: Path, capsys: pyt
     assert "no AKI boots it" in out(capsys, "recommend", str(image), status=1)
 
 
+def test_recommend_keeps_to_the_architecture_of_the_ami(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A registered AMI has an architecture, and no AKI of another one goes with it, whatever its kernel is for."""
+    image = str(unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "disk.img"))
+    described = json.loads(SAMPLE.read_text())
+    ami = tmp_path / "ami.json"
+    for arch, status in (("x86_64", 0), ("i386", 1)):
+        ami.write_text(json.dumps({"Images": [{**described["Images"][0], "Architecture": arch}]}))
+        text = out(capsys, "recommend", image, "--region", "eu-west-1", "--ami", str(ami), status=status)
+        assert ("pv-grub-hd0_1.05-x86_64.gz" in text) is (arch == "x86_64")
+    assert "no AKI for i386 boots its kernel, which is for x86_64" in text
+    assert one_line(capsys, "recommend", image, "--ami-id", "ami-00000000")
+
+
 def test_check_of_the_published_sample(capsys: pytest.CaptureFixture[str]) -> None:
     text = out(capsys, "check", str(SAMPLE))
     assert text.splitlines() == [

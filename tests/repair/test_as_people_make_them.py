@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 from pathlib import Path
 
@@ -153,3 +154,19 @@ def test_a_hole_and_a_payload_are_one_step(tmp_path: Path, monkeypatch: pytest.M
     promised_and_kept("a.img")
     assert run("debugfs", "-R", "ls /boot", "a.img").count(b"vmlinuz-6.1.orig") == 1
     run("e2fsck", "-fn", "a.img")
+
+
+PACKED = [("(hd0)", "extent", "1.02"), ("(hd0,0)", "inline_data", "1.05")]
+
+
+@pytest.mark.parametrize(("root", "feature", "version"), PACKED)
+def test_a_packed_menu_goes_to_the_boot_disk_with_its_kernel(
+    root: str, feature: str, version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PV-GRUB gunzips menus: what one names is known although PV-GRUB could not open it."""
+    monkeypatch.chdir(tmp_path)
+    menu = f"timeout 0\ntitle x\nroot {root}\nkernel /boot/vmlinuz-6.1 ro\ninitrd /boot/initrd.img-6.1\n"
+    files = debian() | {"boot/grub/menu.lst": gzip.compress(menu.encode(), mtime=0)}
+    run("mkfs.ext4", "-q", "-O", f"^64bit,{feature}", "-U", UUID, "-d", tree(tmp_path, files), "v.img", "8M")
+    Path("v.img").rename("a.img") if root == "(hd0)" else in_partition(Path("a.img"), Path("v.img"), 10 * MIB)
+    promised_and_kept("a.img", "boot.img", pvgrub=f"amazon-{version}", **SDA)

@@ -235,6 +235,8 @@ complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki show; and test $_shtab_pv
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki; and test $_shtab_pvgrub_sim_npos -eq 0' -a recommend -d 'Name the AKI of each region that boots a disk image.'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki recommend' -s h -l help -d 'show this help message and exit'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki recommend' -l region -xka "ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 cn-north-1 eu-central-1 eu-west-1 eu-west-2 sa-east-1 us-east-1 us-east-2 us-gov-west-1 us-west-1 us-west-2" -d 'for one region only'
+complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki recommend' -l ami -xka "(__fish_complete_path (commandline -ct))" -d 'of the architecture of this AMI: the saved JSON of `aws ec2 describe-images`'
+complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki recommend' -l ami-id -x -d 'which AMI of that file, where it describes several: ami-…'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki recommend' -l image-format -xka "auto raw qcow2 vmdk vhd vhdx vdi gzip xz zstd bzip2 lz4 tar zip xva bundle" -d 'raw, qcow2, vmdk, vhd, vhdx, vdi …; auto (default): told by the content; raw takes the bytes as they are'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki recommend' -l allow-backing -xka "(__fish_complete_path (commandline -ct))" -d 'a folder, besides the image'"'"'s own, whose files the image may name as backing files, parents or extents'
 complete -c pvgrub-sim -n '_shtab_pvgrub_sim_using aki recommend' -l spool-limit -x -d 'the most that a compressed image may unpack to: a number of bytes, or with K, M, G, T (default: 64G)'

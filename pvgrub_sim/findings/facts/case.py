@@ -9,11 +9,13 @@ from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.menufile import Entry, Line, MenuFile, parse_number, split_device
+from pvgrub_sim.findings.facts.packed import gunzip
 from pvgrub_sim.findings.facts.place import Place, ReaderMaker, reader_of
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.grub.viewer import Seen, Slot, Viewer
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import BootError, Event, EventKind, Outcome, Severity
+from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.profiles import Profile
 from pvgrub_sim.survey.picture import survey_disks
 from pvgrub_sim.survey.result import BootFile, FileKind, Survey
@@ -177,7 +179,8 @@ class Case:
             return self.viewer.read(*split_device(self.config), menufile.MOST_BYTES + 1)
         if self.menu_home:
             place, path = self.menu_home
-            return place.head(path, menufile.MOST_BYTES + 1)
+            raw = place.head(path, menufile.MOST_BYTES + 1)
+            return gunzip(raw, menufile.MOST_BYTES + 1) if raw is not None and is_gzip(raw) else raw
         return None
 
     @cached_property

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
+from pvgrub_sim.findings.facts.packed import gunzip
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.survey.area import Damaged
@@ -82,17 +83,7 @@ def whole(place: Place | None, path: str) -> bytes | None:
         raw = b"".join(place.pieces(path))
     except Damaged:
         return None
-    return gunzip(raw) if is_gzip(raw) else raw
-
-
-def gunzip(raw: bytes, most: int = LARGEST_KERNEL) -> bytes:
-    """Up to `most` bytes of what gzip'd bytes unpack to; the bytes as they are when they do not."""
-    import zlib
-
-    try:
-        return zlib.decompressobj(31).decompress(raw, most)
-    except zlib.error:
-        return raw
+    return gunzip(raw, LARGEST_KERNEL) if is_gzip(raw) else raw
 
 
 def ask_loader(case: Case, kernel: bytes) -> KernelTry:

@@ -13,7 +13,7 @@ from pvgrub_sim.survey.viewer import Files
 from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pvgrub_sim.survey.tree import Reader
+    from pvgrub_sim.survey.tree import Node, Reader
 
 ReaderMaker = Callable[["AttachedDisk", Volume], "Reader | None"]
 """Gives a reader of a volume's files, None where the survey has none."""
@@ -41,6 +41,13 @@ class Place(Files):
         self.device = device
         self.seen = seen
         self._make_reader = make_reader
+        self._nodes: dict[str, Node | None] = {}
+
+    def node(self, path: str) -> Node | None:
+        """What a path leads to, None when it leads nowhere; looked for once, for nothing changes within a case."""
+        if path not in self._nodes:
+            self._nodes[path] = super().node(path)
+        return self._nodes[path]
 
     @property
     def whole(self) -> bool:

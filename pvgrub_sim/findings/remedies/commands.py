@@ -237,6 +237,9 @@ class Commands:
             lines.append(self._copy_out(source.target, source.path, name) + NEXT)
             inside.append(f"write {self._file(name)} {quoted(path)}")
             compared.append(f"pvgrub-sim cat --survey {new} {word('(hd0)' + path)} | cmp - {self._file(name)}{NEXT}")
+        if step.edits and step.packed:
+            menu = self._file("menu.lst")
+            lines += [f"mv {menu} {menu}.gz{NEXT}", f"gzip -d -c {menu}.gz > {menu}{NEXT}"]
         if step.edits:
             lines.append(f"sed -i {expressions(step.edits)} {self._file('menu.lst')}{NEXT}")
         lines.append(f"mke2fs -q -F -t ext2 -L boot {new} {step.size >> 10}k{NEXT}")

@@ -23,6 +23,7 @@ from pvgrub_sim.findings.remedies.steps import (
     writable,
 )
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
+from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.typed import Final
 
 MIB: Final = 1 << 20
@@ -115,7 +116,8 @@ def boot_disk(case: Case, place: Place) -> Remedy:
             f"copy /boot from {place.device} to a disk or partition of its own on ext2, whose menu names {WHOLE} only",
         )
     size = boot_disk_size(source.size for source in wanted.values())
-    return (BootDisk(tuple(wanted.items()), edits, size, boot_image(case)),)
+    packed = case.menu_home is not None and is_gzip(case.menu_home[0].head(case.menu_home[1], 4) or b"")
+    return (BootDisk(tuple(wanted.items()), edits, size, boot_image(case), packed),)
 
 
 def boot_disk_size(sizes: Iterable[int]) -> int:

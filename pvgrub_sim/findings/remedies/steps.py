@@ -172,13 +172,14 @@ class BootDisk(NamedTuple):
     """Make a disk of its own that PV-GRUB reads: ext2, without a partition table.
 
     files: path on the new disk, and what goes there. edits: of the menu, which is the first file. size: of the disk,
-    in bytes. output: name of its image.
+    in bytes. output: name of its image. packed: the menu is gzipped, and is unpacked for its edits.
     """
 
     files: tuple[tuple[str, Source], ...]
     edits: tuple[Edit, ...]
     size: int
     output: str
+    packed: bool = False
 
 
 class BtrfsBootDisk(NamedTuple):

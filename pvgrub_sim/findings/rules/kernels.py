@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import bios_loader, chain_loaded
-from pvgrub_sim.findings.facts.kernels import Inside, LoaderAnswer, gunzip, inside, loader_answers
+from pvgrub_sim.findings.facts.kernels import Inside, LoaderAnswer, inside, loader_answers
+from pvgrub_sim.findings.facts.packed import gunzip
 from pvgrub_sim.findings.remedies.files import repack
 from pvgrub_sim.findings.remedies.menus import use_other_entry, use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
