@@ -238,3 +238,15 @@ def test_the_console_is_that_of_the_kernels_tree(
 ) -> None:
     found = console_finding(tmp_path, name, kernel(version), arguments)
     assert (found is None) if told is None else (found is not None and f" {told}" in found.remedy)
+
+
+@pytest.mark.parametrize("path", ["/vmlinuz", "/boot/VMLINUZ", "/boot/gone"])
+@pytest.mark.parametrize("device", ["(hd0,0)", "(hd1)", "(hd0,3)"])
+def test_a_device_and_a_path_that_are_both_wrong(device: str, path: str, tmp_path: Path) -> None:
+    """A device that does not exist hides that the file has another name, too: both are in one plan."""
+    text = f"timeout 0\ntitle x\nroot {device}\nkernel {path} root=LABEL=x console=hvc0\n"
+    image = ext3(tmp_path / "a.img", {"boot/vmlinuz": kernel(), "boot/grub/menu.lst": text})
+    verdict = boot(image)
+    assert "the volume with boot files is (hd0)" in finding(verdict, "root-device-mismatch").message
+    assert verdict.plan is not None and verdict.plan.proven
+    assert fix(image, tmp_path / "out.img").mended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pvgrub_sim.findings.facts.boot_files import kernel_files
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
@@ -73,6 +74,21 @@ def missing(case: Case, ref: FileRef) -> bool:
         return False
     passed, _ = ref.place.links(ref.path)
     return len(passed) <= LINKS_FOLLOWED
+
+
+def nearly_elsewhere(case: Case, ref: FileRef) -> Place | None:
+    """The volume that is meant by a device that does not exist, where the path is wrong as well.
+
+    One with the path as it is with or without /boot; else the menu's own, when it has kernels.
+    """
+    if ref.place is not None or not ref.seen.error or not ref.path.startswith("/"):
+        return None
+    other = ref.path.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{ref.path}"
+    for place in case.places:
+        if place.seen and place.is_file(other) and case.viewer.driver(place.device):
+            return place
+    home = case.menu_home[0] if case.menu_home else None
+    return home if home is not None and kernel_files(home) and case.viewer.driver(home.device) else None
 
 
 def near(ref: FileRef) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pvgrub_sim.findings.facts.boot_files import kernel_files, looked_at, menus, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import chain_loaded, command_names, for_illumos, lost_root
+from pvgrub_sim.findings.facts.misnamed import nearly_elsewhere
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.automagic import device_kept
@@ -231,7 +232,8 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
     for ref in case.files():
         if chain_loaded(case, ref.entry) or (lost_root(ref.entry) and not ref.device):
             continue
-        home = case.elsewhere(ref)
+        found = case.elsewhere(ref)
+        home = found or nearly_elsewhere(case, ref)
         if home is None or ref.entry.title.number in told:
             continue
         told.add(ref.entry.title.number)
@@ -240,9 +242,8 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
             here += " (a tool inside a chroot has guessed that, and it is no device of PV-GRUB's)"
         yield Draft(
             f"{ref.entry.opening} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; "
-            "the file is "
-            f"on {home.device}.",
+            + (f"the file is on {home.device}." if found else f"the volume with boot files is {home.device}."),
             edit_menu(case, new_root(ref, home.device), *device_kept(case, home.device)),
             case.at(ref.line),
-            f"{home.where.text}: {home.type} with {ref.path}",
+            f"{home.where.text}: {home.type}" + (f" with {ref.path}" if found else ""),
         )
