@@ -34,13 +34,14 @@ def initrd_unreadable(case: Case) -> Iterator[Draft]:
     start = the_start(case)
     if start is None or start.initrd is None:
         return
-    from pvgrub_sim.findings.facts.initrd_needs import not_unpacked
     from pvgrub_sim.findings.facts.initrds import contents_of
-    from pvgrub_sim.findings.remedies.initrds import make_initrd
 
     contents = contents_of(case, start.initrd)
     if contents is None or not contents.known:
         return
+    from pvgrub_sim.findings.facts.initrd_needs import not_unpacked
+    from pvgrub_sim.findings.remedies.initrds import make_initrd
+
     path, where = start.initrd.path, start.initrd.where()
     remedy = make_initrd(case, start)
     shown = ", ".join(f"{one.format} at byte {one.offset}" for one in contents.segments)
@@ -79,13 +80,14 @@ def initrd_not_for_this_kernel(case: Case) -> Iterator[Draft]:
     start = the_start(case)
     if start is None or start.initrd is None or not start.release:
         return
-    from pvgrub_sim.findings.facts.drivers import Built, knowledge_of, needed
     from pvgrub_sim.findings.facts.initrds import contents_of, is_for
-    from pvgrub_sim.findings.remedies.initrds import use_right_initrd
 
     contents = contents_of(case, start.initrd)
     if contents is None or contents.trouble or contents.beyond or is_for(contents, start.release):
         return
+    from pvgrub_sim.findings.facts.drivers import Built, knowledge_of, needed
+    from pvgrub_sim.findings.remedies.initrds import use_right_initrd
+
     known = knowledge_of(case, start, contents)
     built = [known.has_any(names) for _, names in needed(case, start)]
     if all(one is Built.IN for one in built):
@@ -128,17 +130,18 @@ def initrd_without_block_front_end(case: Case) -> Iterator[Draft]:
     start = the_start(case)
     if start is None or not start.release:
         return
-    from pvgrub_sim.findings.facts.drivers import Built, knowledge_of, needed
-    from pvgrub_sim.findings.facts.initrd_needs import missing_programs
     from pvgrub_sim.findings.facts.initrds import contents_of, is_for
-    from pvgrub_sim.findings.remedies.initrds import make_initrd, use_right_initrd
-    from pvgrub_sim.findings.remedies.menus import use_other_kernel
 
     contents = contents_of(case, start.initrd) if start.initrd else None
     if start.initrd is not None and (contents is None or not contents.known or contents.trouble or contents.beyond):
         return
     if contents is not None and not is_for(contents, start.release):
         return
+    from pvgrub_sim.findings.facts.drivers import Built, knowledge_of, needed
+    from pvgrub_sim.findings.facts.initrd_needs import missing_programs
+    from pvgrub_sim.findings.remedies.initrds import make_initrd, use_right_initrd
+    from pvgrub_sim.findings.remedies.menus import use_other_kernel
+
     known = knowledge_of(case, start, contents)
     kernel = f"{start.kernel.path} ({start.release})"
     for what, names in needed(case, start):

@@ -42,7 +42,9 @@ def root_device_name(case: Case) -> Iterator[Draft]:
     from pvgrub_sim.findings.facts.starts import the_start
 
     start = the_start(case)
-    if start is None or start.argument("root") is None:
+    root = start.argument("root") if start else None
+    # Labels and UUIDs are another rule's, and most images have these.
+    if start is None or root is None or not root.startswith("/"):
         return
     from pvgrub_sim.findings.facts.devices import named_places
     from pvgrub_sim.findings.facts.root_names import root_trouble
