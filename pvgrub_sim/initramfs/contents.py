@@ -15,7 +15,7 @@ LONGEST_MODULE: Final = 64
 MOST_VERSIONS: Final = 64
 LONGEST_VERSION: Final = 128
 LARGEST_LIST: Final = 1 << 20
-"""Bytes of a modules.builtin; Debian's has 12,000."""
+"""Bytes of all modules.builtin of one initrd; Debian's has 12,000."""
 
 _VERSION: Final = re.compile(rb"(?:^|/)lib/modules/([^/]+)(?:/|$)")
 PROGRAMS: Final = frozenset(
@@ -86,6 +86,7 @@ class Gathered:
         self.programs: set[bytes] = set()
         self.has_init = False
         self.segments: list[Segment] = []
+        self._list_room = LARGEST_LIST
 
     def see(self, name: bytes) -> bool:
         """Take note of a name of the archive; True when the content is of interest as well."""
@@ -107,8 +108,13 @@ class Gathered:
         elif len(self.versions) < MOST_VERSIONS and len(version) <= LONGEST_VERSION:
             self.versions[version] = int(module)
 
+    def has_room_for(self, size: int) -> bool:
+        """True when a modules.builtin of this size may be taken in, besides those that were."""
+        return size <= self._list_room
+
     def take_list(self, name: bytes, content: bytes) -> None:
         """Take in a modules.builtin."""
+        self._list_room -= len(content)
         found = _VERSION.search(name)
         if found is not None and len(self.built_in) < MOST_VERSIONS and len(found[1]) <= LONGEST_VERSION:
             self.built_in[found[1].decode("utf-8", "surrogateescape")] = modules_in_list(content)

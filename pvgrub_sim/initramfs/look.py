@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pvgrub_sim.initramfs.contents import LARGEST_LIST, Contents, Gathered, Segment
+from pvgrub_sim.initramfs.contents import Contents, Gathered, Segment
 from pvgrub_sim.initramfs.decoders import Decoder, decoder_of
 from pvgrub_sim.initramfs.feed import Broken, Feed, NotLookedAt
 from pvgrub_sim.ondisk import cpio
@@ -115,7 +115,8 @@ class _Look:
         if found.entries >= MOST_ENTRIES:
             raise NotLookedAt(f"it has more than {MOST_ENTRIES:,} entries")
         padding = -size % 4
-        if name != cpio.TRAILER and found.see(name) and mode & cpio.TYPE_MASK == cpio.REGULAR and size <= LARGEST_LIST:
+        regular = mode & cpio.TYPE_MASK == cpio.REGULAR
+        if name != cpio.TRAILER and found.see(name) and regular and found.has_room_for(size):
             content = feed.take(size)
             found.take_list(name, content)
             size -= len(content)

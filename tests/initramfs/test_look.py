@@ -156,3 +156,12 @@ def test_a_large_window_is_not_taken(tmp_path: Path) -> None:
     noise = cpio(tmp_path, FILES) * 30
     data = run("zstd", "-q", "-19", "--long=27", stdin=noise)
     assert "window of 128 MiB" in seen(data).beyond
+
+
+def test_lists_of_built_in_modules_take_a_list_s_room_together(tmp_path: Path) -> None:
+    text = "".join(f"{number:x}\n" for number in range(70_000))
+    lists: dict[str, bytes | str] = {f"lib/modules/{release}/modules.builtin": text for release in "abcdefgh"}
+    found = seen(cpio(tmp_path, lists))
+    assert set(found.versions) == set("abcdefgh") and not found.beyond
+    assert set(found.built_in) == {"a", "b"}
+    assert all(len(names) == 70_000 for names in found.built_in.values())

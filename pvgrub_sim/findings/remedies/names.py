@@ -6,6 +6,8 @@ import re
 
 from pvgrub_sim.typed import Final
 
+LONGEST: Final = 2048
+"""Bytes of a text in a command: debugfs takes the 8192nd byte of a line for the first of another command."""
 _QUOTING: Final = re.compile(r"[\"'`\\]")
 _UPWARDS: Final = re.compile(r"(?:^|/)\.\.(?:/|$)")
 
@@ -22,7 +24,8 @@ def is_plain(text: str) -> bool:
     """True for a text that means the same to a person, to every shell and to every tool that it is given to.
 
     Not so: control and format characters (newline, NUL, C1, marks of writing direction), bytes that are not UTF-8,
-    quotes and backslashes, what an option or a shell escape of debugfs begins with, and ways out of a folder.
+    quotes and backslashes, what an option or a shell escape of debugfs begins with, ways out of a folder, and texts
+    longer than a tool's line.
     """
     return (
         bool(text)
@@ -30,6 +33,7 @@ def is_plain(text: str) -> bool:
         and not text.startswith(("-", "!"))
         and not _QUOTING.search(text)
         and not _UPWARDS.search(text)
+        and len(text.encode()) <= LONGEST
     )
 
 

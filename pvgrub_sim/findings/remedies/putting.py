@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pvgrub_sim.findings.remedies.names import host_word, is_plain, plain, word
 from pvgrub_sim.findings.remedies.steps import Target
-from pvgrub_sim.findings.remedies.tool_words import debugfs, ext_device, fat_device, quoted
+from pvgrub_sim.findings.remedies.tool_words import debugfs, ext_device, fat_device, fat_path, quoted
 from pvgrub_sim.typed import Final
 
 NEW: Final = "/pvgrub-sim.new"
@@ -99,10 +99,10 @@ class Put:
         """The lines for mtools; raises NotPlain."""
         device = fat_device(self.target)
         new = f"'::{NEW_ON_FAT}'"
-        path = word("::" + plain(self.path))
-        backup = [f"mren -i {device} {path} {word('::' + plain(self.backup))}{NEXT}"] if self.backup else []
+        path = fat_path(self.path)
+        backup = [f"mren -i {device} {path} {fat_path(self.backup)}{NEXT}"] if self.backup else []
         return [
-            *(f"mmd -i {device} {word('::' + plain(folder))}{NEXT}" for folder in self.folders),
+            *(f"mmd -i {device} {fat_path(folder)}{NEXT}" for folder in self.folders),
             f"mcopy -D s -i {device} {self.source} {new}{NEXT}",
             _or(f"mtype -i {device} {new} | cmp - {self.source}", f"mdel -i {device} {new}") + NEXT,
             f"mdel -i {device} {new}{NEXT}",

@@ -12,6 +12,9 @@ from pvgrub_sim.typed import Final
 BOOT_NAMES: Final = "^/(|boot(/[A-Za-z0-9_+][A-Za-z0-9_+.~-]*)*)$"
 """What `btrfs restore` takes out: /boot, and in it names that lead nowhere else."""
 
+PATTERNS: Final = "*?[]"
+"""What mtools take for a pattern, which may fit another file."""
+
 
 def tool_command(words: Iterable[str | Operand], target: Target | None, part: str | None) -> str:
     """A command of a shell. part: the file that the filesystem has been taken out to."""
@@ -42,6 +45,13 @@ def fat_device(target: Target) -> str:
     if "@@" in target.image:
         raise NotPlain(target.image)
     return host_word(target.image if target.number is None else f"{target.image}@@{target.offset}")
+
+
+def fat_path(path: str) -> str:
+    """A path as mtools take it, which know patterns even within quotes; raises NotPlain."""
+    if any(character in path for character in PATTERNS):
+        raise NotPlain(path)
+    return word("::" + plain(path))
 
 
 def debugfs(target: Target, commands: Sequence[str], then: str = "") -> list[str]:
