@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 
 import pytest
 
 # The tools remember filesystems that they have seen, and would take the UUIDs of one test for those of another.
 os.environ["BLKID_FILE"] = os.devnull
+# What runs in a shell's background ignores it, and so would all that the tests start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

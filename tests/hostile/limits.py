@@ -27,7 +27,9 @@ except SystemExit as done:
     status = done.code
 sys.stdout.flush()
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(f"\\n{used.ru_utime + used.ru_stime} {used.ru_maxrss / 1024}", file=sys.stderr)
+# Not ru_maxrss, which begins with the size of the process that started this one.
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(f"\\n{used.ru_utime + used.ru_stime} {int(peak) / 1024}", file=sys.stderr)
 sys.exit(status)
 """
 

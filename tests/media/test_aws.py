@@ -256,15 +256,15 @@ def test_s3_and_ebs_of_moto(moto: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
     raw = random.Random(1).randbytes((3 << 20) + 77)
     s3 = boto3.client("s3", region_name="us-east-1")
-    s3.create_bucket(Bucket="images")
-    s3.put_object(Bucket="images", Key="folder/disk.img", Body=raw)
-    disk = open_image("s3://images/folder/disk.img", access=Access(cache=str(tmp_path / "cache")))
+    s3.create_bucket(Bucket="disks-of-ours")
+    s3.put_object(Bucket="disks-of-ours", Key="folder/disk.img", Body=raw)
+    disk = open_image("s3://disks-of-ours/folder/disk.img", access=Access(cache=str(tmp_path / "cache")))
     assert disk.size == len(raw)
     assert disk.read(300_000, 1 << 20) == raw[300_000 : 300_000 + (1 << 20)]
-    s3.put_object(Bucket="images", Key="folder/disk.img", Body=raw[::-1])
+    s3.put_object(Bucket="disks-of-ours", Key="folder/disk.img", Body=raw[::-1])
     with pytest.raises(ImageError, match="changed while it was read"):
         disk.read(2 << 20, 1 << 20)
     disk.close()
     with pytest.raises(ImageError):
-        open_image("s3://images/not-there")
+        open_image("s3://disks-of-ours/not-there")
     s3.close()
