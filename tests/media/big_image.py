@@ -36,6 +36,7 @@ def write_big_image(folder: Path, gzipped: bool = True) -> Path:
     (tree / "boot/vmlinuz-3.2.0-virtual").write_bytes(Elf(size=KERNEL - 4096).build())
     (tree / "boot/initrd.img-3.2.0-virtual").write_bytes(initrd(gzipped))
     (tree / "boot/grub/menu.lst").write_text(MENU)
+    (tree / "sbin/init").write_bytes(b"\x7fELF")
     (tree / "etc/fstab").write_text("/dev/xvda1 / ext3 defaults 0 1\n")
     image = folder / "big.img"
     run("mke2fs", "-q", "-F", "-t", "ext3", "-b", "4096", "-E", "root_owner=0:0", "-d", tree, image, "2G")
