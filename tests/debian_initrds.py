@@ -1,7 +1,7 @@
 """Real initrds for the tests: Debian's cloud kernel with its modules, and what initramfs-tools and dracut make for it.
 
 Kept in the cache of tests/debian_kernels.py. Both programs look for modules below /lib/modules, so that they are run
-as root only, with a link there that goes again.
+as root only, with links there and in /boot that go again.
 """
 
 from __future__ import annotations
@@ -80,6 +80,13 @@ def _make(kind: str, kernel: DebianKernel, target: Path) -> None:
     made_link = not link.exists()
     if made_link:
         link.symlink_to(kernel.tree / "lib/modules" / kernel.release)
+    # mkinitramfs asks the kernel's configuration which compressions it has.
+    config_link = Path("/boot") / f"config-{kernel.release}"
+    made_config = not config_link.exists()
+    if made_config:
+        config_link.parent.mkdir(exist_ok=True)
+        config_link.unlink(missing_ok=True)
+        config_link.symlink_to(kernel.tree / "boot" / config_link.name)
     try:
         subprocess.run([depmod, kernel.release], check=True)
         with tempfile.TemporaryDirectory() as text:
@@ -98,5 +105,7 @@ def _make(kind: str, kernel: DebianKernel, target: Path) -> None:
             subprocess.run(words, check=True, capture_output=True, timeout=300)
             shutil.move(made, target)
     finally:
+        if made_config:
+            config_link.unlink()
         if made_link:
             link.unlink()
