@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,9 +85,7 @@ def test_bash_completes_values(script: Path, words: list[str], offered: set[str]
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "tcsh"])
 def test_scripts_have_no_mistakes(shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the shell is there: bash is, in CI."""
-    if shell != "bash" and shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+    require(shell)
     assert main(["completion", shell]) == 0
     path = tmp_path / "script"
     path.write_text(capsys.readouterr().out, encoding="utf-8")
