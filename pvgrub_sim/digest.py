@@ -48,10 +48,10 @@ def _small(data: bytes | bytearray) -> str:
     """The digest by Python's own code, which is slower than OpenSSL's and there at once."""
     try:
         # Of 3.12 and later; before, the module had another name.
-        from _sha2 import sha256  # type: ignore[import-not-found]
+        from _sha2 import sha256  # type: ignore[import-not-found]  # typeshed has none of it
     except ImportError:
         try:
-            from _sha256 import sha256  # type: ignore[import-not-found]
+            from _sha256 import sha256  # type: ignore[import-not-found]  # as above
         except ImportError:
             from hashlib import sha256
     digest: str = sha256(data).hexdigest()

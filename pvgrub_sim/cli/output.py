@@ -49,7 +49,7 @@ def keep_inputs(path: str | None, inputs: Iterable[str | None]) -> None:
 def _same(output: os.stat_result, name: str) -> bool:
     """Whether a name leads to the same file, links followed, or to the same device."""
     try:
-        other = os.stat(name)  # noqa: PTH116
+        other = os.stat(name)  # noqa: PTH116  (pathlib would slow down every start)
     except (OSError, ValueError):
         return False
     both_devices = stat.S_ISBLK(output.st_mode) and stat.S_ISBLK(other.st_mode)

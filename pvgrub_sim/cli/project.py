@@ -72,12 +72,12 @@ def _options(named: str | None, command: str) -> dict[str, Any]:
         read = _read(named)
         if read is None:
             raise UsageError(f"{named}: is no file that can be read")
-        table = _table(named, read[0], whole=os.path.basename(named) != PYPROJECT)  # noqa: PTH119
+        table = _table(named, read[0], whole=os.path.basename(named) != PYPROJECT)  # noqa: PTH119  (pathlib would slow down every start)
         return _Values(named, boxed=False).of(table or {}, command)
     for folder in _folders():
         for name in (OWN_NAME, PYPROJECT):
             # pathlib would slow down every start.
-            path = os.path.join(folder, name)  # noqa: PTH118
+            path = os.path.join(folder, name)  # noqa: PTH118  (pathlib would slow down every start)
             read = _read(path)
             if read is None or (name == PYPROJECT and not _TABLE.search(read[0])) or not _is_trusted(path, read[1]):
                 continue
@@ -90,13 +90,13 @@ def _options(named: str | None, command: str) -> dict[str, Any]:
 def _folders() -> Iterator[str]:
     """The working directory, and those above it up to the one that holds `.git`; only it where none does."""
     try:
-        folder = os.getcwd()  # noqa: PTH109
+        folder = os.getcwd()  # noqa: PTH109  (pathlib would slow down every start)
     except OSError:
         return
     yield folder
     above = []
-    while not os.path.lexists(os.path.join(folder, ".git")):  # noqa: PTH118
-        folder, before = os.path.dirname(folder), folder  # noqa: PTH120
+    while not os.path.lexists(os.path.join(folder, ".git")):  # noqa: PTH118  (pathlib would slow down every start)
+        folder, before = os.path.dirname(folder), folder  # noqa: PTH120  (pathlib would slow down every start)
         if folder == before:
             return
         above.append(folder)
@@ -109,7 +109,7 @@ def _read(path: str) -> tuple[bytes, os.stat_result] | None:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except (OSError, ValueError):
         return None
-    with open(handle, "rb") as file:  # noqa: PTH123
+    with open(handle, "rb") as file:  # noqa: PTH123  (pathlib would slow down every start)
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
             return None
@@ -155,7 +155,7 @@ class _Values:
 
     def __init__(self, path: str, *, boxed: bool) -> None:
         self._path = path
-        self._folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+        self._folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120  (pathlib would slow down every start)
         self._boxed = boxed
 
     def of(self, table: dict[str, Any], command: str) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class _Values:
         return value
 
     def _file(self, key: str, name: str) -> str:
-        path = os.path.join(self._folder, name)  # noqa: PTH118
+        path = os.path.join(self._folder, name)  # noqa: PTH118  (pathlib would slow down every start)
         if not self._boxed:
             return name if ":" in name else path
         home = os.path.realpath(self._folder)

@@ -87,7 +87,7 @@ def _path(path: str, origin: str, skip: _Skipped | None, name: str | None = None
         status = os.stat(path)  # noqa: PTH116  (a million of them)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        yield Target(os.path.abspath(path), name or path, origin, problem=f"{path}: {reason}")  # noqa: PTH100
+        yield Target(os.path.abspath(path), name or path, origin, problem=f"{path}: {reason}")  # noqa: PTH100  (pathlib would slow down every start)
         return
     if stat.S_ISDIR(status.st_mode):
         found = False
@@ -102,7 +102,7 @@ def _path(path: str, origin: str, skip: _Skipped | None, name: str | None = None
 
 def _file(path: str, name: str, origin: str, status: os.stat_result, *, sniff: bool) -> Target:
     fingerprint = f"{status.st_size}:{status.st_mtime_ns}" if stat.S_ISREG(status.st_mode) else ""
-    return Target(os.path.abspath(path), name, origin, fingerprint, sniff=sniff)  # noqa: PTH100
+    return Target(os.path.abspath(path), name, origin, fingerprint, sniff=sniff)  # noqa: PTH100  (pathlib would slow down every start)
 
 
 def _folder(top: str, origin: str, skip: _Skipped | None) -> Iterator[Target]:
@@ -117,7 +117,7 @@ def _folder(top: str, origin: str, skip: _Skipped | None) -> Iterator[Target]:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             name = os.path.relpath(folder, top)
-            yield Target(os.path.abspath(folder), name, origin, problem=f"{folder}: {reason}")  # noqa: PTH100
+            yield Target(os.path.abspath(folder), name, origin, problem=f"{folder}: {reason}")  # noqa: PTH100  (pathlib would slow down every start)
             continue
         below = []
         for entry in entries:
@@ -138,7 +138,7 @@ def _folder(top: str, origin: str, skip: _Skipped | None) -> Iterator[Target]:
 def _names_skipped(folder: str, skip: _Skipped | None) -> frozenset[str]:
     if skip is None:
         return frozenset()
-    status = os.stat(folder)  # noqa: PTH116
+    status = os.stat(folder)  # noqa: PTH116  (pathlib would slow down every start)
     return skip.names if (status.st_dev, status.st_ino) == skip[:2] else frozenset()
 
 
@@ -156,9 +156,9 @@ def _pattern(path: str, origin: str, skip: _Skipped | None) -> Iterator[Target]:
 
 
 def _skipped(path: str) -> _Skipped | None:
-    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100  (pathlib would slow down every start)
     try:
-        status = os.stat(folder)  # noqa: PTH116
+        status = os.stat(folder)  # noqa: PTH116  (pathlib would slow down every start)
     except OSError:
         return None
     return _Skipped(status.st_dev, status.st_ino, frozenset(name + end for end in ("", "-wal", "-shm", "-journal")))

@@ -34,7 +34,7 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     if len(context.chain) >= DEEPEST:
         raise ImageError(owner.name, f"{shown}: the chain of files is more than {DEEPEST} deep")
     try:
-        status = os.stat(path)  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116  (pathlib would slow down every start)
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise ImageError(owner.name, f"{shown}: {reason}") from None
@@ -66,10 +66,10 @@ def _resolved(owner: Disk, named: str, context: Context, shown: str) -> tuple[st
     try:
         within = [os.path.realpath(folder) for folder in folders]
         for folder in folders:
-            called = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118
-            path = os.path.realpath(os.path.join(folder, name))  # noqa: PTH118
+            called = os.path.normpath(os.path.join(folder, name))  # noqa: PTH118  (pathlib would slow down every start)
+            path = os.path.realpath(os.path.join(folder, name))  # noqa: PTH118  (pathlib would slow down every start)
             if any(path.startswith(root.rstrip("/") + "/") for root in within) and (
-                os.path.exists(path) or folder is folders[-1]  # noqa: PTH110
+                os.path.exists(path) or folder is folders[-1]  # noqa: PTH110  (pathlib would slow down every start)
             ):
                 return path, called
     except (OSError, ValueError) as error:
