@@ -12,6 +12,7 @@ from pvgrub_sim import PROFILES, akis, all_rules
 from pvgrub_sim.cli import build_parser
 from pvgrub_sim.cli.completion import SCRIPTS
 from pvgrub_sim.media.formats.table import FORMATS
+from pvgrub_sim.profiles.instance_types import paravirtual
 
 FILE_METAVARS = frozenset({"IMAGE", "FILE", "KERNEL", "DIR", "CONFIG", "OUT", "STORE", "SOURCE"})
 """Arguments with these metavars are completed with file names."""
@@ -28,6 +29,7 @@ def _values() -> dict[str, tuple[str, ...]]:
         "R": akis.regions(),
         "RULE": tuple(sorted(all_rules())),
         "FORMAT": ("auto", "raw", *(name for name, row in FORMATS.items() if row.opener)),
+        "TYPE": tuple(paravirtual()),
         "DEVICE": ("/dev/sda1", "/dev/sda", "/dev/xvda1", "/dev/xvda"),
     }
 

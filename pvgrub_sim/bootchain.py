@@ -10,6 +10,7 @@ from pvgrub_sim.digest import Digest, crc32
 from pvgrub_sim.grub.console.backend import ConsoleBackend
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
+from pvgrub_sim.grub.file.load import memory_held
 from pvgrub_sim.grub.file.open import grub_open
 from pvgrub_sim.grub.machine import Handover, Machine, ModuleArea
 from pvgrub_sim.grub.menu.config import read_menu
@@ -25,6 +26,7 @@ from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.planned import PlannedFiles
+    from pvgrub_sim.xen.footprint import Footprint
     from pvgrub_sim.xen.inspect import KernelFacts
     from pvgrub_sim.xen.refusal import Cause, Refusal
 
@@ -87,7 +89,8 @@ class Boot:
 
     kernel_detail: what the loader found out about the kernel that was handed over last. tries: every kernel that the
     loader was given, in order. memory: what the loader remembers of them. left_out: why not everything was looked at
-    that could explain the run, or empty.
+    that could explain the run, or empty. footprint: what building the kernel that was handed over takes, None where
+    none was.
     """
 
     left_out = ""
@@ -100,6 +103,7 @@ class Boot:
         self.handed_over: HandedOver | None = None
         self.kernel_detail: dict[str, Any] = {}
         self.tries: list[KernelTry] = []
+        self.footprint: Footprint | None = None
 
     @property
     def profile(self) -> Profile:
@@ -209,6 +213,7 @@ def _run(
 def _load_kernel(boot: Boot, handover: Handover, unpack: bool, digests: bool) -> None:
     """Give the kernel to libxc's loader; raises GrubError 9 or 13 when it is refused (as kexec() in kexec.c)."""
     # Only now, so that a run that never gets here starts faster.
+    from pvgrub_sim.xen.footprint import footprint
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
     def log(line: str) -> None:
@@ -235,6 +240,7 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool, digests: bool) ->
         boot.tries.append(told._replace(menu=machine.menu_path))
         machine.fail(ErrNum(refused.number))
     boot.kernel_detail = dict(image.detail)
+    boot.footprint = footprint(image, memory_held(machine), len(handover.module), machine.profile)
     boot.tries.append(KernelTry(*attempt, menu=machine.menu_path))
 
 

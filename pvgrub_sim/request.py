@@ -29,6 +29,8 @@ class Request(NamedTuple):
 
     disks: as attached, the image itself first. profile: the PV-GRUB. any_arch: its width is that of the kernel.
     ami: what AWS says of the image, or None. version_named: somebody has chosen this very version of PV-GRUB.
+    instance_types: on which it is to run, as far as somebody says, with `*` for anything. memory_named: the domain's
+    memory is that of a real one.
     """
 
     disks: tuple[AttachedDisk, ...]
@@ -36,6 +38,8 @@ class Request(NamedTuple):
     any_arch: bool
     ami: AmiDescription | None
     version_named: bool
+    instance_types: tuple[str, ...] = ()
+    memory_named: bool = False
 
 
 def read_request(
@@ -53,6 +57,7 @@ def read_request(
     access: Access | None,
     memory: int | None = None,
     ami_id: str | None = None,
+    instance_type: str | None = None,
     budget: Budget | None = None,
 ) -> Request:
     """What the arguments of boot() come to; an AMI's description stands in for what no argument says.
@@ -84,6 +89,9 @@ def read_request(
         arch = described.architecture
     if arch != "auto":
         profile = profile._replace(arch=arch)
+    types = (instance_type,) if instance_type else described.instance_types if described else ()
+    if types:
+        memory = _memory_of(types, checked=instance_type is not None) if memory is None else memory
     if memory is not None:
         if not LEAST_MEMORY <= memory <= MOST_MEMORY:
             raise UsageError(f"{memory} MiB of memory: a domain has {LEAST_MEMORY} to {MOST_MEMORY}")
@@ -95,7 +103,20 @@ def read_request(
         from pvgrub_sim.media.timed import TimedDisk
 
         attached = tuple(one._replace(disk=TimedDisk(one.disk, budget)) for one in attached)
-    return Request(attached, profile, arch == "auto", described, version_named)
+    return Request(attached, profile, arch == "auto", described, version_named, types, memory is not None)
+
+
+def _memory_of(types: tuple[str, ...], *, checked: bool) -> int | None:
+    """MiB of the one type that is meant, None where there are several, or none that PV-GRUB runs on.
+
+    checked: raise UsageError for a name that is none.
+    """
+    from pvgrub_sim.profiles.instance_types import check_instance_type, that_run
+
+    if checked:
+        check_instance_type(types[0])
+    found = that_run(types)
+    return found[0].memory if len(found) == 1 else None
 
 
 def _described(machine: Machine, name: str) -> AmiDescription | None:

@@ -37,11 +37,13 @@ class MachineOptions(TypedDict, total=False):
     access: Access | None
     memory: int | None
     ami_id: str | None
+    instance_type: str | None
 
 
 DEFAULTS: MachineOptions = {
     "disks": None, "device": None, "aki": None, "pvgrub": None, "arch": "auto", "config": None, "ami": None,
     "image_format": "auto", "access": None, "memory": None, "ami_id": None,
+    "instance_type": None,
 }  # fmt: skip
 
 

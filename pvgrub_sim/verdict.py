@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NO_OPTIONS: Final[dict[str, Any]] = {
     "disks": None, "device": None, "aki": None, "pvgrub": None, "arch": "auto", "config": None, "ami": None,
     "image_format": "auto", "access": None, "memory": None, "ami_id": None,
+    "instance_type": None,
 }  # fmt: skip
 """What read_request() takes where the caller says nothing."""
 
@@ -47,24 +48,27 @@ def boot(
     access: Access | None = None,
     keys: Iterable[Key] | None = None,
     ami_id: str | None = None,
+    instance_type: str | None = None,
     ignore: Collection[str] | Mapping[str, str] = (),
 ) -> Verdict:
     """Tell what PV-GRUB would do with a disk image.
 
-    image: the image of the first disk (a path, or what open_image() returned), attached as `device` (`/dev/sda1`
-    unless the AMI says otherwise). disks: further images by device name; the order of the vbd numbers makes hd0, hd1,
-    … aki: id or name of an Amazon kernel image; pvgrub: a version such as `amazon-1.05` or `xen-4.17` (default: the
-    newest of Amazon's). arch: `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a
-    Xen domain's `extra=` gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI,
+    image: the image of the first disk (a path, or what open_image() returned), attached as `device` (`/dev/sda1` unless
+    the AMI says otherwise). disks: further images by device name; the order of the vbd numbers makes hd0, hd1, … aki:
+    id or name of an Amazon kernel image; pvgrub: a version such as `amazon-1.05` or `xen-4.17` (default: the newest of
+    Amazon's). arch: `x86_64`, `i386`, or `auto` for that of the kernel. config: the config file's path, as a Xen
+    domain's `extra=` gives it. ami: a description, or a file with the JSON of `aws ec2 describe-images`: AKI, ARI,
     architecture and root device are taken from there where no argument says otherwise. ari: the id of a ramdisk image
-    that goes with the image. memory: of the domain, in MiB (default: 256). timeout: seconds after which there is no
-    answer: the outcome is then `timeout`, or findings are missing, and `reason` says so. unpack: False checks a
-    kernel's headers only, and looks for causes and remedies only when that does not boot. findings: False never looks
-    for them, which is faster. loader_memory: of whoever asks several times, so that a kernel is unpacked once.
-    image_format, access: of all images, as for open_image(). keys: typed at PV-GRUB on a clock of their own; findings
-    are about the image as it boots without them. ami_id: which image of the file that `ami` names, where it describes
-    several. ignore: ids of rules whose findings do not count, which are then in `ignored`; a mapping gives the reasons.
-    Raises UsageError and ImageError; images are only read.
+    that goes with the image. memory: of the domain, in MiB (default: that of the instance type, else 256). timeout:
+    seconds after which there is no answer: the outcome is then `timeout`, or findings are missing, and `reason` says
+    so. unpack: False checks a kernel's headers only, and looks for causes and remedies only when that does not boot.
+    findings: False never looks for them, which is faster. loader_memory: of whoever asks several times, so that a
+    kernel is unpacked once. image_format, access: of all images, as for open_image(). keys: typed at PV-GRUB on a clock
+    of their own; findings are about the image as it boots without them. ami_id: which image of the file that `ami`
+    names, where it describes several. instance_type: of EC2, on which it is to run (`m1.small`): its memory is the
+    domain's where `memory` is not given, and findings say what it does not run. ignore: ids of rules whose findings do
+    not count, which are then in `ignored`; a mapping gives the reasons. Raises UsageError and ImageError; images are
+    only read.
     """
     return boot_and_plan(
         image,
@@ -85,6 +89,7 @@ def boot(
         access=access,
         memory=memory,
         ami_id=ami_id,
+        instance_type=instance_type,
         ignore=ignore,
     )[0]
 
@@ -160,7 +165,16 @@ def _advised(
     try:
         surveys = survey_disks(request.disks)
         verdict = verdict._replace(layout=layout(surveys))
-        case = Case(result, request.disks, ami=request.ami, ari=ari, aki_named=request.version_named, surveys=surveys)
+        case = Case(
+            result,
+            request.disks,
+            ami=request.ami,
+            ari=ari,
+            aki_named=request.version_named,
+            instance_types=request.instance_types,
+            memory_named=request.memory_named,
+            surveys=surveys,
+        )
         diagnosed = diagnose(case, reasons)
         found = tuple(one for one in diagnosed if one.finding.rule not in reasons)
         ignored = tuple(one.finding for one in diagnosed if one.finding.rule in reasons)

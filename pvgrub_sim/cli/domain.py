@@ -21,9 +21,9 @@ def domain_options(args: argparse.Namespace, stack: ExitStack) -> tuple[str | Di
     """
     if args.images:
         raise UsageError("--xl-config names the disks of its domain: there is no IMAGE beside it")
-    for name in ("device", "ami", "ari"):
+    for name in ("device", "ami", "ari", "instance_type"):
         if getattr(args, name) is not None:
-            raise UsageError(f"--{name} says what --xl-config says already")
+            raise UsageError(f"--{name.replace('_', '-')} says what --xl-config says already")
     options = machine_options(args)
     named = options["aki"] is not None or options["pvgrub"] is not None
     domain = read_xl_config(args.xl_config, any_kernel=named)

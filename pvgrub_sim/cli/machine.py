@@ -39,7 +39,14 @@ def configure_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="PATH", help="config file as a Xen domain's extra= gives it: '(hd0)/boot/grub/menu.lst'"
     )
-    parser.add_argument("--memory", metavar="MIB", type=int, help="the domain's memory in MiB (default: 256)")
+    parser.add_argument(
+        "--memory", metavar="MIB", type=int, help="the domain's memory in MiB (default: the instance type's, else 256)"
+    )
+    parser.add_argument(
+        "--instance-type",
+        metavar="TYPE",
+        help="EC2's instance type on which it is to run, e.g. m1.small: findings say what it does not run",
+    )
     parser.add_argument(
         "--ami", metavar="FILE", help="JSON of `aws ec2 describe-images`: AKI, ARI, architecture and root device"
     )
@@ -65,6 +72,7 @@ def machine_options(args: argparse.Namespace) -> MachineOptions:
         "ami": args.ami,
         "ami_id": args.ami_id,
         "memory": args.memory,
+        "instance_type": args.instance_type,
         **image_options(args),
     }
 

@@ -53,6 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-unpack", action="store_true", help="as for boot: check kernels' headers only")
     parser.add_argument("--config", metavar="PATH", help="config file as a Xen domain's extra= gives it")
     parser.add_argument("--device", help="device name of the disks (default: /dev/sda1)")
+    parser.add_argument(
+        "--instance-type", metavar="TYPE", help="EC2's instance type on which they are to run, as for boot: m1.small"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -73,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         unpack=not args.no_unpack,
         config=args.config,
         device=args.device,
+        instance_type=args.instance_type,
     )
     with _stopping() as stop, progress_of(quiet=args.quiet) as progress:
         try:

@@ -16,7 +16,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "menu": ("lookup", "menu_head", "commands", "entries", "paths"),
     "kernel": ("kernels", "kernel_config", "inferred"),
     "aws": ("registration", "akis"),
-    "outside": ("initrds", "root_device", "next_stage", "root_volume"),
+    "outside": ("instances", "initrds", "root_device", "next_stage", "root_volume"),
     "machine": ("pvgrub_itself",),
 }
 """Family and the modules of rules/ that hold its rules, in the order of the report."""

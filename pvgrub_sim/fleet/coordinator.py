@@ -75,6 +75,7 @@ def _check(versions: Sequence[str], settings: ScanSettings) -> None:
     """Raise UsageError for what would fail on every image."""
     from pvgrub_sim.media import vbd_number
     from pvgrub_sim.profiles import choose_profile
+    from pvgrub_sim.profiles.instance_types import check_instance_type
 
     for version in versions:
         if version != AUTO:
@@ -83,6 +84,8 @@ def _check(versions: Sequence[str], settings: ScanSettings) -> None:
         raise UsageError("a worker needs some time, and 64 MiB of memory at the least")
     if settings.device is not None:
         vbd_number(settings.device)
+    if settings.instance_type is not None:
+        check_instance_type(settings.instance_type)
 
 
 class _Chunk(NamedTuple):

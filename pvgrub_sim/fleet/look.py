@@ -88,6 +88,7 @@ def _boot(job: Job, settings: ScanSettings, memory: LoaderMemory | None) -> Look
         device=settings.device,
         config=settings.config,
         arch=settings.arch if aki is None else "auto",
+        instance_type=settings.instance_type,
         unpack=settings.unpack,
         findings=settings.findings,
         loader_memory=memory,

@@ -57,7 +57,7 @@ class ScanSettings(NamedTuple):
     """How images are looked at.
 
     timeout: seconds for one image and version. memory: MiB of address space of a worker. findings, unpack, config,
-    device, arch: as for boot().
+    device, arch, instance_type: as for boot().
     """
 
     timeout: float = 60.0
@@ -67,13 +67,15 @@ class ScanSettings(NamedTuple):
     config: str | None = None
     device: str | None = None
     arch: str = "auto"
+    instance_type: str | None = None
 
     @property
     def decisive(self) -> str:
         """Those that a verdict depends on, in one line."""
         words = [] if self.findings else ["no findings"]
         words += [] if self.unpack else ["no unpack"]
-        words += [f"{name} {value}" for name in ("config", "device") if (value := getattr(self, name)) is not None]
+        names = ("config", "device", "instance_type")
+        words += [f"{name} {value}" for name in names if (value := getattr(self, name)) is not None]
         return ", ".join(words + ([f"arch {self.arch}"] if self.arch != "auto" else []))
 
 

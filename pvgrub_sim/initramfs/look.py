@@ -104,16 +104,24 @@ class _Look:
             if header.startswith(cpio.OLD_MAGIC):
                 raise Broken("its archive is of cpio's old format (cpio -H newc makes the one that Linux takes)")
             self._no_entry()
-        try:
-            mode, size, length = (int(header[field], 16) for field in (cpio.MODE, cpio.FILE_SIZE, cpio.NAME_SIZE))
-        except ValueError:
-            self._no_entry()
-        # Header and name end at a multiple of four together, as the content does.
-        name = feed.take((length + 1 & ~3) + 2)[: length - 1] if 0 < length <= cpio.LONGEST_NAME else b""
-        if len(name) < length - 1 or not length:
-            raise Broken("an entry of its archive has no whole name")
+        fields = [header[field] for field in (cpio.MODE, cpio.FILE_SIZE, cpio.NAME_SIZE)]
+        if not all(field.isalnum() for field in fields) and self._is_first():
+            raise _NoInitramfs
         if found.entries >= MOST_ENTRIES:
             raise NotLookedAt(f"it has more than {MOST_ENTRIES:,} entries")
+        mode, size, length = map(cpio.number, fields)
+        # Header and name end at a multiple of four together, as the content does.
+        spans = (length + 1 & ~3) + 2
+        if not 0 < length <= cpio.LONGEST_NAME:
+            # The kernel passes over an entry without a name.
+            found.entries += 1
+            spans += size + (-size % 4)
+            if feed.skip(spans) < spans:
+                raise Broken("it ends in the middle of an archive")
+            return
+        name = feed.take(spans)[: length - 1]
+        if len(name) < length - 1:
+            raise Broken("it ends in the middle of an archive")
         padding = -size % 4
         regular = mode & cpio.TYPE_MASK == cpio.REGULAR
         if name != cpio.TRAILER and found.see(name) and regular and found.has_room_for(size):
@@ -124,7 +132,11 @@ class _Look:
             raise Broken("it ends in the middle of an archive")
         feed.skip(padding)
 
+    def _is_first(self) -> bool:
+        """True before the first entry of all."""
+        return not self.found.entries and not any(segment.unpacked for segment in self.found.segments)
+
     def _no_entry(self) -> NoReturn:
-        if not self.found.entries and not any(segment.unpacked for segment in self.found.segments):
+        if self._is_first():
             raise _NoInitramfs
         raise Broken("an entry of its archive is damaged")

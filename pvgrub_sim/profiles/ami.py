@@ -13,6 +13,9 @@ from pvgrub_sim.values import NamedTuple
 
 LARGEST_ANSWER = 256 << 20
 """Bytes of a describe-images answer that are read: one of all public images of a region has half as many."""
+MOST_TYPES = 100
+"""Instance types that an AMI may allow (InstanceTypeSpecificationRequest)."""
+_INSTANCE_TYPE = re.compile(r"[A-Za-z0-9_.*-]{1,24}")
 _IMAGE_ID = re.compile(r"[a-z]+-\w+")
 
 
@@ -20,7 +23,8 @@ class AmiDescription(NamedTuple):
     """One image of a describe-images answer; None where the answer says nothing.
 
     image_type: `machine` (an AMI), `kernel` (an AKI) or `ramdisk` (an ARI). location: the manifest's path, which
-    carries an AKI's name. region: as given by the caller or known from the AKI's id; the answer itself has none.
+    carries an AKI's name. instance_types: on which it is to run, with `*` for anything. region: as given by the caller
+    or known from the AKI's id; the answer itself has none.
     """
 
     image_id: str
@@ -34,6 +38,7 @@ class AmiDescription(NamedTuple):
     root_device_name: str | None = None
     root_device_type: str | None = None
     block_devices: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = ()
     region: str | None = None
 
     @property
@@ -109,4 +114,18 @@ def describe(item: Any, where: str) -> AmiDescription:
         root_device_name=text("RootDeviceName"),
         root_device_type=text("RootDeviceType"),
         block_devices=tuple(name for name in devices if isinstance(name, str)),
+        instance_types=_instance_types(item),
     )
+
+
+def _instance_types(item: dict[str, Any]) -> tuple[str, ...]:
+    """The instance types that the AMI is for: those it allows, or that of an instance which somebody entered.
+
+    As in an InstanceTypeSpecification of EC2's API; a list of items or of names. What is no name is passed over.
+    """
+    allowed = item.get("InstanceTypeSpecification")
+    allowed = allowed if isinstance(allowed, dict) else {}
+    listed = allowed.get("SupportedInstanceTypes") or item.get("InstanceTypes")
+    listed = listed if isinstance(listed, list) else [item.get("InstanceType")]
+    names = [one.get("InstanceType") if isinstance(one, dict) else one for one in listed[:MOST_TYPES]]
+    return tuple(name for name in names if isinstance(name, str) and _INSTANCE_TYPE.fullmatch(name))

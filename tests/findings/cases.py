@@ -42,6 +42,9 @@ SAMPLE = {
     "VirtualizationType": "paravirtual", "Architecture": "x86_64", "RootDeviceName": "/dev/sda1",
 }  # fmt: skip
 """As `aws ec2 describe-images` prints it."""
+NITRO = {"SupportedInstanceTypes": [{"InstanceType": "m5.*"}, {"InstanceType": "c5.large"}]}
+MIXED = {"SupportedInstanceTypes": [{"InstanceType": "m*.large"}]}
+"""AMIs' lists of allowed instance types; of the second one m1.large and m3.large run paravirtual images."""
 
 HITS: dict[str, tuple[Hit, ...]] = {
     "ext4-64bit": (
@@ -132,6 +135,19 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("rules/xz-kernel", cured=False, pvgrub="amazon-1.03"),
     ),
     "aki-not-pvgrub": (hit("images/boots", "warning", cured=False, ami={**SAMPLE, "KernelId": "aki-00000000"}),),
+    "instance-type-without-pv": (
+        hit("images/boots", cured=False, instance_type="t2.micro"),
+        hit("images/boots", cured=False, ami={**SAMPLE, "InstanceTypeSpecification": NITRO}),
+        hit("images/boots", "note", cured=False, instance_type="m99.large"),
+    ),
+    "instance-type-architecture": (
+        hit("rules/pae", cured=False, arch="i386", instance_type="m1.large"),
+        hit("images/boots", cured=False, ami={**SAMPLE, "Architecture": "i386"}, instance_type="m3.medium"),
+    ),
+    "domain-memory-too-small": (
+        hit("rules/large-initrd", cured=False, memory=16),
+        hit("rules/large-initrd", cured=False, memory=96),
+    ),
     "fstab-device-missing": (hit("rules/fstab-lost", "note", cured=False),),
     "console-without-getty": (hit("rules/inittab-without", "note", cured=False, **XEN),),
     "second-boot-loader": (hit("rules/grub2-for-xen", "warning", cured=False),),
@@ -174,6 +190,9 @@ MISSES: dict[str, tuple[str, dict[str, Any]]] = {
     "hvm-needs-no-pvgrub": ("images/boots", {"ami": SAMPLE}),
     "aki-not-pvgrub": ("images/boots", {"ami": SAMPLE}),
     "filesystem-untested": ("rules/xfs-v4", {}),
+    "instance-type-without-pv": ("images/boots", {"ami": {**SAMPLE, "InstanceTypeSpecification": MIXED}}),
+    "instance-type-architecture": ("rules/pae", {"instance_type": "c1.medium"}),
+    "domain-memory-too-small": ("rules/large-initrd", {"memory": 128}),
     "fstab-device-missing": ("rules/fstab-right", {}),
     "console-without-getty": ("rules/inittab-with", XEN),
     "newer-kernel-not-in-menu": ("rules/initrd-with-driver", {}),

@@ -96,6 +96,46 @@ def test_what_does_not_begin_as_an_initramfs_is_not_judged(data: bytes) -> None:
     assert not seen(data).known and not seen(data).trouble
 
 
+def entry(name: bytes, mode: bytes = b"000081a4", size: bytes = b"00000000", length: bytes | None = None) -> bytes:
+    """An entry with fields as they are given, of a file without content."""
+    fields = [b"00000001", mode, *[b"00000000"] * 2, b"00000001", b"00000000", size, *[b"00000000"] * 4]
+    head = b"070701" + b"".join(fields) + (length or b"%08x" % (len(name) + 1)) + b"00000000" + name + b"\0"
+    return head + bytes(-len(head) % 4)
+
+
+INIT, END, LAST = entry(b"init"), entry(b"TRAILER!!!"), entry(b"lib/modules/6.1.0/x.ko")
+
+
+def test_fields_are_read_as_linux_reads_them() -> None:
+    # lib/kstrtox.c: up to the first byte that is no digit, behind 0x; neither a blank nor a sign nor an underscore is.
+    for size in (
+        b" 0000004",
+        b"+0000004",
+        b"-0000004",
+        b"_0000004",
+        b"0_000004",
+        b"gggggggg",
+        b"0x00000_",
+        b"        ",
+    ):
+        found = seen(INIT + entry(b"x", size=size) + LAST + END)
+        assert not found.trouble and found.modules == {"x"} and found.entries == 3, size
+    for size in (b"4_______", b"00000004", b"0x000004", b"0X4 0000", b"004\0\0\0\0\0"):
+        found = seen(INIT + entry(b"x", size=size) + b"0707" + LAST + END)
+        assert not found.trouble and found.modules == {"x"} and found.entries == 3, size
+
+
+@pytest.mark.parametrize("length", [b"00000000", b"ffffffff", b"00001001", b" 0000002", b"-0000001"])
+def test_an_entry_without_a_name_is_passed_over(length: bytes) -> None:
+    nameless = entry(b"", length=length)[:110]
+    size = int(length, 16) if length.isalnum() else 0
+    if size > 1 << 20:
+        assert "middle" in seen(INIT + nameless + LAST + END).trouble
+        return
+    found = seen(INIT + nameless + bytes((size + 1 & ~3) + 2) + LAST + END)
+    assert not found.trouble and found.modules == {"x"}
+
+
 def test_an_old_ram_disk_is_not_judged() -> None:
     assert not seen(packed("gzip", bytes(1080) + b"\x53\xef" + bytes(5000))).known
     assert not seen(packed("gzip", b"-rom1fs-" + bytes(5000))).known

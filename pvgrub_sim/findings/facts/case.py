@@ -45,8 +45,9 @@ class Case:
 
     boot: the run. disks: as attached. ami: what `aws ec2 describe-images` says of the image, or None. ari: the id of
     a ramdisk image that goes with it, or None. aki_named: somebody has chosen this very version of PV-GRUB.
-    surveys: of the disks in vbd order, where somebody has made them already. make_reader, planned: of volumes that
-    will have other files, as for Place and bootchain.run().
+    instance_types: of EC2, on which it is to run, with `*` for anything; empty where nobody says. memory_named: the
+    domain's memory is that of a real one. surveys: of the disks in vbd order, where somebody has made them already.
+    make_reader, planned: of volumes that will have other files, as for Place and bootchain.run().
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Case:
         ami: AmiDescription | None = None,
         ari: str | None = None,
         aki_named: bool = False,
+        instance_types: tuple[str, ...] = (),
+        memory_named: bool = False,
         surveys: Sequence[Survey] | None = None,
         make_reader: ReaderMaker = reader_of,
         planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
@@ -66,6 +69,8 @@ class Case:
         self.ami = ami
         self.ari = ari
         self.aki_named = aki_named
+        self.instance_types = instance_types
+        self.memory_named = memory_named
         self._surveys = surveys
         self._make_reader = make_reader
         self._planned = planned

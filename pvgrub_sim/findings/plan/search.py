@@ -72,6 +72,8 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
             ami=case.ami,
             ari=case.ari,
             aki_named=case.aki_named,
+            instance_types=case.instance_types,
+            memory_named=case.memory_named,
             surveys=future.surveys,
             make_reader=future.reader,
             planned=future.planned,

@@ -123,11 +123,16 @@ def buffer_for(size: int) -> int:
 
 def _memory_left(m: Machine) -> int:
     """Bytes of the domain's memory that neither kernel nor modules take; what PV-GRUB itself takes is not known."""
+    return (m.profile.memory << 20) - memory_held(m)
+
+
+def memory_held(m: Machine) -> int:
+    """Bytes of the domain's memory that the kernel's file and the initrd or modules take."""
     held = buffer_for(len(m.kernel_image)) if m.kernel_image else 0
     image = m.module_area.image
     if image:
         held += buffer_for(len(image)) if m.module_area.modules is None else len(image)
-    return (m.profile.memory << 20) - held
+    return held
 
 
 def _too_large(m: Machine, name: bytes) -> str:
