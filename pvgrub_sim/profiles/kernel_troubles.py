@@ -23,20 +23,27 @@ KERNEL_TROUBLES: Final = (
     KernelTrouble(
         r"2\.6\.32-696\.18\.7\.el6\..*",
         "goes silent right after the handover as a paravirtual guest on EC2",
-        "an older kernel of CentOS 6 (2.6.32-696.16.1 or before), or a later one",
+        "another kernel of CentOS 6: one from before it, or the newest",
         "unix.stackexchange.com question 415767",
     ),
     KernelTrouble(
-        r"4\.8\.\d+-coreos.*",
+        # From CoreOS 1214.0.0 on, and reported on 2 December 2016, when 4.8.11 was the newest.
+        r"4\.8\.(?:[4-9]|1[01])-coreos",
         "panics in rapl_cpu_online as a paravirtual guest on EC2",
-        "the kernel before it (4.7, CoreOS 1192), or a later one",
+        "the kernel before it (4.7), or 4.9.9 and later",
         "github.com/coreos/bugs issue 1690",
     ),
     KernelTrouble(
-        r"4\.9\.0-coreos.*",
+        r"4\.9\.0-coreos",
         "panics with 'unable to handle kernel paging request' as a paravirtual guest on EC2",
-        "a later kernel",
+        "CoreOS's 4.9.9 (github.com/coreos/linux pull request 41), or a later one",
         "github.com/coreos/bugs issue 1716",
+    ),
+    KernelTrouble(
+        r"4\.15\.\d+-coreos.*",
+        "fails to boot as a paravirtual guest on EC2",
+        "CoreOS's 4.14",
+        "github.com/coreos/coreos-overlay pull request 3064",
     ),
 )
 

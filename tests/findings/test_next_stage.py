@@ -111,9 +111,13 @@ def test_what_a_half_removed_package_leaves(tmp_path: Path) -> None:
         ("2.6.32-696.16.1.el6.x86_64", False),
         ("2.6.32-696.20.1.el6.x86_64", False),
         ("4.8.4-coreos", True),
+        ("4.8.11-coreos", True),
+        ("4.8.17-coreos", False),
         ("4.8.4-amd64", False),
         ("4.9.0-coreos", True),
         ("4.9.9-coreos-r1", False),
+        ("4.14.19-coreos", False),
+        ("4.15.2-coreos", True),
     ],
 )
 def test_releases_with_a_bad_name(release: str, found: bool, tmp_path: Path) -> None:
@@ -126,7 +130,7 @@ def test_releases_with_a_bad_name(release: str, found: bool, tmp_path: Path) -> 
 
 def test_every_row_has_a_public_source() -> None:
     for row in KERNEL_TROUBLES:
-        assert re.search(r"\.com.* (?:issue|question) \d+$", row.source)
+        assert re.search(r"\.com.* (?:issue|question|pull request) \d+$", row.source)
     assert trouble_of("6.1.0-56-cloud-amd64") is None
 
 

@@ -19,12 +19,18 @@ _EXTENDED: Final = 1 << 28
 _SHIFT: Final = 4
 """Disks by which RHEL 6 and Linux 2.6.37 to 3.0 shift SCSI names: room for the emulated IDE disks of an HVM guest."""
 _TRANSLATED: Final = (2, 6, 37)
+"""Commit c80a420995e7, "xen-blkfront: handle Xen major numbers other than XENVBD"."""
 _UNSHIFTED: Final = (3, 1, 0)
-_RHEL_SHIFTED: Final = 131
-"""Build of RHEL 6.1's kernel, 2.6.32-131; what 6.0 does is not known here, so that both are taken."""
-_CLASSIC: Final = (
-    r"(?i)(?:xenU|xen0|-xen|el[45]xen|fc[5-8]xen|-ec2|-linode\d*|-rscloud)$|-xen-(?:686|amd64|vserver)|^2\.6\.16\.33"
-)
+"""Commit 196cfe2ae8fc, "xen-blkfront: Drop name and minor adjustments for emulated scsi devices", which Ubuntu took into
+its 3.0 already (Launchpad bug 784937)."""
+_RHEL_SHIFTED: Final = 220
+"""Build of RHEL 6.2's kernel: the changelog of 2.6.32-220.19.1 has the same change, made conditional (bug 729586). What
+kernels before do is not known here, so that both are taken."""
+_CLASSIC: Final = r"(?i)(?:xenU|xen0|-xen|el[45]xen|fc[5-8]xen|-ec2)$|-xen-(?:686|amd64|vserver)|^2\.6\.16\.33"
+"""XenSource's tree and what distributions made of it: Xen's linux-2.6.18-xen (drivers/xen/blkfront/vbd.c has the names);
+wiki.ubuntu.com/KernelTeam/EC2Kernel on -ec2; RightScale's "Recompiling kernel modules for EC2 instances" on 2.6.16."""
+_EITHER: Final = r"(?:-linode\d*|-rscloud)$"
+"""Hosts' own kernels, which were of the one kind first and of the other later."""
 _PVOPS_OF_DEBIAN: Final = (2, 6, 32)
 """Debian 6's kernels are called -xen-amd64 as those of Debian 5 and are mainline's."""
 
@@ -43,7 +49,7 @@ class Naming(Enum):
 def naming_of(start: Start) -> Naming:
     """The rules of a kernel, by its release (Linux, drivers/block/xen-blkfront.c:xen_translate_vdev)."""
     version = version_of(start.release)
-    if not version:
+    if not version or re.search(_EITHER, start.release):
         return Naming.UNKNOWN
     if re.search(_CLASSIC, start.release) and not ("-xen-" in start.release and version >= _PVOPS_OF_DEBIAN):
         return Naming.CLASSIC

@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from pvgrub_sim.initramfs.contents import Contents
 
 KNOWN_SINCE: Final = {
+    # Commit 30d65dbfe3ad, "bzip2/lzma: config and initramfs support for bzip2/lzma decompression".
     "bzip2": (2, 6, 30),
     "lzma": (2, 6, 30),
+    # Commit 7dd65feb6c60, "lib: add support for LZO-compressed kernels", without which there can be none.
+    "lzo": (2, 6, 33),
+    # "Decompressors: add boot-time XZ support", sent to the list for what came after 2.6.37-rc4.
     "xz": (2, 6, 38),
-    "lzo": (2, 6, 38),
+    # Commit e76e1fdfa8f8, "lib: add support for LZ4-compressed kernel".
     "lz4": (3, 11, 0),
+    # Commit a30d8a39f057, "usr: Add support for zstd compressed initramfs".
     "zstd": (5, 9, 0),
 }
-"""The Linux that first unpacked an initrd of a format (usr/Kconfig of these releases)."""
+"""The Linux that first unpacked an initrd of a format, with what brought it."""
 _PROGRAMS: Final = (
     (ContentKind.LVM, "LVM", ("lvm", "lvm.static", "vgchange", "nash")),
     (ContentKind.CRYPT, "LUKS", ("cryptsetup", "systemd-cryptsetup")),

@@ -115,7 +115,8 @@ public tracker or forum says so, each with its source; that a release is not amo
 
 **Remedy.** Another kernel: the finding says whether an entry of this menu has one.
 
-**Source.** unix.stackexchange.com question 415767 (CentOS 6); github.com/coreos/bugs issues 1690 and 1716.
+**Source.** unix.stackexchange.com question 415767 (CentOS 6); github.com/coreos/bugs issues 1690 and 1716, and
+github.com/coreos/coreos-overlay pull request 3064.
 """,
     outside=True,
 )
