@@ -21,13 +21,13 @@ _SHIFT: Final = 4
 _TRANSLATED: Final = (2, 6, 37)
 """Commit c80a420995e7, "xen-blkfront: handle Xen major numbers other than XENVBD"."""
 _UNSHIFTED: Final = (3, 1, 0)
-"""Commit 196cfe2ae8fc, "xen-blkfront: Drop name and minor adjustments for emulated scsi devices", which Ubuntu took into
-its 3.0 already (Launchpad bug 784937)."""
+"""Commit 196cfe2ae8fc, "xen-blkfront: Drop name and minor adjustments for emulated scsi devices", which Ubuntu took
+into its 3.0 already (Launchpad bug 784937)."""
 _RHEL_SHIFTED: Final = 220
 """Build of RHEL 6.2's kernel: the changelog of 2.6.32-220.19.1 has the same change, made conditional (bug 729586). What
 kernels before do is not known here, so that both are taken."""
 _CLASSIC: Final = r"(?i)(?:xenU|xen0|-xen|el[45]xen|fc[5-8]xen|-ec2)$|-xen-(?:686|amd64|vserver)|^2\.6\.16\.33"
-"""XenSource's tree and what distributions made of it: Xen's linux-2.6.18-xen (drivers/xen/blkfront/vbd.c has the names);
+"""XenSource's tree and what distributions made of it: Xen's linux-2.6.18-xen (drivers/xen/blkfront/vbd.c for names);
 wiki.ubuntu.com/KernelTeam/EC2Kernel on -ec2; RightScale's "Recompiling kernel modules for EC2 instances" on 2.6.16."""
 _EITHER: Final = r"(?:-linode\d*|-rscloud)$"
 """Hosts' own kernels, which were of the one kind first and of the other later."""
