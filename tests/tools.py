@@ -30,6 +30,7 @@ PACKAGES = {
     "groff-base": "groff",
     "qemu-utils": "qemu-img qemu-io",
     "xxhash": "xxh64sum xxhsum",
+    "grub-xen-bin": "grub-mkimage grub-mkstandalone",
     "xz-utils": "xz",
     "binutils": "readelf",
 }

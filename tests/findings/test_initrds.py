@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from pvgrub_sim import boot, fix
+from pvgrub_sim import boot, fix, read_file
 from pvgrub_sim.model import Finding, Verdict
 from tests.debian_initrds import debian_initrd, debian_kernel_tree
+from tests.images import unpack_sparse
 from tests.initramfs.archives import RELEASE, cpio, initrd, packed
 from tests.kernel_images import Elf, bzimage, payload
 from tests.tools import run
 
+DISKS = Path(__file__).parents[2] / "fixtures" / "conformance" / "disks"
 RULES = ("initrd-unreadable", "initrd-not-for-this-kernel", "initrd-without-block-front-end")
 MENU = "default 0\ntimeout 0\ntitle L\nroot (hd0)\nkernel /boot/vmlinuz-{release} root=LABEL=root ro console=hvc0\n"
 INITRD = "initrd /boot/initrd.img-{release}\n"
@@ -182,6 +184,41 @@ def test_what_the_kernel_cannot_unpack(data: Any, words: str, tmp_path: Path) ->
     archive = cpio(tmp_path, {"init": "x" * 999, "lib/random": Path("/bin/true").read_bytes()})
     (found,) = said(boot(image(tmp_path, named(data(archive))), **XEN))
     assert found.rule == "initrd-unreadable" and words in found.message
+
+
+def test_of_several_gzip_parts_the_kernel_gets_the_first(tmp_path: Path) -> None:
+    """As the recorded case menus/initrd-gz-two: PV-GRUB unpacks one, in the length of the last."""
+    first, last = initrd(tmp_path), initrd(tmp_path, "drivers/block/xen-blkfront")
+    assert first.startswith(b"\x1f\x8b") and last.startswith(b"\x1f\x8b")
+    files = {**named(first + last), **modules()}
+    (found,) = said(boot(image(tmp_path, files), **XEN))
+    assert found.rule in {"initrd-without-block-front-end", "initrd-unreadable"}
+    files = {**named(last), **modules()}
+    assert not said(boot(image(tmp_path, files), **XEN))
+
+
+def test_gzip_wants_nothing_of_the_kernel(tmp_path: Path) -> None:
+    config = "CONFIG_XEN_BLKDEV_FRONTEND=y\nCONFIG_EXT4_FS=y\n# CONFIG_RD_GZIP is not set\nCONFIG_RD_XZ=y\n"
+    for menu, found in ((MENU + INITRD, 0), (MENU + "modulenounzip /boot/initrd.img-{release}\n", 1)):
+        files = {**named(initrd(tmp_path, form="gzip")), f"boot/config-{RELEASE}": config}
+        verdict = boot(image(tmp_path, files, menu=menu), **XEN)
+        assert [one.rule for one in said(verdict)] == ["initrd-unreadable"] * found
+
+
+@pytest.mark.parametrize("name", ["jfs-plain", "reiserfs-36"])
+def test_initrds_that_only_pvgrub_reads(name: str, tmp_path: Path) -> None:
+    """A recorded disk, whose initrd is no initramfs, with other bytes in the place of its initrd."""
+    disk = unpack_sparse(DISKS / f"{name}.img.zst", tmp_path / "disk.img")
+    options = {**XEN, "device": None}
+    verdict = boot(disk, **options)
+    assert verdict.initrd is not None and not said(verdict)
+    whole = disk.read_bytes()
+    old = read_file(disk, "(hd0)/boot/initrd.img", pvgrub="xen-4.17")
+    assert len(old) == verdict.initrd.size and old in whole
+    archive = cpio(tmp_path, {"init": "x" * 999}).rstrip(b"\0")
+    for new, rules in ((archive.ljust(len(old), b"\0"), []), (archive * 9, ["initrd-unreadable"])):
+        disk.write_bytes(whole.replace(old, new[: len(old)]))
+        assert [one.rule for one in said(boot(disk, **options))] == rules
 
 
 def test_other_guests_are_left_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pvgrub_sim import boot
 from pvgrub_sim.findings.facts.newer_kernels import release_in
 from pvgrub_sim.model import Finding
+from pvgrub_sim.ondisk.grub2_modules import carried
 from pvgrub_sim.profiles.kernel_troubles import KERNEL_TROUBLES, trouble_of
 from tests.kernel_images import Elf, bzimage, linux_notes, payload
 from tests.tools import run
@@ -102,6 +103,75 @@ def test_what_a_half_removed_package_leaves(tmp_path: Path) -> None:
     first, second = said(image(tmp_path, menu_of("4.9.0"), files), "newer-kernel-not-in-menu")
     assert "/boot/initrd.img-4.7.0 has no kernel of its release" in first.message
     assert "/boot/vmlinuz-4.8.0 has no initrd" in second.message
+
+
+MENU = "title X\nroot (hd0)\nkernel /boot/grub-xen\n"
+
+
+def grub2(folder: Path, *words: str, target: str = "x86_64-xen") -> bytes:
+    """GRUB 2 for Xen as grub-mkimage makes it."""
+    run("grub-mkimage", "-O", target, "-o", folder / "grub.elf", *words, "normal", "ext2", "tar", "memdisk")
+    return (folder / "grub.elf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "config", "told"),
+    [
+        ("(hd0)/boot/grub", "boot/grub/grub.cfg", "next ((hd0)/boot/grub/grub.cfg), which is not"),
+        ("(hd0,msdos1)/xen", "xen/grub.cfg", "next ((hd0)/xen/grub.cfg), which is not"),
+        ("/xen", "xen/grub.cfg", "next ((hd0)/xen/grub.cfg), which is not"),
+        ("/xen", "grub2/grub.cfg", "next ((hd0)/grub2/grub.cfg), which is not"),
+        ("/boot/grub", "xen/grub.cfg", None),
+        ("(memdisk)/xen", "xen/grub.cfg", None),
+    ],
+)
+def test_grub2_looks_under_its_prefix(prefix: str, config: str, told: str | None, tmp_path: Path) -> None:
+    disk = image(tmp_path, MENU, {"boot/grub-xen": grub2(tmp_path, "-p", prefix), config: b"set timeout=1\n"})
+    (found,) = said(disk, "second-boot-loader")
+    assert f"prefix {prefix}" in found.evidence
+    assert str(found.severity) == ("note" if told else "warning")
+    assert (told or "none of the disks has the grub.cfg") in found.message
+
+
+def test_grub2_has_its_configuration_in_a_memdisk(tmp_path: Path) -> None:
+    (tmp_path / "grub.cfg").write_text("echo hello\n")
+    run(
+        "grub-mkstandalone", "-O", "x86_64-xen", "--install-modules=normal tar", "--locales=", "--fonts=", "--themes=",
+        "-o", tmp_path / "grub.elf", f"boot/grub/grub.cfg={tmp_path / 'grub.cfg'}",
+    )  # fmt: skip
+    (found,) = said(
+        image(tmp_path, MENU, {"boot/grub-xen": (tmp_path / "grub.elf").read_bytes()}), "second-boot-loader"
+    )
+    assert str(found.severity) == "note" and "its memdisk's /boot/grub/grub.cfg" in found.message
+
+
+def test_grub2_has_a_configuration_in_itself(tmp_path: Path) -> None:
+    (tmp_path / "own.cfg").write_text("search -s root -f /xen.cfg\nconfigfile /xen.cfg\n")
+    kernel = grub2(tmp_path, "-p", "/boot/grub", "-c", str(tmp_path / "own.cfg"))
+    (found,) = said(image(tmp_path, MENU, {"boot/grub-xen": kernel}), "second-boot-loader")
+    assert str(found.severity) == "note" and "(what it carries itself)" in found.message
+
+
+def test_a_memdisk_that_is_no_tar_archive_may_hold_anything(tmp_path: Path) -> None:
+    (tmp_path / "memdisk").write_bytes(b"hsqs" + bytes(4092))
+    kernel = grub2(tmp_path, "-p", "/boot/grub", "-m", str(tmp_path / "memdisk"))
+    (found,) = said(image(tmp_path, MENU, {"boot/grub-xen": kernel}), "second-boot-loader")
+    assert str(found.severity) == "note" and "not looked at" in found.message
+
+
+def test_a_grub2_of_32_bits_is_read_as_well(tmp_path: Path) -> None:
+    found = carried(grub2(tmp_path, "-p", "/xen/grub", target="i386-xen"))
+    assert found is not None and found.prefix == "/xen/grub" and not found.memdisk
+
+
+def test_lists_of_modules_that_are_none_end_soon(tmp_path: Path) -> None:
+    whole = grub2(tmp_path, "-p", "/xen/grub")
+    at = whole.index(b"mimg\0\0\0\0\x18\0")
+    assert carried(whole[: at + 1000]) is None
+    for size in (0, 7, 1 << 31, (1 << 32) - 1):
+        broken = whole[: at + 24] + bytes(4) + size.to_bytes(4, "little") + whole[at + 32 :]
+        assert carried(broken) is None
+    assert carried(whole[at : at + 32] * 100_000) is None
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.drivers import knowledge_of
+from pvgrub_sim.findings.facts.initrds import given_formats
 from pvgrub_sim.findings.facts.root_spec import RootKind, root_spec
 from pvgrub_sim.findings.facts.starts import Start, version_of
 from pvgrub_sim.survey.result import ContentKind
@@ -46,12 +47,13 @@ class NotUnpacked(NamedTuple):
 
 def not_unpacked(case: Case, start: Start, contents: Contents) -> Iterator[NotUnpacked]:
     """The formats of an initrd that its kernel does not unpack."""
-    if not contents.formats:
+    formats = given_formats(start.initrd, contents) if start.initrd else frozenset()
+    if not formats:
         return
     config = knowledge_of(case, start, contents).config
     told = any(name.startswith("CONFIG_RD_") for name in config)
     version = version_of(start.release)
-    for form in sorted(contents.formats):
+    for form in sorted(formats):
         option = f"CONFIG_RD_{form.upper()}"
         if told and option not in config:
             yield NotUnpacked(form, f"which this kernel is built without: {option} is not set", True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.survey.area import Damaged
@@ -15,26 +17,60 @@ LARGEST: Final = 512 << 20
 
 
 def contents_of(case: Case, ref: FileRef) -> Contents | None:
-    """What an initrd holds; None where the survey does not read it, or reads other bytes than there are.
+    """What an initrd holds for the kernel that gets it; None where it is too large, or other bytes than there are.
 
     Raises GivenUp when the time is over.
     """
+    if ref.seen.error or not 0 <= ref.seen.size <= LARGEST:
+        return None
     place = ref.place
     node = place.node(ref.path) if place else None
-    if place is None or node is None or node.size > LARGEST or ref.seen.error:
+    if node is not None and node.size > LARGEST:
         return None
     known = case.boot.memory.others
-    key = ("initrd", place.attached.disk.name, place.volume.offset, node)
+    name = place.attached.disk.name if place else ""
+    key = ("initrd", name, place.volume.offset if place else 0, node or (ref.device, ref.path, ref.seen))
     if key not in known:
-        from pvgrub_sim.initramfs.look import look
-
-        budget = case.boot.memory.budget
-        try:
-            known[key] = look(place.pieces(ref.path), lambda _: budget.check())
-        except Damaged:
-            known[key] = None
+        known[key] = _looked_through(case, ref, stored=node is not None)
     found: Contents | None = known[key]
     return found
+
+
+def _looked_through(case: Case, ref: FileRef, *, stored: bool) -> Contents | None:
+    """What is in it. stored: the survey reads it, else PV-GRUB itself does."""
+    from pvgrub_sim.initramfs.look import look
+
+    budget = case.boot.memory.budget
+    if stored and ref.place is not None:
+        try:
+            contents = look(ref.place.pieces(ref.path), lambda _: budget.check())
+        except Damaged:
+            return None
+        if len(contents.segments) < 2 or not _unpacked_by_grub(ref):
+            return contents
+    elif ref.role == "modulenounzip":
+        return None
+    # Of what is packed with gzip PV-GRUB hands over what it makes of it: the first part, as long as the last one says.
+    return look(_as_loaded(case, ref), lambda _: budget.check())
+
+
+def _as_loaded(case: Case, ref: FileRef) -> Iterator[bytes]:
+    """The file as PV-GRUB loads it, which it did before."""
+    from pvgrub_sim.grub.viewer import Unreadable
+
+    try:
+        yield from case.viewer.pieces(f"{ref.device}{ref.path}".encode("utf-8", "surrogateescape"))
+    except Unreadable:
+        return
+
+
+def _unpacked_by_grub(ref: FileRef) -> bool:
+    return ref.seen.packed and ref.role != "modulenounzip"
+
+
+def given_formats(ref: FileRef, contents: Contents) -> frozenset[str]:
+    """The compressions in which the kernel gets its initrd: gzip is undone by PV-GRUB where it begins the file."""
+    return contents.formats - {"gzip"} if _unpacked_by_grub(ref) else contents.formats
 
 
 def is_for(contents: Contents, release: str) -> bool:

@@ -15,16 +15,18 @@ from pvgrub_sim.model import Severity
     "The kernel cannot unpack its initrd",
     """
 PV-GRUB hands an initrd over as it is, and the kernel unpacks it: cpio archives (newc), each bare or compressed, one
-behind the other. One that ends too early, is damaged, holds nothing, or is compressed in a way that this kernel's
-configuration (`CONFIG_RD_…`) does not know ends in `Initramfs unpacking failed`, and then in a kernel that finds no
-root. xz is to be made with `--check=crc32`: Linux knows no other checksum. What does not begin as an initramfs (an old
-RAM disk's image, say) is not judged. One that would take more than 1 GiB, or a dictionary of more than 40 MiB, is not
-looked at to its end, which is a note.
+behind the other. Where gzip begins the file PV-GRUB unpacks that itself: of several parts the first alone, in the
+length that the last four bytes say, and what the kernel gets of such a file is looked at. One that ends too early, is
+damaged, holds nothing, or is compressed in a way that this kernel's configuration (`CONFIG_RD_…`) does not know ends in
+`Initramfs unpacking failed`, and then in a kernel that finds no root. xz is to be made with `--check=crc32`: Linux
+knows no other checksum. What does not begin as an initramfs (an old RAM disk's image, say) is not judged. One that
+would take more than 1 GiB, or a dictionary of more than 40 MiB, is not looked at to its end, which is a note.
 
 **Remedy.** Make it anew on the running system or in a chroot: `update-initramfs -u -k VERSION`, `dracut --force`,
 `mkinitfs`; compressed with gzip, which every kernel knows.
 
-**Source.** Linux, `init/initramfs.c:unpack_to_rootfs`, `lib/decompress.c`, `Documentation/staging/xz.rst`.
+**Source.** Linux, `init/initramfs.c:unpack_to_rootfs`, `lib/decompress.c`, `Documentation/staging/xz.rst`; GRUB 0.97,
+`stage2/gunzip.c:gunzip_test_header`.
 """,
     outside=True,
 )
@@ -45,6 +47,8 @@ def initrd_unreadable(case: Case) -> Iterator[Draft]:
     path, where = start.initrd.path, start.initrd.where()
     remedy = make_initrd(case, start)
     shown = ", ".join(f"{one.format} at byte {one.offset}" for one in contents.segments)
+    if start.initrd.seen.packed and not contents.formats:
+        shown += " of what PV-GRUB unpacks"
     if contents.trouble:
         told = f"up to byte {contents.at}; {shown}" if shown else f"{contents.at} bytes"
         yield Draft(f"The kernel cannot unpack the initrd {path}: {contents.trouble}.", remedy, where, told)

@@ -7,11 +7,6 @@ from collections.abc import Iterator
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
-from pvgrub_sim.typed import Final
-
-GRUB2_CONFIGS: Final = tuple(
-    f"{folder}/grub.cfg" for folder in ("/boot/grub", "/grub", "/boot/grub2", "/grub2", "/EFI/debian", "")
-)
 
 
 @rule(
@@ -22,13 +17,14 @@ GRUB2_CONFIGS: Final = tuple(
 A kernel says in its notes which system it is (GUEST_OS). PV-GRUB starts any that its loader takes: GRUB 2 built for
 Xen, which then reads its own `grub.cfg`; Mini-OS and what is built on it (MirageOS, rumprun, another PV-GRUB); NetBSD,
 FreeBSD, illumos. What these do next is not simulated, and the rules about Linux's arguments and initrds leave them
-alone: that is a note. It is a warning for a GRUB 2 where no `grub.cfg` is on any of the disks, and none can be in what
-it carries itself (its memdisk): it stops at its prompt.
+alone: that is a note. A GRUB 2 finds its `grub.cfg` under the prefix that it was made with, which is told, in a memdisk
+that it carries, or by a configuration in itself. It is a warning where it has neither and no `grub.cfg` is on any of
+the disks, under its prefix or in a usual place: it stops at its prompt.
 
 **Remedy.** For GRUB 2: `grub-mkconfig -o /boot/grub/grub.cfg` in a chroot of the root.
 
-**Source.** Xen, `xen/include/public/elfnote.h` (XEN_ELFNOTE_GUEST_OS); GRUB 2, `util/grub-mkimagexx.c`; mini-os,
-`arch/x86/x86_64.S`.
+**Source.** Xen, `xen/include/public/elfnote.h` (XEN_ELFNOTE_GUEST_OS); GRUB 2, `util/grub-mkimagexx.c`,
+`include/grub/kernel.h`; mini-os, `arch/x86/x86_64.S`.
 """,
     outside=True,
 )
@@ -43,19 +39,23 @@ def second_boot_loader(case: Case) -> Iterator[Draft]:
             continue
         version = f" {guest.version}" if guest.version else ""
         what = guest.kind.value if guest.kind is not GuestKind.OTHER else f"a system that calls itself {guest.name!r}"
-        found = [f"{place.device}{path}" for place in case.places for path in GRUB2_CONFIGS if place.is_file(path)]
-        told, severity = "what it does next is not looked at", Severity.NOTE
-        if guest.kind is GuestKind.GRUB2 and found:
-            told = f"it reads its own configuration next ({', '.join(found)}), which is not simulated"
-        elif guest.kind is GuestKind.GRUB2 and all(place.reader or not place.filesystem for place in case.places):
-            told, severity = "none of the disks has the grub.cfg that it looks for", Severity.WARNING
+        told, severity, evidence = "what it does next is not looked at", Severity.NOTE, ""
+        if guest.kind is GuestKind.GRUB2:
+            from pvgrub_sim.findings.facts.grub2 import next_config
+
+            config = next_config(case, ref)
+            evidence = config.prefix and f", prefix {config.prefix}"
+            if config.there:
+                told = f"it reads its own configuration next ({', '.join(config.there)}), which is not simulated"
+            elif config.sure:
+                told, severity = "none of the disks has the grub.cfg that it looks for", Severity.WARNING
         yield Draft(
             f"{ref.path} is {what}, not Linux: {told}.",
             advice("in a chroot of the root: grub-mkconfig -o /boot/grub/grub.cfg")
             if severity is Severity.WARNING
             else (),
             case.at(ref.line),
-            f"GUEST_OS {guest.name}{version}",
+            f"GUEST_OS {guest.name}{version}{evidence}",
             severity,
         )
 
