@@ -26,7 +26,7 @@ from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.fs.planned import PlannedFiles
-    from pvgrub_sim.xen.footprint import Footprint
+    from pvgrub_sim.xen.image import KernelImage
     from pvgrub_sim.xen.inspect import KernelFacts
     from pvgrub_sim.xen.refusal import Cause, Refusal
 
@@ -89,8 +89,8 @@ class Boot:
 
     kernel_detail: what the loader found out about the kernel that was handed over last. tries: every kernel that the
     loader was given, in order. memory: what the loader remembers of them. left_out: why not everything was looked at
-    that could explain the run, or empty. footprint: what building the kernel that was handed over takes, None where
-    none was.
+    that could explain the run, or empty. kernel: what was handed over last and taken, and files_held: bytes of memory
+    that the files took then.
     """
 
     left_out = ""
@@ -103,7 +103,8 @@ class Boot:
         self.handed_over: HandedOver | None = None
         self.kernel_detail: dict[str, Any] = {}
         self.tries: list[KernelTry] = []
-        self.footprint: Footprint | None = None
+        self.kernel: KernelImage | None = None
+        self.files_held = 0
 
     @property
     def profile(self) -> Profile:
@@ -213,7 +214,6 @@ def _run(
 def _load_kernel(boot: Boot, handover: Handover, unpack: bool, digests: bool) -> None:
     """Give the kernel to libxc's loader; raises GrubError 9 or 13 when it is refused (as kexec() in kexec.c)."""
     # Only now, so that a run that never gets here starts faster.
-    from pvgrub_sim.xen.footprint import footprint
     from pvgrub_sim.xen.loader import KernelRefused, parse_image
 
     def log(line: str) -> None:
@@ -240,7 +240,7 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool, digests: bool) ->
         boot.tries.append(told._replace(menu=machine.menu_path))
         machine.fail(ErrNum(refused.number))
     boot.kernel_detail = dict(image.detail)
-    boot.footprint = footprint(image, memory_held(machine), len(handover.module), machine.profile)
+    boot.kernel, boot.files_held = image, memory_held(machine)
     boot.tries.append(KernelTry(*attempt, menu=machine.menu_path))
 
 

@@ -7,6 +7,7 @@ from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.grub.file.load import buffer_for
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.xen.footprint import Footprint, footprint
 
 _MIB: Final = 1 << 20
 
@@ -35,7 +36,7 @@ def while_loading(case: Case) -> Needs | None:
 
 def at_handover(case: Case) -> Needs | None:
     """What the kernel that was handed over is built in."""
-    taken = case.boot.footprint
+    taken = _footprint(case)
     if taken is None or case.booted is None:
         return None
     kernel = case.boot.machine.kernel_path or "the kernel"
@@ -54,7 +55,7 @@ def after_handover(case: Case) -> Needs | None:
     from pvgrub_sim.findings.facts.initrds import contents_of
     from pvgrub_sim.findings.facts.starts import the_start
 
-    taken, start = case.boot.footprint, the_start(case)
+    taken, start = _footprint(case), the_start(case)
     if taken is None or start is None or start.initrd is None:
         return None
     contents = contents_of(case, start.initrd)
@@ -65,6 +66,13 @@ def after_handover(case: Case) -> Needs | None:
     return Needs(
         f"Unpacking the initrd {start.initrd.path}", sum(shares.values()), start.initrd.where(), _shares(shares)
     )
+
+
+def _footprint(case: Case) -> Footprint | None:
+    kernel, handed = case.boot.kernel, case.boot.handed_over
+    if kernel is None or handed is None:
+        return None
+    return footprint(kernel, case.boot.files_held, handed.module_size, case.profile)
 
 
 def _shares(sizes: dict[str, int]) -> str:
