@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.survey.area import Damaged
@@ -38,6 +36,7 @@ def contents_of(case: Case, ref: FileRef) -> Contents | None:
 
 def _looked_through(case: Case, ref: FileRef, *, stored: bool) -> Contents | None:
     """What is in it. stored: the survey reads it, else PV-GRUB itself does."""
+    from pvgrub_sim.grub.viewer import Unreadable
     from pvgrub_sim.initramfs.look import look
 
     budget = case.boot.memory.budget
@@ -51,17 +50,11 @@ def _looked_through(case: Case, ref: FileRef, *, stored: bool) -> Contents | Non
     elif ref.role == "modulenounzip":
         return None
     # Of what is packed with gzip PV-GRUB hands over what it makes of it: the first part, as long as the last one says.
-    return look(_as_loaded(case, ref), lambda _: budget.check())
-
-
-def _as_loaded(case: Case, ref: FileRef) -> Iterator[bytes]:
-    """The file as PV-GRUB loads it, which it did before."""
-    from pvgrub_sim.grub.viewer import Unreadable
-
+    name = f"{ref.device}{ref.path}".encode("utf-8", "surrogateescape")
     try:
-        yield from case.viewer.pieces(f"{ref.device}{ref.path}".encode("utf-8", "surrogateescape"))
+        return look(case.viewer.pieces(name), lambda _: budget.check())
     except Unreadable:
-        return
+        return None
 
 
 def _unpacked_by_grub(ref: FileRef) -> bool:
