@@ -67,7 +67,7 @@ def _objects(image: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _list(image: bytes, at: int, end: int) -> list[tuple[int, int, int]]:
-    found = []
+    found: list[tuple[int, int, int]] = []
     while at + _HEADER.size <= end and len(found) < MOST_OBJECTS:
         kind, size = _HEADER.unpack_from(image, at)
         if size < _HEADER.size or at + size > end:
