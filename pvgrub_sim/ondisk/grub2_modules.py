@@ -21,7 +21,7 @@ _BLOCK: Final = 512
 _USTAR: Final = b"ustar"
 """POSIX.1-1988, at byte 257 of a header."""
 MOST_NAMES: Final = 20_000
-LONGEST_PREFIX: Final = 4096
+LONGEST_PREFIX: Final = 256
 
 
 class Carried(NamedTuple):

@@ -13,6 +13,7 @@ LARGEST: Final = 64 << 20
 _USUAL: Final = tuple(
     f"{folder}/grub.cfg" for folder in ("/boot/grub", "/grub", "/boot/grub2", "/grub2", "/EFI/debian", "")
 )
+MOST_SHOWN: Final = 4
 _MEMDISK: Final = "(memdisk)"
 
 
@@ -40,4 +41,4 @@ def next_config(case: Case, ref: FileRef) -> NextConfig:
         paths = tuple(dict.fromkeys((f"/{folder.strip('/')}/grub.cfg", *paths)))
     there += [f"{place.device}{path}" for place in case.places for path in paths if place.is_file(path)]
     sure = not found.other_memdisk and all(place.reader or not place.filesystem for place in case.places)
-    return NextConfig(tuple(there), found.prefix, sure)
+    return NextConfig(tuple(there[:MOST_SHOWN]), found.prefix, sure)
