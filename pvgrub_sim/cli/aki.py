@@ -155,21 +155,20 @@ def _recommend(args: argparse.Namespace) -> int:
 
 
 def _recommendation(found: akis.Recommendation) -> Iterator[str]:
-    from pvgrub_sim import Outcome
+    from pvgrub_sim import Outcome, headline
 
     first = found.first
     if not found.boots:
-        said = first.errors[0].message if first.errors else first.reason
         if first.boots_default and first.profile.arch != found.arch:
             yield f"{found.image}: no AKI for {found.arch} boots its kernel, which is for {first.profile.arch}"
             yield f"  register the AMI anew with --architecture {first.profile.arch} and an AKI for it"
             return
-        ending = f"{first.outcome} ({said})" if said else str(first.outcome)
-        yield f"{found.image}: no AKI boots it: with the newest PV-GRUB it ends in: {ending}"
+        what = "the default entry of it" if first.outcome is Outcome.BOOTS else "it"
+        yield f"{found.image}: no AKI boots {what}"
+        yield f"  with the newest PV-GRUB: {headline(first)}"
         yield "  `pvgrub-sim boot` tells why and what to do."
         return
-    fallback = " through a fallback entry" if first.outcome is Outcome.BOOTS and not first.boots_default else ""
-    yield f"{found.image}: needs a PV-GRUB for {found.arch} kernels{fallback}"
+    yield f"{found.image}: needs a PV-GRUB for {found.arch} kernels"
     yield from (f"  {line}" for line in _table(row for row in found.choices.values() if row is not None))
     lacking = [region for region, row in found.choices.items() if row is None]
     if lacking:

@@ -121,7 +121,19 @@ def test_recommend_names_an_aki_of_each_region_that_boots(tmp_path: Path, capsys
 def test_recommend_of_what_nothing_boots_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = tmp_path / "zeros.img"
     image.write_bytes(bytes(1 << 20))
-    assert "no AKI boots it" in out(capsys, "recommend", str(image), status=1)
+    assert out(capsys, "recommend", str(image), status=1).splitlines() == [
+        f"{image}: no AKI boots it",
+        "  with the newest PV-GRUB: The instance never comes up: PV-GRUB finds no config file and stays at its"
+        " grubdom> prompt.",
+        "  `pvgrub-sim boot` tells why and what to do.",
+    ]
+
+
+def test_recommend_says_when_only_a_fallback_entry_boots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = str(unpack_sparse(FIXTURES / "images" / "demo.img.zst", tmp_path / "demo.img"))
+    first, why, _ = out(capsys, "recommend", image, status=1).splitlines()
+    assert first == f"{image}: no AKI boots the default entry of it"
+    assert "PV-GRUB boots entry 1 " in why and "because entry 0 'Vanilla Linux 4.3' failed: Error 15" in why
 
 
 def test_recommend_keeps_to_the_architecture_of_the_ami(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
