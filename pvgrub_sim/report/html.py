@@ -131,7 +131,7 @@ def _errors(verdict: Verdict) -> list[str]:
 
 
 def _facts(verdict: Verdict) -> list[str]:
-    facts = [*words.facts(verdict), *words.checksums(verdict)]
+    facts = [*words.facts(verdict), *((f"SHA-256 of the {name}", digest) for name, digest in words.checksums(verdict))]
     rows = [f"<div><dt>{name}</dt><dd>{_text(value)}</dd></div>" for name, value in facts]
     return ["<dl>", *rows, "</dl>"]
 

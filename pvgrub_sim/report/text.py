@@ -81,8 +81,16 @@ def _block(verdict: Verdict, paint: _Paint, *, console: bool = True) -> list[str
             lines += wrapped(f"{one.finding.severity} {one.finding.rule}: {reason}")
     if verdict.plan is not None:
         lines += ["", paint("What to do", BOLD), *_plan(verdict.plan, paint)]
-    lines += ["", paint("What was read", BOLD)]
-    lines += [f"  {name:<10} {value}".rstrip() for name, value in words.facts(verdict)]
+    return [*lines, "", paint("What was read", BOLD), *_read(verdict)]
+
+
+def _read(verdict: Verdict) -> list[str]:
+    sums = dict(words.checksums(verdict))
+    lines = []
+    for name, value in words.facts(verdict):
+        lines.append(f"  {name:<10} {value}".rstrip())
+        if digest := sums.get(name):
+            lines.append(f"  {'':<10} SHA-256 {digest}")
     return lines
 
 

@@ -123,9 +123,9 @@ def facts(verdict: Verdict) -> list[tuple[str, str]]:
 
 
 def checksums(verdict: Verdict) -> list[tuple[str, str]]:
-    """The SHA-256 of what was handed over, as (name, value), where it is known."""
+    """The SHA-256 of what was handed over, as (`kernel` or `initrd`, 64 hexadecimal digits), where it is known."""
     files = (("kernel", verdict.kernel), ("initrd", verdict.initrd))
-    return [(f"SHA-256 of the {name}", one.sha256) for name, one in files if one and one.sha256]
+    return [(name, one.sha256) for name, one in files if one and one.sha256]
 
 
 def handed_over(verdict: Verdict) -> list[tuple[str, str]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -14,6 +17,7 @@ from pvgrub_sim import Outcome, Verdict, boot
 from pvgrub_sim.report import REPORT_FORMATS, render_report, words
 from tests import schemas
 from tests.report.html_page import Page
+from tests.tools import run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 CONFORMANCE = FIXTURES / "conformance"
@@ -57,6 +61,16 @@ def check(verdict: Verdict) -> None:
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_format_on_a_bundled_image(tmp_path: Path, name: str) -> None:
     check(boot(unpack(FIXTURES / "images" / f"{name}.img.zst", tmp_path)))
+
+
+def test_checksums_are_those_of_the_files(tmp_path: Path) -> None:
+    """debugfs takes the files out by itself."""
+    image = unpack(FIXTURES / "images" / "boots.img.zst", tmp_path)
+    report = render_report([boot(image)])
+    for name, path in (("kernel", "/boot/vmlinuz"), ("initrd", "/boot/initrd.img")):
+        data = run("debugfs", "-R", f"cat {path}", image)
+        told = f"  {name:<10} {path}, {len(data):,} bytes, CRC-32 {zlib.crc32(data):08x}"
+        assert re.search(rf"^{re.escape(told)}.*\n +SHA-256 {hashlib.sha256(data).hexdigest()}$", report, re.MULTILINE)
 
 
 @pytest.mark.parametrize("outcome", RECORDED, ids=str)
