@@ -32,7 +32,7 @@ from pvgrub_sim.repair.btrfs import boot_folder
 from pvgrub_sim.repair.excerpt import change_alone, checked, without_feature_64bit
 from pvgrub_sim.repair.ext import ExtFilesystem
 from pvgrub_sim.repair.fat import FatFilesystem
-from pvgrub_sim.repair.table import partitions
+from pvgrub_sim.repair.table import change_table, partitions
 from pvgrub_sim.repair.target import Stretch
 from pvgrub_sim.repair.tools import Tools
 from pvgrub_sim.values import NamedTuple
@@ -191,7 +191,7 @@ class Workshop:
         before = _places(image, self._tools)
         for words in step.commands:
             argv = [self._tools.name_of(image) if isinstance(word, Operand) else word for word in words]
-            self._tools.run(*argv)
+            change_table(argv, self._tools)
         if _places(image, self._tools) != before:
             raise RepairError(f"{step.commands[0][0]} moved or dropped a partition")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pvgrub_sim.errors import RepairError
@@ -37,6 +38,15 @@ def partitions(image: Path, tools: Tools) -> tuple[Partition, ...]:
     return tuple(found)
 
 
+def change_table(argv: Sequence[str], tools: Tools) -> None:
+    """Run sfdisk or sgdisk on a file; argv: the command.
+
+    No kernel has to be told of a file's table, for which sfdisk would wait, and then flush every disk that there is.
+    """
+    quick = ("--no-tell-kernel",) if argv[0] == "sfdisk" else ()
+    tools.run(argv[0], *quick, *argv[1:])
+
+
 def set_type(image: Path, number: int, kind: str, tools: Tools) -> None:
     """Give a partition of an MBR another type.
 
@@ -44,14 +54,7 @@ def set_type(image: Path, number: int, kind: str, tools: Tools) -> None:
     changed as well, or nothing did.
     """
     before = partitions(image, tools)
-    tools.run(
-        "sfdisk",
-        "-q",
-        "--part-type",
-        tools.name_of(image),
-        str(number),
-        kind,
-    )
+    change_table(("sfdisk", "-q", "--part-type", tools.name_of(image), str(number), kind), tools)
     expected = tuple(part._replace(type=kind.lower()) if part.number == number else part for part in before)
     _expect(image, expected, tools)
 
