@@ -27,7 +27,7 @@ def initrd(gzipped: bool) -> bytes:
     return gzip.compress(archive, 1) if gzipped else archive
 
 
-def write_big_image(folder: Path, gzipped: bool = True) -> Path:
+def write_big_image(folder: Path, gzipped: bool = True, size: str = "2G") -> Path:
     """The image, sparse; nothing in it depends on chance but the content of the initrd."""
     tree = folder / "tree"
     (tree / "boot/grub").mkdir(parents=True)
@@ -39,5 +39,5 @@ def write_big_image(folder: Path, gzipped: bool = True) -> Path:
     (tree / "sbin/init").write_bytes(b"\x7fELF")
     (tree / "etc/fstab").write_text("/dev/xvda1 / ext3 defaults 0 1\n")
     image = folder / "big.img"
-    run("mke2fs", "-q", "-F", "-t", "ext3", "-b", "4096", "-E", "root_owner=0:0", "-d", tree, image, "2G")
+    run("mke2fs", "-q", "-F", "-t", "ext3", "-b", "4096", "-E", "root_owner=0:0", "-d", tree, image, size)
     return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 from pathlib import Path
@@ -28,14 +29,31 @@ PACKERS = {
 """Name: what packs a file to standard output."""
 
 
+@functools.cache
+def output(words: tuple[str | Path, ...]) -> bytes:
+    """What a packer makes of a file that stays as it is: once for all tests that want it."""
+    return run(str(words[0]), *words[1:])
+
+
 def packed(raw: Path, words: list[str], made: Path) -> Path:
-    made.write_bytes(run(words[0], *words[1:], raw))
+    made.write_bytes(output((*words, raw)))
     return made
 
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return noise(tmp_path_factory.mktemp("raw") / "raw", 24 * MIB, "streams")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For what is packed once and read again and again; more than one block of each format all the same."""
+    return noise(tmp_path_factory.mktemp("small") / "raw", 9 * MIB, "damage")
+
+
+@pytest.fixture(scope="module")
+def bootable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_big_image(tmp_path_factory.mktemp("bootable"), size="256M")
 
 
 @pytest.mark.parametrize("words", PACKERS.values(), ids=PACKERS)
@@ -73,8 +91,8 @@ def test_members_one_after_another(packer: str, raw: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("words", PACKERS.values(), ids=PACKERS)
 @pytest.mark.parametrize("keep", [0.02, 0.5, 0.97])
-def test_a_truncated_stream_is_an_error(words: list[str], keep: float, raw: Path, tmp_path: Path) -> None:
-    made = packed(raw, words, tmp_path / "packed")
+def test_a_truncated_stream_is_an_error(words: list[str], keep: float, small: Path, tmp_path: Path) -> None:
+    made = packed(small, words, tmp_path / "packed")
     made.write_bytes(made.read_bytes()[: int(made.stat().st_size * keep)])
     with pytest.raises(ImageError) as caught:
         disk = open_image(made)
@@ -83,9 +101,9 @@ def test_a_truncated_stream_is_an_error(words: list[str], keep: float, raw: Path
 
 
 @pytest.mark.parametrize("words", PACKERS.values(), ids=PACKERS)
-def test_a_damaged_stream_is_never_believed(words: list[str], raw: Path, tmp_path: Path) -> None:
-    content = raw.read_bytes()
-    data = packed(raw, words, tmp_path / "packed").read_bytes()
+def test_a_damaged_stream_is_never_believed(words: list[str], small: Path, tmp_path: Path) -> None:
+    content = small.read_bytes()
+    data = packed(small, words, tmp_path / "packed").read_bytes()
     source = random.Random(2)
     for number in range(12):
         spoiled = bytearray(data)
@@ -104,12 +122,11 @@ def test_a_damaged_stream_is_never_believed(words: list[str], raw: Path, tmp_pat
 @pytest.mark.parametrize(
     "words", [["gzip", "-1", "-c"], ["zstd", "-c"], ["xz", "-0", "-c"]], ids=lambda words: words[0]
 )
-def test_a_boot_unpacks_the_first_part_alone(words: list[str], tmp_path: Path) -> None:
-    image = write_big_image(tmp_path)
-    made = packed(image, words, tmp_path / "packed")
+def test_a_boot_unpacks_the_first_part_alone(words: list[str], bootable: Path, tmp_path: Path) -> None:
+    made = packed(bootable, words, tmp_path / "packed")
     disk = open_image(made)
     verdict = boot(disk)
-    local = boot(image)
+    local = boot(bootable)
     assert verdict._replace(image="", layout=()) == local._replace(image="", layout=())
     assert isinstance(disk, ForwardOnly)
     assert disk.unpacked < 128 * MIB
@@ -122,7 +139,8 @@ def test_a_compressed_qcow2_and_a_fixed_vhd(raw: Path, tmp_path: Path) -> None:
         ("vhd", "d.vhd.gz", ("subformat=fixed", "force_size=on")),
     ):
         convert(raw, tmp_path / "d", format_, options)
-        made = packed(tmp_path / "d", ["xz" if name.endswith("xz") else "gzip", "-c"], tmp_path / name)
+        made = tmp_path / name
+        made.write_bytes(run("xz" if name.endswith("xz") else "gzip", "-c", tmp_path / "d"))
         disk = open_image(made)
         assert disk.read(0, disk.size) == raw.read_bytes()
         disk.close()

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import zlib
 from collections import Counter
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -141,19 +142,24 @@ def _unfilter(kind: int, line: bytes, before: bytes, size: int) -> bytes:
     if kind == 0:
         return line
     if kind == 2:
-        return bytes((value + up) & 0xFF for value, up in zip(line, before, strict=True))
+        # Most rows of a page are as the one above.
+        return bytes(map(_sum, line, before)) if any(line) else before
+    if kind == 1:
+        out = bytearray(line)
+        for channel in range(size):
+            out[channel::size] = bytes(accumulate(line[channel::size], _sum))
+        return bytes(out)
     out = bytearray(size) + line
     upper = bytes(size) + before
     for at in range(size, len(out)):
         left, up, corner = out[at - size], upper[at], upper[at - size]
-        if kind == 1:
-            guess = left
-        elif kind == 3:
-            guess = (left + up) // 2
-        else:
-            guess = _paeth(left, up, corner)
+        guess = (left + up) // 2 if kind == 3 else _paeth(left, up, corner)
         out[at] = (out[at] + guess) & 0xFF
     return bytes(out[size:])
+
+
+def _sum(one: int, other: int) -> int:
+    return (one + other) & 0xFF
 
 
 def _paeth(left: int, up: int, corner: int) -> int:
