@@ -15,6 +15,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = (
+    "tests/test_tour.py::test_tour",
+    "tests/fleet/test_dask.py::test_workers_killed_at_random_twenty_times",
+    "tests/fleet/test_workers.py::test_workers_killed_at_random",
+    "tests/fleet/test_resume.py::test_killed_at_twenty_random_moments",
+    "tests/hostile/test_interrupt.py",
+)
+"""What takes longest: it is begun first, since at the end one processor would wait for the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, all others in their order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line a reason, most frequent first."""
     reasons: Counter[str] = Counter()
