@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.keys import Key, parse_keys, read_keys
     from pvgrub_sim.media.access import Access
     from pvgrub_sim.media.disk import Disk, Layer
+    from pvgrub_sim.media.formats.beside import referred_files
     from pvgrub_sim.model import (
         BootError,
         DeviceEntry,
@@ -98,6 +99,7 @@ _NAMES = {
     "kernels": "examine_kernel extract_kernel repack_kernel",
     "media.access": "Access",
     "media.disk": "Disk Layer",
+    "media.formats.beside": "referred_files",
     "model": "BootError DeviceEntry DirectoryEntry Event EventKind Finding FixedImage FixStep IgnoredFinding "
     "LayoutPart LoadedFile Outcome Plan PlanStep ProfileInfo Severity Verdict",
     "profiles.loaders": "Loader",
@@ -208,6 +210,7 @@ __all__ = [
     "read_file",
     "read_keys",
     "read_xl_config",
+    "referred_files",
     "render_fix",
     "render_report",
     "repack_kernel",

@@ -23,6 +23,7 @@ from pvgrub_sim.confine import limit, restrict
 from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, UsageError
 from pvgrub_sim.keys import Key
 from pvgrub_sim.media import Access
+from pvgrub_sim.media.formats.beside import note_referred, referred_files
 from pvgrub_sim.model import Verdict
 from pvgrub_sim.verdict import boot
 
@@ -106,6 +107,7 @@ def _verdict(image: str, status: int, said: bytes) -> Verdict:
         if "error" in told:
             raise _error(told["error"])
         verdict: Verdict = _typed(Verdict, told["verdict"])
+        note_referred(_of(str, path) for path in _of(list, told["referred"]))
     except (ValueError, TypeError, KeyError) as error:
         raise IsolationError(image, f"the isolated run gave no answer that makes sense: {error}") from None
     return verdict
@@ -139,7 +141,7 @@ def answer() -> None:
         options["keys"] = [_typed(Key, key) for key in options["keys"]]
     told: dict[str, Any]
     try:
-        told = {"verdict": _plain(boot(question["image"], **options))}
+        told = {"verdict": _plain(boot(question["image"], **options)), "referred": _plain(referred_files())}
     except ImageError as error:
         told = {"error": ["ImageError", [error.path, error.reason, error.offset]]}
     except UsageError as error:

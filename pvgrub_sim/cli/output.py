@@ -8,7 +8,10 @@ import sys
 from collections.abc import Iterable
 
 from pvgrub_sim import UsageError, one_line
-from pvgrub_sim.typed import Any
+from pvgrub_sim.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KERNEL_HELP = "a kernel file, or one on a disk image as PV-GRUB reads it: disk.img:'(hd0)/boot/vmlinuz'"
 """Of the argument that examine_kernel() and its like take."""
@@ -59,7 +62,8 @@ def _same(output: os.stat_result, name: str) -> bool:
 def write_file(path: str, data: bytes | bytearray) -> None:
     """Write data to a file, or to standard output when it is called `-`; raises UsageError where that fails.
 
-    The file appears under its name when all of it is written. Whoever calls this has asked keep_inputs() before.
+    The file appears under its name when all of it is written. Whoever calls this has asked keep_inputs() before; what
+    the images referred to (backing files, extents, parents) is known only now, and is not written over either.
     """
     if path == "-":
         sys.stdout.buffer.write(data)
@@ -71,6 +75,7 @@ def write_file(path: str, data: bytes | bytearray) -> None:
 
     target = Path(path)
     try:
+        _keep_referred(target)
         if target.exists() and not target.is_file():
             target.write_bytes(data)
             return
@@ -85,6 +90,17 @@ def write_file(path: str, data: bytes | bytearray) -> None:
             raise
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {(getattr(error, 'strerror', None) or str(error)).lower()}") from None
+
+
+def _keep_referred(target: Path) -> None:
+    """Raise UsageError where the target is a file that an image has referred to."""
+    from pvgrub_sim import referred_files
+
+    if target.exists():
+        output = target.stat()
+        for name in referred_files():
+            if _same(output, name):
+                raise UsageError(f"{target}: is an input ({name}), which is never written to")
 
 
 def _umask() -> int:

@@ -15,6 +15,7 @@ import pytest
 from pvgrub_sim.cli import main
 from tests.cli.test_kernel import zstd_kernel  # noqa: F401  (a fixture)
 from tests.hostile.conftest import Unpack
+from tests.tools import run
 
 
 def hard_link(path: Path) -> Path:
@@ -125,3 +126,34 @@ def test_what_is_no_file_is_not_read(
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.startswith(f"pvgrub-sim: {odd}: ".encode()) and done.stderr.count(b"\n") == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize("alias", ALIASES, ids=lambda alias: alias.__name__)
+@pytest.mark.parametrize("isolated", [False, True], ids=["boot", "isolated"])
+def test_what_an_image_refers_to(
+    isolated: bool,
+    alias: Callable[[Path], Path],
+    hostile: Unpack,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base, top = hostile("term.img"), tmp_path / "top.qcow2"
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base.name, "-F", "raw", top)
+    before = base.read_bytes()
+    output = alias(base)
+    words = ["boot", str(top), *(["--isolate", "--allow-backing", str(tmp_path)] if isolated else [])]
+    assert main([*words, "-o", str(output)]) == 2
+    assert capsys.readouterr().err == f"pvgrub-sim: {output}: is an input ({base}), which is never written to\n"
+    assert base.read_bytes() == before and output.read_bytes() == before
+
+
+def test_an_extent_of_a_vmdk(hostile: Unpack, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    disk, extent = tmp_path / "disk.vmdk", tmp_path / "disk-flat.vmdk"
+    run("qemu-img", "convert", "-O", "vmdk", "-o", "subformat=monolithicFlat", hostile("term.img"), disk)
+    before = extent.read_bytes()
+    assert main(["boot", str(disk), "-o", str(extent)]) == 2
+    assert "is an input" in capsys.readouterr().err and extent.read_bytes() == before
+    # Once that file has gone, its name is free.
+    extent.unlink()
+    assert main(["boot", str(hostile("term.img")), "-o", str(extent)]) != 2
+    assert extent.is_file()

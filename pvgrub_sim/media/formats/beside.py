@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Iterable
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import formats
@@ -18,6 +19,7 @@ from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.typed import Final
 
+_referred: Final[set[str]] = set()
 _PROTOCOL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -42,6 +44,7 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
         raise ImageError(owner.name, f"{shown} is no regular file: refused")
     disk = RawDisk(path)
     disk.name = called
+    note_referred([path])
     try:
         if disk.identity in context.chain:
             raise ImageError(owner.name, f"{shown} leads back to a file of the same chain")
@@ -50,6 +53,16 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     except BaseException:
         disk.close()
         raise
+
+
+def referred_files() -> frozenset[str]:
+    """Paths of the files that images have named and this process has opened for them: inputs as well."""
+    return frozenset(_referred)
+
+
+def note_referred(paths: Iterable[str]) -> None:
+    """Count files among referred_files(); paths: absolute, links resolved."""
+    _referred.update(paths)
 
 
 def _resolved(owner: Disk, named: str, context: Context, shown: str) -> tuple[str, str]:
