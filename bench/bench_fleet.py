@@ -14,6 +14,7 @@ import os
 import resource
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -108,11 +109,28 @@ def measure(folder: Path, jobs: int, settings: ScanSettings) -> Measured:
     return Measured(int(looks), float(seconds), float(own), float(workers), int(peak))
 
 
+WORK = "numbers = [0] * 4096\nfor turn in range(6_000_000): numbers[turn & 4095] += turn"
+"""What one worker's processor does alone: a loop that shares nothing with another process."""
+
+
+def machine() -> float:
+    """How many times the work of one process two processes do at once here: 2 on a machine that nobody shares."""
+    seconds = []
+    for number in (1, 2):
+        begin = time.perf_counter()
+        running = [subprocess.Popen([sys.executable, "-c", WORK]) for _ in range(number)]
+        for process in running:
+            process.wait()
+        seconds.append((time.perf_counter() - begin) / number)
+    return seconds[0] / seconds[1]
+
+
 def compare(name: str, folder: Path, turns: int, settings: ScanSettings) -> list[str]:
-    """One worker and two, in turns."""
-    one, two = [], []
+    """One worker and two, in turns, and what the machine has to give in between."""
+    one, two, limit = [], [], []
     for _ in range(turns):
         one.append(measure(folder, 1, settings))
+        limit.append(machine())
         two.append(measure(folder, 2, settings))
     ratio = statistics.median(b.rate / a.rate for a, b in zip(one, two, strict=True))
     cpu = statistics.median(member.workers / member.looks for member in one + two)
@@ -121,6 +139,8 @@ def compare(name: str, folder: Path, turns: int, settings: ScanSettings) -> list
         f"  images a second of CPU time of a worker: {1 / cpu:.0f} ({cpu * 1000:.1f} ms each)",
         f"  images a second: {max(m.rate for m in one):.0f} with one worker, {max(m.rate for m in two):.0f} with two: "
         f"{ratio:.2f} times (median of pairs)",
+        f"  the machine: two loops at once do {statistics.median(limit):.2f} times the work of one; two workers were "
+        f"busy for {statistics.median(m.workers / m.seconds / 2 for m in two):.0%} of the time",
         f"  coordinator: {max(m.share for m in two):.1%} of all CPU time, {max(m.peak for m in two)} MiB at the most",
     ]
 

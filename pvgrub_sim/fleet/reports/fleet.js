@@ -19,6 +19,7 @@
       row.hidden = !fits;
       count += fits;
     }
+    for (const body of table.tBodies) body.hidden = [...body.rows].every((row) => row.hidden);
     shown.textContent = count.toLocaleString("en") + " of " + rows.length.toLocaleString("en");
   };
   const sort = (column, head) => {
@@ -28,10 +29,14 @@
     const order = new Intl.Collator("en", { numeric: true }).compare;
     const keyed = rows.map((row) => [row.cells[column].textContent, row]);
     keyed.sort((one, other) => (falling ? order(other[0], one[0]) : order(one[0], other[0])));
-    const body = document.createElement("tbody");
-    body.append(...keyed.map((pair) => pair[1]));
+    const size = table.tBodies.length ? table.tBodies[0].rows.length : 1;
     for (const old of [...table.tBodies]) old.remove();
-    table.append(body);
+    for (let at = 0; at < keyed.length; at += size) {
+      const body = document.createElement("tbody");
+      body.append(...keyed.slice(at, at + size).map((pair) => pair[1]));
+      body.hidden = [...body.rows].every((row) => row.hidden);
+      table.append(body);
+    }
   };
   [...table.tHead.rows[0].cells].forEach((head, column) => {
     const button = document.createElement("button");

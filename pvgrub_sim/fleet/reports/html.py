@@ -23,7 +23,7 @@ _CLASS = {"boots": "good", "fallback": "warn", "down": "bad", "unreadable": "dea
 _COLUMNS = ("Image", "PV-GRUB", "Status", "In one sentence", "Kernel", "Findings", "Region")
 _MOST = 20
 """Bars of a chart."""
-_GROUP = 500
+_GROUP = 100
 """Rows of a <tbody>: a browser draws those groups alone that are seen."""
 _SCALE = 1000
 
