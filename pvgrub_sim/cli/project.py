@@ -22,7 +22,7 @@ OWN_NAME = ".pvgrub-sim.toml"
 PYPROJECT = "pyproject.toml"
 LARGEST = 1 << 20
 """Bytes of a project file."""
-_TABLE = re.compile(rb"^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*[\"\']?pvgrub-sim", re.MULTILINE)
+_TABLE = rb"(?m)^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*[\"\']?pvgrub-sim"
 _OF_ONE_RUN = frozenset({"help", "project", "no_project"})
 """Options that make no sense in a file."""
 _OF_BOOT_ALONE = frozenset({"format", "output", "keys", "console", "log"})
@@ -79,7 +79,7 @@ def _options(named: str | None, command: str) -> dict[str, Any]:
             # pathlib would slow down every start.
             path = os.path.join(folder, name)  # noqa: PTH118  (pathlib would slow down every start)
             read = _read(path)
-            if read is None or (name == PYPROJECT and not _TABLE.search(read[0])) or not _is_trusted(path, read[1]):
+            if read is None or (name == PYPROJECT and not re.search(_TABLE, read[0])) or not _is_trusted(path, read[1]):
                 continue
             table = _table(path, read[0], whole=name == OWN_NAME)
             if table is not None:

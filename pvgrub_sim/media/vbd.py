@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.values import NamedTuple
 
-_DEVICE = re.compile(r"(?:/dev/)?(?P<kind>sd|xvd|hd)(?P<letters>[a-z]{1,2})(?P<partition>\d{0,2})")
+_KINDS = ("sd", "xvd", "hd")
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _HD_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 
 
@@ -29,15 +28,17 @@ def vbd_number(device: str) -> int:
     """
     if device.isascii() and device.isdecimal() and len(device) < 12:
         return int(device)
-    match = _DEVICE.fullmatch(device)
-    if match is None:
+    name = device.removeprefix("/dev/")
+    kind = next((kind for kind in _KINDS if name.startswith(kind)), None)
+    letters = name[len(kind or "") :].rstrip("0123456789")
+    digits = name[len(kind or "") + len(letters) :]
+    if kind is None or not 1 <= len(letters) <= 2 or not _LETTERS.issuperset(letters) or len(digits) > 2:
         raise UsageError(f"{device!r} is not a block device name (/dev/sda1, /dev/xvdb, or a vbd number)")
     disk = 0
-    for letter in match["letters"]:
+    for letter in letters:
         disk = disk * 26 + ord(letter) - ord("a") + 1
     disk -= 1
-    partition = int(match["partition"] or 0)
-    kind = match["kind"]
+    partition = int(digits or 0)
     limit = 63 if kind == "hd" else 15 if disk < 16 else 255
     if partition > limit:
         raise UsageError(f"{device!r}: there is no partition {partition}")

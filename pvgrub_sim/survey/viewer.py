@@ -18,7 +18,7 @@ from pvgrub_sim.values import NamedTuple
 if TYPE_CHECKING:
     from pvgrub_sim.survey.ext import ExtReader
 
-_NAME: Final = re.compile(rb"(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)", re.S)
+_NAME: Final = rb"(?s)(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)"
 
 
 class Gap(NamedTuple):
@@ -163,7 +163,7 @@ class Files:
 
 def _found(disk: Disk, path: bytes) -> tuple[Files, Node, bytes]:
     """The filesystem that a name is on, the file or directory, and its path there; raises Damaged."""
-    match = _NAME.fullmatch(path)
+    match = re.fullmatch(_NAME, path)
     if match is None:
         shown = _text(path)
         raise UsageError(f"{shown!r} is no name of a file on this disk; write '(hd0)/boot/' or '(hd0,0)/boot/'")

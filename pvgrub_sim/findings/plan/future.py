@@ -46,7 +46,7 @@ UNREAD_FEATURES: Final = ("64bit", "metadata_csum", "metadata_csum_seed")
 """What `resize2fs -s` takes away, and what PV-GRUB looks at no more behind it."""
 
 
-_DISK: Final = re.compile(r"\(hd\d+")
+_DISK: Final = r"\(hd\d+"
 
 
 class CannotTell(Exception):
@@ -275,7 +275,7 @@ def _renamed(view: Survey, number: int) -> Survey:
     """A survey under the name that the disk has as the one of that number."""
 
     def named(volume: Volume) -> Volume:
-        return volume._replace(grub=_DISK.sub(f"(hd{number}", volume.grub, count=1))
+        return volume._replace(grub=re.sub(_DISK, f"(hd{number}", volume.grub, count=1))
 
     return view._replace(whole=named(view.whole), partitions=tuple(map(named, view.partitions)))
 

@@ -12,7 +12,7 @@ from pvgrub_sim.typed import Final
 
 LARGEST_FILE: Final = 1 << 30
 """Bytes of a file that is kept in memory as it will be."""
-_SHORT: Final = re.compile(rb"(?:[^a-z.]{1,8}|[^A-Z.]{1,8})(?:\.(?:[^a-z.]{1,3}|[^A-Z.]{1,3}))?")
+_SHORT: Final = rb"(?:[^a-z.]{1,8}|[^A-Z.]{1,8})(?:\.(?:[^a-z.]{1,3}|[^A-Z.]{1,3}))?"
 """A name that FAT keeps as a short one, with flags for lower case: eight characters and three, each in one case."""
 
 
@@ -57,7 +57,9 @@ class PlannedVolume:
 
         mtools write such a name without a long one beside it, and the driver knows short names in lower case alone.
         """
-        return self.reader.folds and any(_SHORT.fullmatch(part) and part != part.lower() for part in path.split(b"/"))
+        return self.reader.folds and any(
+            part != part.lower() and re.fullmatch(_SHORT, part) for part in path.split(b"/")
+        )
 
     def is_directory(self, path: bytes) -> bool:
         """True when the path leads to a directory."""

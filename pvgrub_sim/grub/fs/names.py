@@ -17,7 +17,7 @@ WITHOUT_LIBC_STUBS; GRUB's own grub_isspace() (stage2/char_io.c), which knows ne
 
 _NAME: Final = re.compile(rb"[^ \t\n\v\f\r/\0]*")
 _PATH: Final = re.compile(rb"[^ \t\n\v\f\r\0]*")
-_END: Final = re.compile(rb"[ \t\n\v\f\r\0]|\Z")
+_END: Final = frozenset(WHITE_SPACE + b"\0")
 
 DOTS: Final = frozenset({b".", b".."})
 """Names that are never shown as completions (stage2/disk_io.c:print_a_completion)."""
@@ -25,7 +25,7 @@ DOTS: Final = frozenset({b".", b".."})
 
 def ends(path: bytes | bytearray, at: int) -> bool:
     """True when a path is over at this index: its end, white space or a NUL."""
-    return _END.match(path, at) is not None
+    return at >= len(path) or path[at] in _END
 
 
 def skip_slashes(path: bytes | bytearray, at: int) -> int:
