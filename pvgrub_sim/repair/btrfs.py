@@ -27,11 +27,11 @@ class BootFolder(NamedTuple):
     links: dict[str, str]
 
 
-def boot_folder(where: Stretch, tools: Tools) -> BootFolder:
-    """Take out /boot, with names of letters, digits and `_+.~-` alone; the menus name the whole disk as their root.
+def boot_folder(where: Stretch, tools: Tools, device: str = "(hd0)") -> BootFolder:
+    """Take out /boot, with names of letters, digits and `_+.~-` alone; the menus name one device as their root.
 
-    where: the stretch of the image with the btrfs. tools: run the tools. Raises RepairError, also where there is no
-    /boot at the top of it.
+    where: the stretch of the image with the btrfs. tools: run the tools. device: that root. Raises
+    RepairError, also where there is no /boot at the top of it.
     """
     alone = tools.fresh(".img")
     tree = tools.fresh()
@@ -56,5 +56,5 @@ def boot_folder(where: Stretch, tools: Tools) -> BootFolder:
         raise RepairError("no files of /boot at the top of the btrfs (in a subvolume, perhaps): copy them by hand")
     for name, path in found.files.items():
         if name.rpartition("/")[2] in _MENUS and path.stat().st_size <= _LARGEST_MENU:
-            path.write_bytes(_ROOT.sub(rb"\1(hd0)", path.read_bytes()))
+            path.write_bytes(_ROOT.sub(rb"\1" + device.encode(), path.read_bytes()))
     return found

@@ -25,6 +25,7 @@ from pvgrub_sim.findings.remedies.steps import (
     Source,
     Step,
     Target,
+    device_of,
 )
 from pvgrub_sim.kernels import extract_kernel, repack_kernel
 from pvgrub_sim.repair.bootdisk import make_boot_disk
@@ -209,14 +210,14 @@ class Workshop:
                     raise RepairError(f"{path} has no line {gone} any more") from None
             files[path] = file
         disk = self._tools.fresh(".img")
-        make_boot_disk(disk, files, self._tools)
+        make_boot_disk(disk, files, self._tools, partition=step.partition)
         return Done(f"a boot disk of {disk.stat().st_size >> 20} MiB with {', '.join(files)}", disk)
 
     def _btrfs_boot_disk(self, step: BtrfsBootDisk) -> Done:
         self._whole(step.target)
-        found = boot_folder(self._stretch(step.target), self._tools)
+        found = boot_folder(self._stretch(step.target), self._tools, device_of(step.partition))
         disk = self._tools.fresh(".img")
-        make_boot_disk(disk, found.files, self._tools, found.links)
+        make_boot_disk(disk, found.files, self._tools, found.links, partition=step.partition)
         made = f"a boot disk of {disk.stat().st_size >> 20} MiB with the {len(found.files)} files of /boot"
         return Done(f"{made} on {step.target.device}", disk)
 

@@ -73,7 +73,7 @@ class Case:
         self.memory_named = memory_named
         self._surveys = surveys
         self._make_reader = make_reader
-        self._planned = planned
+        self.planned = planned
         disks_alone = [attached.disk for attached in self.disks]
         self.viewer = Viewer(disks_alone, boot.profile, boot.memory.budget, planned=planned)
         self.told: list[Told] = []
@@ -268,7 +268,7 @@ class Case:
         if self.config is None or self.menu is None:
             return None
         if number not in self._entry_runs:
-            memory, planned = self.boot.memory, self._planned
+            memory, planned = self.boot.memory, self.planned
             result = run_entry(self.disks, self.profile, self.config, number, memory=memory, planned=planned)
             result.forget_files()
             self._entry_runs[number] = result

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pvgrub_sim.errors import ImageError, KernelFormatError
 from pvgrub_sim.findings.plan.ext64 import without_64bit
-from pvgrub_sim.findings.plan.tables import as_hybrid, as_mbr, gpt_type, with_type
+from pvgrub_sim.findings.plan.tables import as_hybrid, as_mbr, gpt_type, one_partition, with_type
 from pvgrub_sim.findings.plan.volume import LARGEST_FILE, PlannedVolume
 from pvgrub_sim.findings.remedies.edited import LineGone, edited
 from pvgrub_sim.findings.remedies.edits import unpacked
@@ -24,6 +24,8 @@ from pvgrub_sim.findings.remedies.steps import (
     Source,
     Step,
     Target,
+    device_of,
+    start_of,
 )
 from pvgrub_sim.media import AttachedDisk, vbd_number
 from pvgrub_sim.media.overlay import OverlayDisk
@@ -239,17 +241,20 @@ class Future:
 
     def _attach_boot_disk(self, step: BootDisk) -> None:
         """Put a disk in front of the others, which keep their order behind it."""
-        disk = ZeroDisk(step.output, step.size)
-        reader = PlannedReader(None, Area(disk, 0, disk.size, Budget(READER_UNITS)))
+        start = start_of(step.partition)
+        disk = ZeroDisk(step.output, start + step.size)
+        reader = PlannedReader(None, Area(disk, start, step.size, Budget(READER_UNITS)))
         for number, (path, source) in enumerate(step.files):
             data = self._read(source)
             if number == 0 and step.edits:
                 data = edited(unpacked(data, LARGEST_MENU) or data if data[:2] == GZIP else data, step.edits)
             reader.add_file(_raw(path), data)
-        self._volumes[step.output, 0] = PlannedVolume(reader, DRIVERS["ext2"])
+        self._volumes[step.output, start] = PlannedVolume(reader, DRIVERS["ext2"])
         device, others = displaced(self._disks)
         self._disks = [AttachedDisk(disk, device.vbd, device.device), *others]
-        self._surveys = [_survey_of(disk), *(_renamed(view, n) for n, view in enumerate(self._surveys, 1))]
+        if step.partition is not None:
+            self._patches[step.output] = dict(one_partition(step.partition, start, step.size))
+        self._surveys = [_survey_of(disk, step), *(_renamed(view, n) for n, view in enumerate(self._surveys, 1))]
 
 
 def displaced(disks: Sequence[AttachedDisk]) -> tuple[AttachedDisk, tuple[AttachedDisk, ...]]:
@@ -265,10 +270,16 @@ def displaced(disks: Sequence[AttachedDisk]) -> tuple[AttachedDisk, tuple[Attach
     raise CannotTell("there is no device name left for a disk more")
 
 
-def _survey_of(disk: ZeroDisk) -> Survey:
-    """A boot disk's survey: ext2 on the whole of it."""
-    ext2 = Content(ContentKind.FILESYSTEM, "ext2", size=disk.size, readable=True)
-    return Survey(disk.name, disk.size, PartitionTable(), Volume(None, "(hd0)", 0, disk.size, contents=(ext2,)))
+def _survey_of(disk: ZeroDisk, step: BootDisk) -> Survey:
+    """A boot disk's survey: ext2 on the whole of it, or in a partition."""
+    ext2 = Content(ContentKind.FILESYSTEM, "ext2", size=step.size, readable=True)
+    whole = Volume(None, "(hd0)", 0, disk.size)
+    if step.partition is None:
+        return Survey(disk.name, disk.size, PartitionTable(), whole._replace(contents=(ext2,)))
+    start = start_of(step.partition)
+    device = device_of(step.partition)
+    part = Volume(step.partition, device, start, step.size, table="mbr", type="0x83", contents=(ext2,))
+    return Survey(disk.name, disk.size, PartitionTable("mbr"), whole, (part,))
 
 
 def _renamed(view: Survey, number: int) -> Survey:

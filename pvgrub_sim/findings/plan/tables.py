@@ -50,6 +50,12 @@ def with_type(disk: Disk, number: int, kind: int) -> Mapping[int, bytes] | None:
     return None
 
 
+def one_partition(number: int, start: int, size: int) -> Mapping[int, bytes]:
+    """The patch that makes a table of one Linux partition. number: from 1 to 4. start, size: in bytes."""
+    row = _ENTRY.pack(0, _CHS_BEYOND, 0x83, _CHS_BEYOND, start // SECTOR_SIZE, size // SECTOR_SIZE)
+    return {mbr.entry_offset(number - 1): row, mbr.SIGNATURE_OFFSET: mbr.SIGNATURE}
+
+
 def as_mbr(partitions: Sequence[Volume], numbers: Sequence[int]) -> Mapping[int, bytes]:
     """The patch that makes an MBR table of partitions of a GPT, as `sgdisk --gpttombr` does.
 

@@ -7,10 +7,10 @@ goes, and each command waits for the one before it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, shown, word
+from pvgrub_sim.findings.remedies.on_copy import boot_filesystem, keep_table, on_copy, take_out, watched
 from pvgrub_sim.findings.remedies.putting import NEXT, NoRoom, Put
 from pvgrub_sim.findings.remedies.sed import expressions
 from pvgrub_sim.findings.remedies.steps import (
@@ -21,6 +21,7 @@ from pvgrub_sim.findings.remedies.steps import (
     EditMenu,
     MakeLink,
     MoveFile,
+    Operand,
     PutFile,
     Remedy,
     Repack,
@@ -28,6 +29,8 @@ from pvgrub_sim.findings.remedies.steps import (
     Source,
     Step,
     Target,
+    device_of,
+    start_of,
     targets_of,
 )
 from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, quoted, tool_command
@@ -35,8 +38,6 @@ from pvgrub_sim.findings.remedies.words import in_words
 from pvgrub_sim.typed import Final
 
 FOLDER: Final = "pvgrub-sim.work"
-LARGEST_COPY: Final = 4 << 20
-"""Block size of dd, in bytes."""
 
 
 class Wrapped(Exception):
@@ -207,20 +208,12 @@ class Commands:
 
     def _run(self, step: Run) -> list[str]:
         target = step.target
-        if not step.apart or target is None:
+        if target is None:
             return _chain([tool_command(words, target, None) for words in step.commands])
-        part = self._file("part.img")
-        size = math.gcd(target.offset, target.size, LARGEST_COPY)
-        image = host_word(target.image)
-        blocks = f"bs={size} count={target.size // size} status=none"
-        return _chain(
-            [
-                f"mkdir -p {self.folder}",
-                f"dd if={image} of={part} skip={target.offset // size} conv=sparse {blocks}",
-                *(tool_command(words, target, part) for words in step.commands),
-                f"dd if={part} of={image} seek={target.offset // size} conv=notrunc {blocks}",
-            ]
-        )
+        if any(Operand.VOLUME in words for words in step.commands):
+            return _chain(on_copy(step.commands, target, self.folder))
+        kept = keep_table(str(step.commands[0][0]), target, self.folder)
+        return _chain([*kept, *(tool_command(words, target, None) for words in step.commands)])
 
     # --- boot disks
 
@@ -236,15 +229,18 @@ class Commands:
             folders |= dict.fromkeys("/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1))
             lines.append(self._copy_out(source.target, source.path, name) + NEXT)
             inside.append(f"write {self._file(name)} {quoted(path)}")
-            compared.append(f"pvgrub-sim cat --survey {new} {word('(hd0)' + path)} | cmp - {self._file(name)}{NEXT}")
+            there = word(device_of(step.partition) + path)
+            compared.append(f"pvgrub-sim cat --survey {new} {there} | cmp - {self._file(name)}{NEXT}")
         if step.edits and step.packed:
             menu = self._file("menu.lst")
             lines += [f"mv {menu} {menu}.gz{NEXT}", f"gzip -d -c {menu}.gz > {menu}{NEXT}"]
         if step.edits:
             lines.append(f"sed -i {expressions(step.edits)} {self._file('menu.lst')}{NEXT}")
-        lines.append(f"mke2fs -q -F -t ext2 -L boot {new} {step.size >> 10}k{NEXT}")
+        lines += [line + NEXT for line in boot_filesystem(new, str(step.size >> 10), step.partition)]
         commands = [*(f"mkdir {quoted(folder)}" for folder in folders), *inside]
-        lines += [f"debugfs -w -f - {new} <<'END'{NEXT}", *commands, "END", *compared]
+        start = start_of(step.partition)
+        device = f"'{new}?offset={start}'" if start else new
+        lines += [f"debugfs -w -f - {device} <<'END'{NEXT}", *commands, "END", *compared]
         return [*lines, f"mv -n {new} {step.output}"]
 
     def _btrfs_boot_disk(self, step: BtrfsBootDisk) -> list[str]:
@@ -253,24 +249,21 @@ class Commands:
         lines = [f"mkdir -p {tree}"]
         source = host_word(target.image)
         if target.number is not None:
-            part = self._file("part.img")
-            size = math.gcd(target.offset, target.size, LARGEST_COPY)
-            blocks = f"bs={size} skip={target.offset // size} count={target.size // size} status=none"
-            lines.append(f"dd if={source} of={part} {blocks}")
-            source = part
+            source = self._file("part.img")
+            lines += take_out(target, source)
         # Names that lead nowhere else; links last, so that no file goes through one.
         names = f"--path-regex '{BOOT_NAMES}'"
-        lines.append(f"btrfs restore {names} {source} {tree}")
-        lines.append(f"btrfs restore --symlinks {names} {source} {tree}")
+        lines.append(watched(f"btrfs restore {names} {source} {tree}", tree))
+        lines.append(watched(f"btrfs restore --symlinks {names} {source} {tree}", tree))
+        home = device_of(step.partition)
+        if home != target.alone:
+            lines.append(rf"sed -i 's/^\([ \t]*root[ \t]*\)([^)]*)/\1{home}/' {tree}/boot/grub/menu.lst")
         if target.number is not None:
-            lines.append(rf"sed -i 's/^\([ \t]*root[ \t]*\)([^)]*)/\1(hd0)/' {tree}/boot/grub/menu.lst")
-        room = f'"$(( $(du -sk {tree} | cut -f1) * 5 / 4 + 2048 ))k"'
-        lines.append(f"mke2fs -q -F -t ext2 -L boot -d {tree} {new} {room}")
-        lines.append(f"mv -n {new} {step.output}")
-        return _chain(lines)
+            lines.append(f"rm {source}")
+        room = f"$(( $(du -sk {tree} | cut -f1) * 5 / 4 + 2048 ))"
+        return _chain([*lines, *boot_filesystem(new, room, step.partition, tree), f"mv -n {new} {step.output}"])
 
 
 def _chain(lines: Sequence[str]) -> list[str]:
-    """Commands of which each waits for the one before it; e2fsck's 1 says that it has mended something."""
-    passing = [f"{{ {line} || [ $? -lt 4 ]; }}" if line.startswith("e2fsck ") else line for line in lines]
-    return [*(line + NEXT for line in passing[:-1]), *passing[-1:]]
+    """Commands of which each waits for the one before it."""
+    return [*(line + NEXT for line in lines[:-1]), *lines[-1:]]

@@ -11,6 +11,7 @@ from pvgrub_sim.findings.facts.kernels import ask_loader, whole
 from pvgrub_sim.findings.facts.menufile import Entry, split_device
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import kernel_arguments
+from pvgrub_sim.findings.remedies.boot_disks import boot_disk
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, set_header, substitute
 from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word
@@ -37,29 +38,7 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
     """Commands that make a menu found where it is looked for, or advice to take another PV-GRUB."""
     targets = places_looked_at(case, place)
     if not targets or not case.viewer.driver(place.device):
-        lines = [f"{case.pvgrub} looks at {looked_at(case)}"]
-        if place.index:
-            if not case.amazon and place.seen and case.viewer.driver(place.device):
-                lines.append(f'start the domain with extra = "{place.device}{path}"')
-                return advice(*lines)
-            order = "disks are hd0, hd1, ... in the order of their device names"
-            first = f"(hd0{place.device[4:]}" if place.device[4:5] in (",", ")") else ""
-            fits = any(text == f"{first}{path}" for text in case.profile.config_paths)
-            lines.append(f"{order}: {place.attached.disk.name} must come first")
-            if not fits:
-                lines.append(f"and its menu must lie where PV-GRUB looks: it would be {first}{path}")
-            return advice(*lines)
-        if case.amazon:
-            newest = f"pv-grub-hd0_{NEWEST_VERSION}-{case.profile.arch}"
-            if place.whole:
-                lines.append(f"an hd0 AKI looks at the disk itself, (hd0): {newest}; see `pvgrub-sim aki recommend`:")
-            else:
-                lines.append(f"AKIs from 1.04 on look at the first four partitions too: {newest}, or")
-                lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
-            lines.append(f"pvgrub-sim boot --pvgrub {NEWEST_AMAZON} {shown_word(place.attached.disk.name)}")
-        else:
-            lines.append(f'start the domain with extra = "{place.device}{path}"')
-        return advice(*lines)
+        return _another_pvgrub(case, place, path)
     folder, _, name = path.rpartition("/")
     for target in targets:
         if target.rpartition("/")[0] == folder:
@@ -68,6 +47,31 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
     if target == "/boot" + path and not place.node("/boot"):
         return link(place, "/boot", ".")
     return install(place, target, source_of(place, path))
+
+
+def _another_pvgrub(case: Case, place: Place, path: str) -> Remedy:
+    """Advice to take another PV-GRUB for a menu; where that is Amazon's, a boot disk with which this one does."""
+    lines = [f"{case.pvgrub} looks at {looked_at(case)}"]
+    if place.index:
+        if not case.amazon and place.seen and case.viewer.driver(place.device):
+            return advice(*lines, f'start the domain with extra = "{place.device}{path}"')
+        order = "disks are hd0, hd1, ... in the order of their device names"
+        first = f"(hd0{place.device[4:]}" if place.device[4:5] in (",", ")") else ""
+        lines.append(f"{order}: {place.attached.disk.name} must come first")
+        if not any(text == f"{first}{path}" for text in case.profile.config_paths):
+            lines.append(f"and its menu must lie where PV-GRUB looks: it would be {first}{path}")
+        return advice(*lines)
+    if not case.amazon:
+        return advice(*lines, f'start the domain with extra = "{place.device}{path}"')
+    newest = f"pv-grub-hd0_{NEWEST_VERSION}-{case.profile.arch}"
+    if place.whole:
+        lines.append(f"an hd0 AKI looks at the disk itself, (hd0): {newest}; see `pvgrub-sim aki recommend`:")
+    elif len(case.profile.config_paths) == 1:
+        lines.append(f"AKIs from 1.04 on look at the first four partitions too: {newest}, or")
+        lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
+    if case.profile.name != NEWEST_AMAZON:
+        lines.append(f"pvgrub-sim boot --pvgrub {NEWEST_AMAZON} {shown_word(place.attached.disk.name)}")
+    return (*advice(*lines, "to keep this one, a small disk that is attached first:"), *boot_disk(case, place))
 
 
 def new_menu(case: Case, place: Place, path: str | None = None, *, home: Place | None = None) -> Remedy:

@@ -157,22 +157,22 @@ class Operand(Enum):
     IMAGE = "image"
     """The disk image."""
     VOLUME = "volume"
-    """The filesystem, as the command takes it."""
+    """A copy of the filesystem, in a file of its own."""
 
 
 class Run(NamedTuple):
-    """Run commands, each a list of words. apart: they want the filesystem in a file of its own."""
+    """Run commands, each a list of words: those that name the volume on a copy of it, which then takes its place."""
 
     commands: tuple[tuple[str | Operand, ...], ...]
     target: Target | None = None
-    apart: bool = False
 
 
 class BootDisk(NamedTuple):
-    """Make a disk of its own that PV-GRUB reads: ext2, without a partition table.
+    """Make a disk of its own that PV-GRUB reads: ext2, without a partition table or in a partition.
 
-    files: path on the new disk, and what goes there. edits: of the menu, which is the first file. size: of the disk,
-    in bytes. output: name of its image. packed: the menu is gzipped, and is unpacked for its edits.
+    files: path on the new disk, and what goes there. edits: of the menu, which is the first file. size: of the
+    filesystem, in bytes. output: name of its image. packed: the menu is gzipped, and is unpacked for its edits.
+    partition: the one that holds the filesystem, from 1, None for the disk itself.
     """
 
     files: tuple[tuple[str, Source], ...]
@@ -180,6 +180,7 @@ class BootDisk(NamedTuple):
     size: int
     output: str
     packed: bool = False
+    partition: int | None = None
 
 
 class BtrfsBootDisk(NamedTuple):
@@ -187,6 +188,7 @@ class BtrfsBootDisk(NamedTuple):
 
     target: Target
     output: str
+    partition: int | None = None
 
 
 class Advice(NamedTuple):
@@ -198,10 +200,22 @@ class Advice(NamedTuple):
 Step = EditMenu | PutFile | Repack | MakeLink | MoveFile | Run | BootDisk | BtrfsBootDisk | Advice
 Remedy = tuple[Step, ...]
 
+BOOT_DISK_START: Final = 1 << 20
+"""Bytes before the filesystem of a boot disk, where that is in a partition."""
 EXT: Final = ("ext2", "ext3", "ext4")
 """Filesystems that debugfs writes."""
 FAT: Final = "vfat"
 """The filesystem that mtools write."""
+
+
+def device_of(partition: int | None) -> str:
+    """What PV-GRUB calls the filesystem of a boot disk. partition: that holds it, from 1, None for the disk itself."""
+    return "(hd0)" if partition is None else f"(hd0,{partition - 1})"
+
+
+def start_of(partition: int | None) -> int:
+    """Where the filesystem of a boot disk begins, in bytes. partition: as for device_of()."""
+    return 0 if partition is None else BOOT_DISK_START
 
 
 def writable(target: Target) -> bool:

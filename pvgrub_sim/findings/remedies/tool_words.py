@@ -30,7 +30,8 @@ def _operand(operand: Operand, target: Target | None, part: str | None) -> str:
     assert target is not None
     if operand is Operand.IMAGE:
         return host_word(target.image)
-    return part if part is not None else ext_device(target)
+    assert part is not None
+    return part
 
 
 def ext_device(target: Target) -> str:

@@ -49,12 +49,17 @@ def in_words(step: Step) -> list[str]:
                     " ".join(word if isinstance(word, str) else word.name for word in words) for words in commands
                 )
             ]
-        case BootDisk(files=files, edits=edits):
+        case BootDisk(files=files, edits=edits, partition=partition):
             copied = [f"{source.target.device}{source.path} as {path}" for path, source in files]
             return [
-                "make a disk of its own with ext2 (mke2fs -t ext2 -L boot), attach it first, and copy there:",
+                f"make a disk of its own with ext2{_where(partition)}, attach it first, and copy there:",
                 *copied,
                 *map(described, edits),
             ]
-        case BtrfsBootDisk(target=target):
-            return [f"copy /boot of {target.device} to a disk of its own with ext2 (mke2fs -t ext2 -L boot)"]
+        case BtrfsBootDisk(target=target, partition=partition):
+            return [f"copy /boot of {target.device} to a disk of its own with ext2{_where(partition)}"]
+
+
+def _where(partition: int | None) -> str:
+    place = "" if partition is None else f" in its partition {partition}"
+    return f"{place} (mke2fs -t ext2 -L boot)"

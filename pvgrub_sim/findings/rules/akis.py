@@ -66,9 +66,9 @@ def outdated(case: Case) -> Iterator[Draft]:
 
 
 def newest_boots(case: Case) -> bool:
-    """True when the newest of Amazon's versions boots the default entry."""
+    """True when the newest of Amazon's versions boots the default entry, of the files as they are planned too."""
     profile = find_profile(NEWEST_AMAZON, case.profile.arch)
-    result = run(case.disks, profile, memory=case.boot.memory)
+    result = run(case.disks, profile, memory=case.boot.memory, planned=case.planned)
     return result.outcome is Outcome.BOOTS and not result.machine.boot_errors
 
 

@@ -9,7 +9,8 @@ from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.readings import differing
-from pvgrub_sim.findings.remedies.files import boot_disk, rewrite
+from pvgrub_sim.findings.remedies.boot_disks import boot_disk
+from pvgrub_sim.findings.remedies.files import rewrite
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run, advice
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
@@ -30,9 +31,9 @@ filesystem, but its test on the high half of an inode table's block number is in
 filesystem ends in `Error 14: Filesystem compatibility error, cannot read whole file`. If the menu is on it,
 PV-GRUB finds no menu and stays at its `grubdom>` prompt without a word.
 
-**Remedy.** `resize2fs -s` converts an unmounted filesystem in place; nothing is lost below 16 TiB. New images:
-`mke2fs -t ext4 -O ^64bit`, or `features = …,^64bit` in `mke2fs.conf`. In a partition the filesystem is taken
-out first, because resize2fs cuts an image file at the end of the filesystem.
+**Remedy.** `resize2fs -s` converts an unmounted filesystem; nothing is lost below 16 TiB. The finding's commands do
+that on a copy, which takes the filesystem's place when `e2fsck -f -n` finds it clean. New images:
+`mke2fs -t ext4 -O ^64bit`, or `features = …,^64bit` in `mke2fs.conf`.
 
 **Source.** GRUB 0.97 with Xen's patches, `stage2/fsys_ext2fs.c:ext2fs_dir`.
 """,
@@ -46,14 +47,9 @@ def ext4_64bit(case: Case) -> Iterator[Draft]:
         if failed is None or failed[1] != FILESYSTEM_ERROR:
             continue
         path, number = failed
-        commands: list[tuple[str | Operand, ...]] = [
-            ("e2fsck", "-f", "-y", Operand.VOLUME),
-            ("resize2fs", "-s", Operand.VOLUME),
-        ]
-        if place.whole and content.size is not None and content.size < place.volume.size:
-            # resize2fs cuts an image file at the end of the filesystem.
-            commands.append(("truncate", "-s", str(place.volume.size), Operand.IMAGE))
-        remedy = (Run(tuple(commands), target_of(place), apart=not place.whole),)
+        sound = ("e2fsck", "-f", "-n", Operand.VOLUME)
+        convert = ("resize2fs", "-s", Operand.VOLUME)
+        remedy = (Run((("e2fsck", "-f", "-y", Operand.VOLUME), sound, convert, sound), target_of(place)),)
         yield Draft(
             f"The {content.type} filesystem on {place.device} has the feature 64bit, with which PV-GRUB can "
             "open no file: "

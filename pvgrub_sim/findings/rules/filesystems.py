@@ -8,7 +8,7 @@ from pvgrub_sim.findings.facts.boot_files import boot_places, read_error
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.readings import differing
-from pvgrub_sim.findings.remedies.files import boot_disk
+from pvgrub_sim.findings.remedies.boot_disks import boot_disk
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Remedy, Run, advice
 from pvgrub_sim.findings.remedies.volumes import target_of
@@ -19,7 +19,7 @@ from pvgrub_sim.model import Severity
 def check_on_copy(place: Place) -> Remedy:
     """Replay an ext filesystem's journal and repair it, on a copy that takes its place only when it is clean then."""
     look = ("e2fsck", "-f", "-y", Operand.VOLUME), ("e2fsck", "-f", "-n", Operand.VOLUME)
-    return (Run(look, target_of(place), apart=True),)
+    return (Run(look, target_of(place)),)
 
 
 def xfs_places(case: Case) -> Iterator[Place]:

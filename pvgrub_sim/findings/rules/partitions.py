@@ -8,10 +8,10 @@ from pvgrub_sim.findings.facts.boot_files import boot_places, menus
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
-from pvgrub_sim.findings.remedies.files import boot_disk, btrfs_boot_disk
+from pvgrub_sim.findings.remedies.boot_disks import boot_disk, btrfs_boot_disk
 from pvgrub_sim.findings.remedies.menus import ILLUMOS_OWN
 from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
-from pvgrub_sim.findings.remedies.tables import as_mbr, hybrid
+from pvgrub_sim.findings.remedies.tables import as_mbr, hybrid, no_mbr
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.grub.viewer import Slot
@@ -96,12 +96,14 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
             continue
         numbers = [str(place.volume.number or 0) for place in hidden]
         one = len(numbers) == 1
+        why = no_mbr(case, index)
         yield Draft(
             f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see "
             f"partition{'' if one else 's'} {', '.join(numbers[:8])}{' and more' if numbers[8:] else ''}.",
             as_mbr(case, index),
             Where(f"(hd{index})", sector=1, image=view.image),
-            f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}",
+            f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}"
+            + (f"; no MBR table can take the GPT's place: {why}" if why else ""),
             None if case.config is None else Severity.WARNING,
         )
 
