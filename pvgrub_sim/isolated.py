@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from threading import Timer
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any
 
 from pvgrub_sim.confine import limit, restrict
 from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, UsageError
@@ -25,6 +25,7 @@ from pvgrub_sim.keys import Key
 from pvgrub_sim.media import Access
 from pvgrub_sim.media.formats.beside import note_referred, referred_files
 from pvgrub_sim.model import Verdict
+from pvgrub_sim.shapes import of_type
 from pvgrub_sim.verdict import boot
 
 MEMORY = 1536
@@ -34,6 +35,10 @@ SECONDS = 120
 WALL = 5
 """How much longer than that a child may be there."""
 LONGEST_ANSWER = 256 << 20
+"""Bytes of a child's answer."""
+MOST_VALUES = 2_000_000
+"""Values in it: each takes some fifty bytes of memory, however short it is."""
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _CODE = "import sys; sys.path.append(sys.argv[1]); from pvgrub_sim.isolated import answer; answer()"
 _PACKAGE = str(Path(__file__).parents[1])
 _SYSTEM = ("/usr/lib", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/ssl", "/etc/resolv.conf",
@@ -103,14 +108,21 @@ def _verdict(image: str, status: int, said: bytes) -> Verdict:
         how = f"was killed by signal {-status}" if status < 0 else "ended before it had an answer"
         raise IsolationError(image, f"the isolated run {how}: it wanted more memory, time or rights than it has")
     try:
+        if _values(said) > MOST_VALUES and _values(_TEXT.sub(b"", said)) > MOST_VALUES:
+            raise ValueError("it is endless")
         told = json.loads(said)
         if "error" in told:
             raise _error(told["error"])
-        verdict: Verdict = _typed(Verdict, told["verdict"])
-        note_referred(_of(str, path) for path in _of(list, told["referred"]))
-    except (ValueError, TypeError, KeyError) as error:
+        verdict: Verdict = of_type(Verdict, told["verdict"])
+        note_referred(of_type(tuple[str, ...], told["referred"]))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise IsolationError(image, f"the isolated run gave no answer that makes sense: {error}") from None
     return verdict
+
+
+def _values(said: bytes) -> int:
+    """How many values some JSON has at the most, each of which ends with a comma or opens a list or an object."""
+    return sum(map(said.count, (b",", b"[", b"{")))
 
 
 def _error(told: list[Any]) -> PvgrubSimError:
@@ -138,7 +150,7 @@ def answer() -> None:
         fields = {**options["access"], "allow_backing": tuple(options["access"]["allow_backing"])}
         options["access"] = Access(**fields)
     if options.get("keys") is not None:
-        options["keys"] = [_typed(Key, key) for key in options["keys"]]
+        options["keys"] = [of_type(Key, key) for key in options["keys"]]
     told: dict[str, Any]
     try:
         told = {"verdict": _plain(boot(question["image"], **options)), "referred": _plain(referred_files())}
@@ -150,7 +162,7 @@ def answer() -> None:
     sys.stdout.flush()
 
 
-# --- values as JSON, and back
+# --- values as JSON
 
 
 def _plain(value: Any) -> Any:
@@ -168,31 +180,3 @@ def _plain(value: Any) -> Any:
     if callable(value):
         return None
     return [_plain(one) for one in value]
-
-
-def _typed(kind: Any, value: Any) -> Any:
-    """A value of that type; raises TypeError, ValueError or KeyError when it is none."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (UnionType, Union):
-        if value is None and NoneType in arguments:
-            return None
-        return _typed(next(one for one in arguments if one is not NoneType), value)
-    if origin is tuple:
-        return tuple(_typed(arguments[0], one) for one in _of(list, value))
-    if kind is bytes:
-        return _of(str, value).encode("latin-1")
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(_of(str, value))
-    if hasattr(kind, "_fields"):
-        hints = get_type_hints(kind)
-        told = _of(dict, value)
-        return kind(**{name: _typed(hints[name], told[name]) for name in kind._fields})
-    if kind is Any or origin is not None:
-        return value
-    return _of(kind, value)
-
-
-def _of(kind: Any, value: Any) -> Any:
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TypeError(f"{type(value).__name__} in the place of {kind.__name__}")
-    return value

@@ -12,7 +12,7 @@ from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("typed", "deflate"),
-    ("values",),
+    ("values", "shapes"),
     ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript"),
     ("inputs",),
     ("ondisk", "profiles"),
@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}
-ONLY_MODEL = {"report": {"model", "safetext", "typed", "values"}}
+ONLY_MODEL = {"report": {"model", "safetext", "typed", "values", "shapes"}}
 """Parts that may import less than all that is below them."""
 
 

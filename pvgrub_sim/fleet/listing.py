@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.values import Target
+from pvgrub_sim.media.sources import is_own_file
 from pvgrub_sim.typed import BinaryIO
 from pvgrub_sim.values import NamedTuple
 
@@ -40,7 +41,7 @@ def targets(words: Iterable[str], *, region: str | None = None, leave_out: str |
             if sys.stdin is None:
                 raise UsageError("standard input is closed")
             lines: Iterable[str] = _lines(sys.stdin.buffer, "standard input")
-        elif word.startswith("@"):
+        elif word.startswith("@") and not is_own_file(word):
             lines = _list(word[1:])
         else:
             yield from _targets(word, region, skip)
@@ -50,7 +51,9 @@ def targets(words: Iterable[str], *, region: str | None = None, leave_out: str |
 
 
 def _targets(word: str, region: str | None, skip: _Skipped | None) -> Iterator[Target]:
-    if word.startswith("s3://") and (word.endswith("/") or word.count("/") == 2):
+    if is_own_file(word):
+        yield from _path(word, word, skip)
+    elif word.startswith("s3://") and (word.endswith("/") or word.count("/") == 2):
         from pvgrub_sim.fleet.cloud import objects
 
         yield from objects(word, region)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from pathlib import Path
 from pvgrub_sim import __version__
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet import schema
-from pvgrub_sim.fleet.values import Job, Look, ScanResult, ScanSettings, ScanState, Target
+from pvgrub_sim.fleet.kept import bound, bound_reading, check_schema, result_of_row, scan_of_row
+from pvgrub_sim.fleet.values import Job, Look, ScanResult, ScanSettings, Target
 from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
@@ -65,6 +67,9 @@ class Store:
                 raise UsageError(f"{self.path}: no such file")
             try:
                 self._base = sqlite3.connect(name, uri=uri, isolation_level=None)
+                bound(self._base)
+                if uri:
+                    bound_reading(self._base, self.path)
                 self._base.execute("PRAGMA temp_store = FILE")
                 self._check(write)
             except BaseException:
@@ -89,7 +94,10 @@ class Store:
 
     def _take_lock(self) -> None:
         # flock(), which does not touch the locks that SQLite takes; held until SQLite has closed the file.
-        self._lock = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._lock = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
+        if not stat.S_ISREG(os.fstat(self._lock).st_mode):
+            self._release_lock()
+            raise UsageError(f"{self.path}: is no regular file")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -114,6 +122,8 @@ class Store:
             raise UsageError(f"{self.path}: is no store of `pvgrub-sim scan`")
         elif version != schema.VERSION:
             raise UsageError(f"{self.path}: a store of version {version}, and this pvgrub-sim knows {schema.VERSION}")
+        else:
+            check_schema(self._base, self.path)
         if write:
             # A killed scan loses nothing; when the machine loses power, the last looks may have to be done again.
             pragma("PRAGMA synchronous = NORMAL")
@@ -232,13 +242,13 @@ class Store:
         query = f"{_SELECT}, {last} FROM looks WHERE gone = 0 ORDER BY name, source, version"
         with self.errors():
             for row in self._base.execute(query):
-                yield _result(row)
+                yield result_of_row(row, self.path)
 
     def scans(self) -> list[dict[str, Any]]:
         """The scans that were done: started, finished (seconds since 1970, or None), tool, request."""
         with self.errors():
             rows = self._base.execute("SELECT started, finished, tool, request FROM scans ORDER BY id").fetchall()
-        return [dict(zip(("started", "finished", "tool", "request"), row, strict=True)) for row in rows]
+        return [scan_of_row(row, self.path) for row in rows]
 
 
 def status(state: str, outcome: str, boots_default: bool | int) -> str:
@@ -267,12 +277,3 @@ def _rules(seen: Look) -> dict[str, str]:
     for rule, severity in sorted(seen.rules, key=lambda pair: order.index(pair[1]) if pair[1] in order else 3):
         rules.setdefault(rule, severity)
     return rules
-
-
-def _result(row: tuple[Any, ...]) -> ScanResult:
-    result = ScanResult(*row)
-    return result._replace(
-        state=ScanState(result.state),
-        boots_default=bool(result.boots_default),
-        rules=json.loads(row[14]),
-    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from pvgrub_sim.errors import UsageError
 from pvgrub_sim.typed import TYPE_CHECKING
 from pvgrub_sim.values import NamedTuple
 
@@ -147,12 +148,15 @@ class ScanResult(NamedTuple):
 
     @property
     def verdict(self) -> Verdict | None:
-        """The verdict, None where there is none."""
+        """The verdict, None where there is none; raises UsageError when what was kept makes none."""
         if not self.verdict_json:
             return None
         from pvgrub_sim.report.json_reader import parse
 
-        return parse(self.verdict_json)
+        try:
+            return parse(self.verdict_json)
+        except ValueError as error:
+            raise UsageError(f"the verdict that was kept of {self.name} is damaged: {error}") from None
 
 
 STATUSES: Mapping[str, str] = MappingProxyType(

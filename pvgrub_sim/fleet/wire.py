@@ -6,7 +6,8 @@ import json
 import struct
 from collections.abc import Sequence
 
-from pvgrub_sim.fleet.values import Job, Look, ScanSettings, ScanState
+from pvgrub_sim.fleet.values import Job, Look, ScanSettings
+from pvgrub_sim.shapes import of_type
 from pvgrub_sim.typed import Any
 
 HEAD = struct.Struct(">II")
@@ -36,8 +37,14 @@ def pack_look(seen: Look) -> bytes:
 
 def unpack_look(head: bytes, body: bytes) -> Look:
     """The answer whose facts and verdict these are; raises ValueError when they are not what pack_look() makes."""
-    facts: Any = json.loads(head)
+    try:
+        facts: Any = json.loads(head)
+    except RecursionError:
+        raise ValueError("no facts at all") from None
     if not isinstance(facts, list) or len(facts) != len(Look._fields) - 1:
         raise ValueError("not the facts of a look")
-    seen = Look._make([*facts, body.decode("ascii")])
-    return seen._replace(state=ScanState(seen.state), rules=tuple((rule, severity) for rule, severity in seen.rules))
+    try:
+        seen: Look = of_type(Look, dict(zip(Look._fields, [*facts, body.decode("ascii")], strict=True)))
+    except (TypeError, KeyError) as error:
+        raise ValueError(str(error)) from None
+    return seen

@@ -19,14 +19,25 @@ from pvgrub_sim.model import (
     Severity,
     Verdict,
 )
+from pvgrub_sim.shapes import of_type
 from pvgrub_sim.typed import Any
 
 _FILE_FIELDS = ("path", "size", "crc32", "sha256")
 
 
 def parse(text: str) -> Verdict:
-    """The verdict that a JSON object of docs/json.md stands for; fields that are not known here are passed over."""
-    told: dict[str, Any] = json.loads(text)
+    """The verdict that a JSON object of docs/json.md stands for; fields that are not known here are passed over.
+
+    Raises ValueError when it stands for none.
+    """
+    try:
+        verdict: Verdict = of_type(Verdict, _verdict(json.loads(text)))
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{type(error).__name__}: {str(error)[:200]}") from None
+    return verdict
+
+
+def _verdict(told: dict[str, Any]) -> Verdict:
     return Verdict(
         image=told["image"],
         profile=ProfileInfo(**{name: told["profile"][name] for name in ProfileInfo._fields}),
@@ -72,4 +83,4 @@ def _file(item: dict[str, Any] | None) -> LoadedFile | None:
     if item is None:
         return None
     detail = {name: value for name, value in item.items() if name not in _FILE_FIELDS}
-    return LoadedFile(item["path"], item["size"], int(item["crc32"], 16), detail, item.get("sha256", ""))
+    return LoadedFile(item["path"], item["size"], int(str(item["crc32"])[:16], 16), detail, item.get("sha256", ""))

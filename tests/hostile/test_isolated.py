@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pvgrub_sim import ImageError, IsolationError, UsageError, boot, boot_isolated, open_image
+from pvgrub_sim import ImageError, IsolationError, UsageError, boot, boot_isolated, isolated, open_image
 from pvgrub_sim.cli import main
 from pvgrub_sim.confine import landlock_version
 from tests.hostile.conftest import Unpack
@@ -100,3 +100,39 @@ def test_other_disks_keys_and_descriptions_are_named_files(tmp_path: Path) -> No
     second = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "second.img")
     options = {"disks": {"/dev/sdb": second}, "pvgrub": "xen-4.17", "memory": 512}
     assert boot_isolated(image, **options) == boot(image, **options)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"x", b"[]", b"5", b"null", b"[" * 200_000, b'{"error": 5}', b'{"error": ["OSError", []]}',
+     b'{"error": [[], []]}', b'{"verdict": 5}', b'{"verdict": {}}', b"[" + b"[]," * 3_000_000 + b"[]]", b"\xff",
+     b'{"verdict": ' + b"9" * 5000 + b"}"],
+    ids=["nothing", "x", "list", "number", "null", "deep", "error", "other error", "no name", "no verdict", "no fields",
+         "endless", "no UTF-8", "large number"],
+)  # fmt: skip
+def test_what_a_child_says_is_not_believed(said: bytes) -> None:
+    for end in (b"", b"\n"):
+        with pytest.raises(IsolationError) as error:
+            isolated._verdict("disk.img", 0, said + end)
+        assert len(str(error.value)) < 400
+
+
+def test_each_field_of_an_answer_has_its_type(tmp_path: Path) -> None:
+    image = unpack_sparse(FIXTURES / "images" / "demo.img.zst", tmp_path / "disk.img")
+    told = isolated._plain(boot(image))
+
+    def answer(**fields: object) -> bytes:
+        return json.dumps({"verdict": told | fields, "referred": []}).encode() + b"\n"
+
+    assert isolated._verdict("", 0, answer()) == boot(image)
+    for fields in (
+        {"console": 5}, {"entry": "1"}, {"entry": True}, {"entry": 1 << 80}, {"outcome": "odd"}, {"errors": {}},
+        {"kernel": {**(told["kernel"] or {"path": "", "size": 0, "crc32": 0, "sha256": ""}), "detail": "x"}},
+        {"layout": [5]}, {"transcript": "\u0100"}, {"findings": [{"rule": "x"}]}, {"profile": []},
+    ):  # fmt: skip
+        with pytest.raises(IsolationError):
+            isolated._verdict("", 0, answer(**fields))
+    for referred in (5, [5], {}, None):
+        said = json.dumps({"verdict": told, "referred": referred}).encode() + b"\n"
+        with pytest.raises(IsolationError):
+            isolated._verdict("", 0, said)

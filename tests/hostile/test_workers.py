@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -9,6 +10,9 @@ import sys
 from pathlib import Path
 
 from pvgrub_sim.confine import landlock_version
+from tests.images import unpack_sparse
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 TRY = """
 import io, json, os, subprocess, sys, tempfile
@@ -45,3 +49,14 @@ def test_a_worker_only_reads(tmp_path: Path) -> None:
     if landlock_version():
         assert not told["write"] and not told["make"] and not told["run"]
     assert outside.read_text() == "x" or not landlock_version()
+
+
+def test_a_worker_unpacks_where_temporary_files_go_by_themselves(tmp_path: Path) -> None:
+    image = tmp_path / "disk.img.gz"
+    image.write_bytes(
+        gzip.compress(unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "raw").read_bytes())
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("TMPDIR", "TEMP", "TMP")}
+    command = [sys.executable, "-m", "pvgrub_sim", "scan", str(image), "--store", str(tmp_path / "scan.db"), "--quiet"]
+    done = subprocess.run([*command, "--jobs", "1"], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b""), done.stdout

@@ -14,7 +14,7 @@ from pvgrub_sim.fleet.store import Store
 from pvgrub_sim.fleet.values import STATUSES, ScanResult, ScanState
 from pvgrub_sim.model import Verdict
 from pvgrub_sim.report import render_report
-from pvgrub_sim.safetext import printable
+from pvgrub_sim.safetext import disarmed_json, printable
 
 
 def report(store: Store, format: str, changes: ScanDifference | None) -> Iterator[bytes]:
@@ -94,4 +94,4 @@ def _sarif(store: Store, changes: ScanDifference | None) -> str:
             {"image": printable(row.name), "version": row.version, "before": row.before, "after": row.after}
             for row in changes.broken
         ]
-    return json.dumps(log, indent=2) + "\n"
+    return disarmed_json(json.dumps(log, indent=2)) + "\n"

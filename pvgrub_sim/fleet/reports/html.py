@@ -14,7 +14,7 @@ from importlib.resources import files
 from pvgrub_sim.fleet.difference import ScanChange, ScanDifference
 from pvgrub_sim.fleet.reports.text import headline
 from pvgrub_sim.fleet.store import Store
-from pvgrub_sim.fleet.summary import FleetSummary, summarise
+from pvgrub_sim.fleet.summary import SEVERITIES, FleetSummary, summarise
 from pvgrub_sim.fleet.values import STATUSES, ScanResult
 from pvgrub_sim.report.page import foot, head
 from pvgrub_sim.safetext import one_line
@@ -112,10 +112,11 @@ def _bars(title: str, rows: list[tuple[str, int, str]], whole: int) -> str:
     if not rows:
         return ""
     cells = []
-    for name, count, kind in rows[:_MOST]:
+    for name, count, severity in rows[:_MOST]:
+        kind = severity if severity in SEVERITIES else "plain"
         bar = (
             f'<svg class="bar" viewBox="0 0 {_SCALE} 10" preserveAspectRatio="none" role="img" aria-label="{count:,}">'
-            f'<rect class="{kind or "plain"}" width="{count / max(whole, 1) * _SCALE:.1f}" height="10"></rect></svg>'
+            f'<rect class="{kind}" width="{count / max(whole, 1) * _SCALE:.1f}" height="10"></rect></svg>'
         )
         cells.append(
             f'<tr><th scope="row">{_text(name)}</th><td class="wide">{bar}</td><td class="number">{count:,}</td></tr>'

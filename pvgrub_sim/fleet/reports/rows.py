@@ -1,6 +1,6 @@
 """The reports for programs and spreadsheets: a line or row an image and version.
 
-jsonl has everything, unchanged; csv and parquet have the facts that one counts by.
+jsonl has everything, unchanged; csv and parquet have the facts that one counts by, csv in a form that may be printed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.difference import ScanDifference
 from pvgrub_sim.fleet.store import Store
 from pvgrub_sim.fleet.values import ScanResult
+from pvgrub_sim.safetext import disarmed_json, one_line
 from pvgrub_sim.typed import Any
 
 COLUMNS = (
@@ -22,7 +23,7 @@ COLUMNS = (
 )  # fmt: skip
 CHANGE_COLUMNS = ("change", "name", "version", "before", "after", "headline", "new_findings", "gone_findings")
 _NUMBERS = {"boots_default", "entry", "seconds"}
-_OBEYED = ("=", "+", "-", "@", "\t", "\r")
+_OBEYED = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for a formula at the beginning of a cell (OWASP, "CSV Injection")."""
 _ROWS_A_GROUP = 20_000
 
@@ -32,7 +33,7 @@ def report(store: Store, format: str, changes: ScanDifference | None) -> Iterato
     if format == "jsonl":
         lines = map(_object, store.results()) if changes is None else _changes(changes)
         for line in lines:
-            yield json.dumps(line).encode("ascii") + b"\n"
+            yield disarmed_json(json.dumps(line)).encode("ascii") + b"\n"
     elif format == "csv":
         if changes is None:
             yield from _csv(COLUMNS, (_row(result) for result in store.results(verdicts=False)))
@@ -94,7 +95,7 @@ def _csv(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> Iterator[b
 def _cell(name: str, value: Any) -> Any:
     if name in _NUMBERS or value is None:
         return value
-    text = " ".join(value) if isinstance(value, tuple) else str(value)
+    text = one_line(" ".join(value) if isinstance(value, tuple) else str(value))
     return f"'{text}" if text.startswith(_OBEYED) else text
 
 
