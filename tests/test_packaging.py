@@ -103,7 +103,9 @@ def test_action_takes_no_input_for_a_command(tmp_path: Path) -> None:
 def test_hooks_are_commands_and_match_images() -> None:
     hooks = {hook["id"]: hook for hook in load(ROOT / ".pre-commit-hooks.yaml")}
     for hook in hooks.values():
-        build_parser().parse_args([*shlex.split(hook["entry"])[1:], "file"])
+        words = [*shlex.split(hook["entry"])[1:], *hook["args"]]
+        parsed = build_parser().parse_args([*words, "--project=x.img", "file.img"])
+        assert parsed.images == ["--project=x.img", "file.img"] and parsed.project is None
     images = re.compile(hooks["pvgrub-boot"]["files"])
     assert images.search("out/disk.img") and images.search("disk.qcow2") and images.search("disk.raw.zst")
     assert not images.search("disk.img.txt")

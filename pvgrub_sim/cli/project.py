@@ -22,6 +22,9 @@ OWN_NAME = ".pvgrub-sim.toml"
 PYPROJECT = "pyproject.toml"
 LARGEST = 1 << 20
 """Bytes of a project file."""
+MOST_DOTS = 20_000_000
+"""The sum of the squares of a file's dots by line: so many steps does tomllib take for a key of so many parts."""
+LARGEST_NUMBER = 1 << 63
 _TABLE = rb"(?m)^[ \t]*\[[ \t]*tool[ \t]*\.[ \t]*[\"\']?pvgrub-sim"
 _OF_ONE_RUN = frozenset({"help", "project", "no_project"})
 """Options that make no sense in a file."""
@@ -29,6 +32,10 @@ _OF_BOOT_ALONE = frozenset({"format", "output", "keys", "console", "log"})
 """Options that other commands have as well, where they are another matter."""
 _FILES = frozenset({"FILE", "DIR"})
 """What an option's metavar is when its value is a file."""
+_REACHING = {
+    "xl_config": "names disks wherever they lie: name it on the command line, or the file with --project",
+}
+"""Options whose files lead out of their folder, and what is said where a file that was found has them."""
 
 
 def parse(parser: argparse.ArgumentParser, command: str, words: list[str]) -> argparse.Namespace:
@@ -131,6 +138,8 @@ def _table(path: str, data: bytes, *, whole: bool) -> dict[str, Any] | None:
     """The options' table: the whole file, or `[tool.pvgrub-sim]` of a pyproject.toml, None when that has none."""
     import tomllib
 
+    if sum(line.count(b".") ** 2 for line in data.split(b"\n")) > MOST_DOTS:
+        raise UsageError(f"{path}: is no project file: a line of more dots than a key has")
     try:
         content = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -199,12 +208,18 @@ class _Values:
             return [self._one(key, one, action) for one in value]
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             raise self._error(key, "wants a text or a number")
+        if isinstance(value, int) and abs(value) >= LARGEST_NUMBER:
+            raise self._error(key, "is too large a number")
         return self._one(key, str(value), action)
 
     def _one(self, key: str, text: str, action: argparse.Action) -> Any:
         """A text as the option takes it: converted, one of its choices, a file seen from the project file's folder."""
         if action.metavar in _FILES:
             text = self._file(key, text)
+            if self._boxed and action.dest in _REACHING:
+                raise self._error(key, _REACHING[action.dest])
+            if self._boxed and action.dest == "output" and not _is_for_a_report(text, self._folder):
+                raise self._error(key, "is no place for a report: it is hidden, or a program")
         elif action.dest == "disk":
             device, equals, path = text.partition("=")
             text = f"{device}{equals}{self._file(key, path)}"
@@ -228,3 +243,12 @@ class _Values:
                 key, f"{name!r} is not below the file's folder: name it on the command line, or the file with --project"
             )
         return path
+
+
+def _is_for_a_report(path: str, folder: str) -> bool:
+    """Whether a report may be written there because a stranger's folder says so.
+
+    Not where programs look for what they are to do: names that begin with a dot (`.git/hooks`), and what can be run.
+    """
+    inside = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
+    return not any(part.startswith(".") for part in inside.split("/")) and not os.access(path, os.X_OK)

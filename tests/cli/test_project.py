@@ -148,9 +148,22 @@ def test_files_are_seen_from_the_project_file(run: Run, folder: Path, monkeypatc
         ('aki = "aki-176bf516"\npvgrub = "xen-4.17"', b"--aki and --pvgrub exclude each other"),
         ("timeout = -1", b"timeout: '-1' will not do"),
         ("device = 2026-01-01", b"device: wants a text"),
+        (f"memory = 0x{'f' * 5000}", b"memory: is too large a number"),
+        ("memory = inf", b"memory: 'inf' will not do"),
+        ("timeout = nan", b"timeout: 'nan' will not do"),
+        (f"{'a.' * 500_000}b = 1", b"more dots than a key has"),
+        ("\n".join(f"[{'a.' * 2000}b{number}]" for number in range(200)), b"more dots than a key has"),
+        ('xl-config = "guest.cfg"', b"xl-config: names disks wherever they lie"),
+        ('output = ".git/hooks/pre-commit"', b"output: is no place for a report"),
+        ('output = "hooks/pre-commit"', b"output: is no place for a report"),
+        ('output = "program"', b"output: is no place for a report"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line_that_names_it(text: str, word: bytes, run: Run, folder: Path) -> None:
+    (folder / ".git" / "hooks").mkdir(parents=True)
+    (folder / "hooks").symlink_to(".git/hooks")
+    (folder / "program").write_text("true\n")
+    (folder / "program").chmod(0o755)
     (folder / NAME).write_text(text)
     assert run(["boot", "{good}"]) == 2
     run.refused()
