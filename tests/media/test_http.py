@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim import Access, boot, inspect_image, open_image, read_file
-from pvgrub_sim.errors import ImageError
+from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.sources import http
 from pvgrub_sim.model import Outcome
 from tests.cli.running import Run
 from tests.images import unpack_sparse
 from tests.media.big_image import INITRD, KERNEL, write_big_image
-from tests.media.web import Fault, WebServer, cut, dripping, serving, short, stalled, status
+from tests.media.web import Fault, WebServer, cut, dripping, endless, serving, short, stalled, status
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -35,6 +35,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(http, "PATIENCE", 0.5)
     monkeypatch.setattr("pvgrub_sim.media.sources.transport.TIMEOUT", 0.5)
+    monkeypatch.setattr("pvgrub_sim.media.sources.transport.PATIENCE", 0.5)
 
 
 @pytest.mark.parametrize("gzipped", [True, False], ids=["gzipped initrd", "plain initrd"])
@@ -273,3 +274,50 @@ def test_digest_of_a_whole_image_over_the_wire(server: WebServer, tmp_path: Path
         digest.update(disk.read(at, min(100_000, disk.size - at)))
     assert digest.digest() == hashlib.sha256((tmp_path / "disk.img").read_bytes()).digest()
     disk.close()
+
+
+_CHUNKED = b"HTTP/1.1 206 x\r\nContent-Range: bytes 0-9/10\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        endless(b"HTTP/1.1 206 x\r\n", b"x", 0.01),
+        endless(b"HTTP/1.1 206 x\r\n", b"a: b\r\n"),
+        endless(_CHUNKED + b"a\r\n0123456789\r\n0\r\n", b"a: b\r\n"),
+        endless(_CHUNKED, b"1", 0.01),
+        endless(_CHUNKED + b"-5\r\n", b"x" * 4096),
+        endless(_CHUNKED + b"f" * 30 + b"\r\n", b"x" * 4096),
+        endless(b"", b"\0" * 4096),
+        endless(b"HTTP/1.1 206 x\r\nContent-Range: bytes 0-9/999999999999999999\r\n\r\n", b"x" * 4096),
+    ],
+    ids=["continue", "head byte by byte", "headers", "trailers", "chunk size", "negative chunk", "huge chunk", "zeros",
+         "more than told"],
+)  # fmt: skip
+def test_an_answer_without_an_end_is_one_line(server: WebServer, fault: Fault) -> None:
+    server.faults = [fault] * 5
+    with pytest.raises(ImageError) as error:
+        open_image(server.url("disk.img"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["file:///etc/passwd", "ftp://127.0.0.1/", f"http://{'a' * 70}.example/", "http://a..b/", "//[::1",
+     "http://a:0/", "http://x\tb:-1/", "gopher:x"],
+)  # fmt: skip
+def test_redirections_to_what_is_no_address(server: WebServer, place: str) -> None:
+    server.faults = [status(302, Location=place)]
+    with pytest.raises(ImageError) as error:
+        open_image(server.url("disk.img"))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://{'a' * 70}.example/", "http://a..b/x", "http://\u65e5\u672c/x", "http://a\x9b/", "http://a:70000/"]
+)
+def test_what_is_no_address_is_a_usage_error(url: str) -> None:
+    with pytest.raises(UsageError, match="not a URL"):
+        open_image(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import os
 import random
 from pathlib import Path
@@ -158,6 +159,20 @@ def test_the_limit_holds_and_says_so(raw: Path, tmp_path: Path, capfdbinary: pyt
     assert b"--spool-limit" in command.err
     for words in ("x", "1Q", "-1", "1.5G", ""):
         assert command(["boot", "--spool-limit", words, "{}"], made) == 2
+
+
+def test_a_small_file_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pvgrub_sim.media.formats.spool.USUAL_STORED", MIB)
+    made = tmp_path / "disk.img.gz"
+    made.write_bytes(gzip.compress(bytes(16 * MIB) + b"x" * 16 * MIB))
+    disk = open_image(made)
+    assert disk.read(15 * MIB, MIB) == bytes(MIB), "zeros take no room"
+    with pytest.raises(ImageError, match="100 times its size"):
+        disk.read(31 * MIB, MIB)
+    disk.close()
+    disk = open_image(made, access=Access(spool_limit=64 * MIB))
+    assert disk.read(31 * MIB, MIB) == b"x" * MIB
+    disk.close()
 
 
 def test_the_spool_is_sparse_and_in_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

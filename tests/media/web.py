@@ -185,6 +185,23 @@ def dripping(pause: float) -> Fault:
     return fault
 
 
+def endless(head: bytes, piece: bytes, pause: float = 0.0) -> Fault:
+    """An answer that begins somehow and then says the same over and over, until the client hangs up."""
+
+    def fault(handler: Handler) -> bool:
+        handler.close_connection = True
+        handler.wfile.write(head)
+        try:
+            while True:
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+                time.sleep(pause)
+        except OSError:
+            return True
+
+    return fault
+
+
 def _ranged(handler: Handler, path: Path) -> None:
     match = re.fullmatch(r"bytes=(\d+)-(\d+)", handler.headers.get("Range", ""))
     assert match is not None

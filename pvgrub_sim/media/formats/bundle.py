@@ -144,7 +144,10 @@ def _machine(root: Element) -> dict[str, Any]:
         "RamdiskId": text_of(root, "machine_configuration/ramdisk_id"),
         "Architecture": text_of(root, "machine_configuration/architecture"),
     }
-    plain = {key: value for key, value in found.items() if re.fullmatch(r"[\w-]{1,40}", value)}
+    plain = {key: value for key, value in found.items() if re.fullmatch(r"[\w-]{1,40}", value, re.ASCII)}
+    for key in ("KernelId", "RamdiskId"):
+        if not re.fullmatch(r"[a-z]+-\w+", plain.get(key, ""), re.ASCII):
+            plain.pop(key, None)
     return {"ImageId": "ami-bundle", "RootDeviceName": "/dev/sda1", "RootDeviceType": "instance-store", **plain}
 
 

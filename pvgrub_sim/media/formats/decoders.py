@@ -20,6 +20,9 @@ PIECE: Final = 1 << 20
 """Bytes that a decoder gives at once."""
 XZ_MEMORY: Final = 256 << 20
 """Bytes that an xz stream's dictionary may want; `xz -9` wants 65 MiB."""
+FEW_MEMBERS: Final = 1000
+LEAST_IN_MEMBERS: Final = 4096
+"""Bytes that a member unpacks to on the average, where there are more members than that: no program writes less."""
 ZSTD_WINDOW: Final = 1 << 27
 """Bytes; `zstd --ultra -22` wants as much, and `--long=27`."""
 
@@ -88,11 +91,13 @@ class Members:
         self._strict = strict
         self._decoder: _Decompressor | None = make()
         self._pending = b""
+        self._members = self._given = 0
 
     def read(self) -> bytes:
         """The next bytes, none at the end; raises ImageError for what is damaged or ends too early."""
         while self._decoder is not None:
             data = self._step(self._decoder)
+            self._given += len(data)
             if self._decoder.eof:
                 self._next_member(self._decoder.unused_data or b"")
             if data:
@@ -128,6 +133,11 @@ class Members:
                 break
             rest += more
         if rest.startswith(self._magic):
+            self._members += 1
+            if self._members > FEW_MEMBERS and self._given < self._members * LEAST_IN_MEMBERS:
+                raise self._input.fail(
+                    f"is damaged ({self._words}: {self._members} members with next to nothing in them)"
+                )
             self._decoder = self._make()
             self._pending = rest
         elif rest and self._strict:

@@ -17,6 +17,9 @@ ZSTD_HEAD: Final = 18
 _XZ_MAGIC: Final = b"\xfd7zXZ\0"
 _XZ_FOOTER: Final = struct.Struct("<II2s2s")
 MOST_STREAMS: Final = 100_000
+SMALL_BLOCK: Final = 8
+MOST_SMALL_BLOCKS: Final = 1_000_000
+"""Blocks of a zstd file that are that short or hold as little; a program writes one now and then."""
 
 
 class ZstdWalk:
@@ -34,6 +37,7 @@ class ZstdWalk:
         self.frames = 0
         self._checksum = 0
         self._carried = b""
+        self._small = 0
 
     def wants(self) -> int:
         """Bytes of the next header, at the most."""
@@ -58,6 +62,8 @@ class ZstdWalk:
             size, kind, last = word >> 3, word >> 1 & 3, word & 1
             if len(head) < 3 or kind == 3:
                 raise ImageError(self.name, "is damaged (zstd: a block of no known kind)", self.at)
+            if size < SMALL_BLOCK:
+                self._count_small()
             self.at += 3 + (1 if kind == 1 else size)
             if last:
                 self.at += self._checksum
@@ -65,6 +71,7 @@ class ZstdWalk:
             return
         magic = int.from_bytes(head[:4], "little")
         if magic & ~0xF == SKIPPABLE and len(head) >= 8:
+            self._count_small()
             self.at += 8 + int.from_bytes(head[4:8], "little")
             return
         if magic != ZSTD_MAGIC or len(head) < 6:
@@ -80,6 +87,11 @@ class ZstdWalk:
         self.inside = True
         self.frames += 1
         self.at += begin + width
+
+    def _count_small(self) -> None:
+        self._small += 1
+        if self._small > MOST_SMALL_BLOCKS:
+            raise ImageError(self.name, "is damaged (zstd: endless blocks of next to nothing)", self.at)
 
 
 def zstd_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int | None:

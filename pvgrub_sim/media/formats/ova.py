@@ -64,7 +64,7 @@ def _parts(file: Element, name: bytes) -> list[bytes]:
     chunk, size = file.get("chunkSize", ""), file.get("size", "")
     if not chunk:
         return [name]
-    if not (chunk.isdecimal() and size.isdecimal() and int(chunk) and len(size) < 19):
+    if not (chunk.isdecimal() and size.isdecimal() and len(chunk) < 19 and len(size) < 19 and int(chunk)):
         raise ImageError(shown(name), "the OVF tells chunks of no size")
     count = -(-int(size) // int(chunk))
     if count > 100_000:

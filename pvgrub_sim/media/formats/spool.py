@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import layers_of
+from pvgrub_sim.media.disk import ForwardOnly, layers_of
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 USUAL_LIMIT: Final = 64 << 30
 """Bytes that are unpacked at most where the caller says nothing."""
+USUAL_STORED: Final = 8 << 30
+USUAL_RATIO: Final = 100
+"""Bytes that are not zeros, and take room in a file: so many at most, or so many times the compressed ones, where the
+caller says nothing. A disk is not packed as tight as that."""
 PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
 _ZEROS: Final = bytes(1 << 20)
@@ -57,7 +61,9 @@ class Spool:
         self._stream = stream
         self._layer = layer
         self._below = below
+        self._usual = context.access.spool_limit is None
         self._limit = USUAL_LIMIT if context.access.spool_limit is None else context.access.spool_limit
+        self._stored = 0
         self._progress = context.access.progress
         self._told = time.monotonic()
         self._size = size
@@ -136,6 +142,7 @@ class Spool:
                 self._end()
                 break
             self._store(data)
+            self._check_stored()
             if self._size is not None and self._done >= self._size:
                 self._check_end()
             if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
@@ -145,6 +152,19 @@ class Spool:
         if told and self._progress is not None:
             # For now that is all.
             self._progress(self._done, self._done)
+
+    def _check_stored(self) -> None:
+        """No file of a few MiB fills the disk that temporary files are on; raises ImageError."""
+        if not self._usual or self._stored <= USUAL_STORED or self._below is None:
+            return
+        below = self._below
+        packed = below.unpacked if isinstance(below, ForwardOnly) else below.size
+        if self._stored > USUAL_RATIO * packed:
+            raise ImageError(
+                self.name,
+                f"unpacks to more than {USUAL_RATIO} times its size, zeros aside (--spool-limit SIZE allows it)",
+                self._done,
+            )
 
     def _check_end(self) -> None:
         """All that was announced is there: then the stream must end, where its checksum stands as a rule."""
@@ -175,15 +195,16 @@ class Spool:
                     written = 0
                     while written < len(piece):
                         written += os.pwrite(self._fd, memoryview(piece)[written:], self._done + written)
+                    self._stored += written
                 self._done += len(piece)
         except OSError as error:
-            folder = _folder()
+            folder = spool_folder()
             raise ImageError(
                 self.name, f"cannot be unpacked into {folder}: {(error.strerror or str(error)).lower()}", self._done
             ) from None
 
 
-def _folder() -> str:
+def spool_folder() -> str:
     """Where temporary files go: not into memory, as /tmp often is, unless TMPDIR says so."""
     if not os.environ.get("TMPDIR") and os.access("/var/tmp", os.W_OK | os.X_OK):
         return "/var/tmp"
@@ -193,7 +214,7 @@ def _folder() -> str:
 def _unlinked(name: str) -> int:
     """A file that no folder lists, open for reading and writing."""
     try:
-        with tempfile.TemporaryFile(prefix="pvgrub-sim-", dir=_folder(), buffering=0) as file:
+        with tempfile.TemporaryFile(prefix="pvgrub-sim-", dir=spool_folder(), buffering=0) as file:
             return os.dup(file.fileno())
     except OSError as error:
         raise ImageError(name, f"no temporary file can be made: {(error.strerror or str(error)).lower()}") from None

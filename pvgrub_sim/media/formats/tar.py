@@ -189,6 +189,8 @@ class TarReader:
             text += self._content(data, BLOCK)
             data += BLOCK
             *lines, text = text.split(b"\n")
+            if len(text) > BLOCK:
+                raise self._fail("is damaged (a tar header with a bad number)")
             for line in lines:
                 numbers.append(self._decimal(line))
                 if len(numbers) == 1:

@@ -9,21 +9,27 @@ from pvgrub_sim.errors import ImageError
 LONGEST = 16 << 20
 """Bytes; ova.xml of a machine with many snapshots has some hundred thousand."""
 DEEPEST = 200
+MOST_ELEMENTS = 300_000
+"""Elements and attributes: each takes some hundred bytes of memory, however short it is."""
 
 
 class _Limited:
-    """Builds the tree as ElementTree does, and refuses one that is endlessly deep."""
+    """Builds the tree as ElementTree does, and refuses one that is endlessly deep or large."""
 
     def __init__(self) -> None:
         from xml.etree.ElementTree import TreeBuilder
 
         self._builder = TreeBuilder()
         self._depth = 0
+        self._left = MOST_ELEMENTS
 
     def start(self, tag: str, attributes: dict[str, str]) -> Element:
         self._depth += 1
         if self._depth > DEEPEST:
             raise ValueError(f"elements more than {DEEPEST} deep")
+        self._left -= 1 + len(attributes)
+        if self._left < 0:
+            raise ValueError(f"more than {MOST_ELEMENTS} elements")
         plain = {_local(name): value for name, value in attributes.items()}
         return self._builder.start(_local(tag), plain)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 from pvgrub_sim.media.sources.file import RawDisk
@@ -23,12 +24,20 @@ SOURCES: Final[dict[str, tuple[str, str]]] = {
 """Prefix: module of this package, and its function `open(name, context) -> Disk`. Imported when it is asked for."""
 
 
+def is_own_file(name: str) -> bool:
+    """Whether a word that could mean a volume or a list is a file of the working directory.
+
+    In a stranger's folder `boot *` would else ask AWS for what a file's name says.
+    """
+    return "/" not in name and os.path.lexists(name)
+
+
 def open_source(name: str, context: Context) -> Disk:
     """The bytes that a name stands for, as they lie; raises ImageError when they cannot be had."""
     prefix, colon, rest = name.partition(":")
     if colon and prefix == "file":
         return RawDisk(rest.removeprefix("//") if rest.startswith("///") else rest)
-    if colon and prefix in SOURCES:
+    if colon and prefix in SOURCES and not is_own_file(name):
         module, function = SOURCES[prefix]
         disk: Disk = getattr(import_module(f"{__name__}.{module}"), function)(name, context)
         return disk

@@ -208,6 +208,7 @@ def pieces(answer: Answer, length: int) -> Iterator[bytes]:
     began = time.monotonic()
     got = 0
     while got < length:
+        answer.clock.allow(PATIENCE)
         data = answer.body.read1(min(_PIECE, length - got))
         if not data:
             # With this the connection can be used again, or the body turns out to be short.

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import os
 import ssl
+import time
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from pvgrub_sim import __version__
 from pvgrub_sim.errors import ImageError, UsageError
-from pvgrub_sim.typed import Final
+from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.values import NamedTuple
 
 TIMEOUT: Final = 30.0
 """Seconds without a byte from the server."""
+PATIENCE = 60.0
+"""Seconds until the head of an answer must be there, redirections included."""
 MOST_REDIRECTS: Final = 10
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _URL_SAFE: Final = "/:@!$&'()*+,;=-._~%"
@@ -34,7 +38,7 @@ def _address(parts: SplitResult) -> str:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+        wrong = parts.scheme not in ("http", "https") or parts.port == 0 or not _is_host(parts.hostname or "")
     except ValueError:
         wrong = True
     if wrong or not url.isprintable():
@@ -42,12 +46,96 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
+def _is_host(name: str) -> bool:
+    """Whether a name can be looked up (RFC 1035, section 2.3.4), or is an address."""
+    labels = name.removesuffix(".").split(".")
+    return name.isascii() and len(name) < 254 and all(0 < len(label) < 64 for label in labels)
+
+
+class Clock:
+    """Until when a server must have sent what is waited for, however often it sends a little: by time.monotonic()."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def allow(self, seconds: float) -> None:
+        """From now on it has so long."""
+        self._until = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """Raise TimeoutError when the time is over."""
+        if time.monotonic() > self._until:
+            raise TimeoutError
+
+
+class _Watched(io.RawIOBase):
+    """What a socket receives, as long as the clock allows it."""
+
+    def __init__(self, below: io.RawIOBase, clock: Clock) -> None:
+        self._below = below
+        self._clock = clock
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Receive some bytes; raises TimeoutError, and OSError as sockets do."""
+        self._clock.check()
+        count: int | None = self._below.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        """Close the socket's file."""
+        self._below.close()
+        super().close()
+
+
+class _WatchedSocket:
+    """A socket whose files are watched; for all else it is the socket."""
+
+    def __init__(self, socket: Any, clock: Clock) -> None:
+        self._socket = socket
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        """What http.client reads an answer from."""
+        return io.BufferedReader(_Watched(self._socket.makefile("rb", buffering=0), self._clock))
+
+
+class _Http(http.client.HTTPConnection):
+    """http.client itself has no end of `100 Continue`, of trailers, and of lines that come byte by byte."""
+
+    clock: Clock
+
+    def connect(self) -> None:
+        """Connect, and watch what comes."""
+        super().connect()
+        self.sock = _WatchedSocket(self.sock, self.clock)
+
+
+class _Https(http.client.HTTPSConnection):
+    clock: Clock
+
+    def connect(self) -> None:
+        """As above."""
+        super().connect()
+        self.sock = _WatchedSocket(self.sock, self.clock)
+
+
 class Answer(NamedTuple):
-    """What a server answered: its body is read from `body`, to the end, before the next request."""
+    """What a server answered: its body is read from `body`, to the end, before the next request.
+
+    clock: for whoever reads the body, to be told how long the next bytes may take.
+    """
 
     status: int
     headers: http.client.HTTPMessage
     body: http.client.HTTPResponse
+    clock: Clock
 
 
 class Connection:
@@ -60,7 +148,8 @@ class Connection:
     def __init__(self, url: str) -> None:
         self.name = display_name(url)
         self._url = self._now = url
-        self._open: http.client.HTTPConnection | None = None
+        self._clock = Clock()
+        self._open: _Http | _Https | None = None
         self._response: http.client.HTTPResponse | None = None
         self._key: tuple[object, ...] = ()
 
@@ -70,6 +159,7 @@ class Connection:
         Raises ImageError when there are too many redirections, or one leads from https to anything else.
         """
         known = self._now != self._url
+        self._clock.allow(PATIENCE)
         for _ in range(MOST_REDIRECTS):
             answer = self._request(headers)
             if known and answer.status in (401, 403, 404, 410):
@@ -109,9 +199,9 @@ class Connection:
             fields["Authorization"] = _basic(own.username or "", own.password or "")
         connection.request("GET", f"{parts.scheme}://{_address(parts)}{path}" if absolute else path, headers=fields)
         response = self._response = connection.getresponse()
-        return Answer(response.status, response.headers, response)
+        return Answer(response.status, response.headers, response, self._clock)
 
-    def _connection(self, parts: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
+    def _connection(self, parts: SplitResult) -> tuple[_Http | _Https, bool]:
         """A connection for a URL, and whether a proxy at its end wants to be told the whole of it."""
         proxy = _proxy(parts)
         key = (parts.scheme, parts.hostname, parts.port, proxy)
@@ -120,16 +210,15 @@ class Connection:
             return self._open, absolute
         self.reset()
         at = _split(proxy) if proxy else parts
-        made: http.client.HTTPConnection
+        made: _Http | _Https
         if parts.scheme == "https":
-            made = http.client.HTTPSConnection(
-                at.hostname or "", at.port, timeout=TIMEOUT, context=ssl.create_default_context()
-            )
+            made = _Https(at.hostname or "", at.port, timeout=TIMEOUT, context=ssl.create_default_context())
             if proxy:
                 login = {"Proxy-Authorization": _basic(at.username, at.password or "")} if at.username else {}
                 made.set_tunnel(parts.hostname or "", parts.port or 443, headers=login)
         else:
-            made = http.client.HTTPConnection(at.hostname or "", at.port, timeout=TIMEOUT)
+            made = _Http(at.hostname or "", at.port, timeout=TIMEOUT)
+        made.clock = self._clock
         self._open, self._key = made, key
         return made, absolute
 
