@@ -17,6 +17,8 @@ READER_UNITS: Final = 250_000
 NAMES: Final = 250_000
 """Names of directories that the readers of one survey may go through; the same for a reader that is kept open, each
 time that it is asked."""
+RUNS: Final = 2_000_000
+"""Stretches of files that one survey may go through in search of holes; the same for a reader that is kept open."""
 LONGEST_READ: Final = 16 << 20
 """Bytes that one read of a structure may ask for."""
 
@@ -38,6 +40,7 @@ class Budget:
         self.units = units
         self.total = total
         self.names = NAMES
+        self.runs = RUNS
 
     def spend(self, length: int) -> None:
         """Count one read of `length` bytes; raises Damaged when nothing is left."""
@@ -54,6 +57,13 @@ class Budget:
         counter.names -= count
         if counter.names < 0:
             raise Damaged("more names in directories than a sound image has: given up")
+
+    def pass_runs(self, count: int) -> None:
+        """Count stretches of files; raises Damaged when there are too many for the whole survey."""
+        counter = self.total or self
+        counter.runs -= count
+        if counter.runs < 0:
+            raise Damaged("files in more pieces than a sound image has: given up")
 
 
 class Area:

@@ -7,7 +7,7 @@ import re
 from pvgrub_sim.ondisk import bzimage, compressed, elf
 from pvgrub_sim.survey.area import Damaged, path_of
 from pvgrub_sim.survey.result import BootFile, FileKind
-from pvgrub_sim.survey.tree import Node, NodeType, Reader, find, head, names_of, target
+from pvgrub_sim.survey.tree import Node, NodeType, Reader, find, head, names_of, runs_of, target
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
@@ -109,7 +109,7 @@ def _gaps(reader: Reader, node: Node) -> tuple[int, int, int | None]:
     holes = unwritten = 0
     first = None
     if reader.inline(node) is None:
-        for run in reader.runs(node):
+        for run in runs_of(reader, node):
             if run.place is None:
                 holes += run.length
             elif run.unwritten:

@@ -51,6 +51,10 @@ class IsoReader:
 
     def node(self, number: int) -> Node:
         """The node whose directory record is at that byte offset."""
+        return self._node(number, moved=False)
+
+    def _node(self, number: int, *, moved: bool) -> Node:
+        """As node(); moved: a link to the record led here, and no other is followed."""
         length = self.area.read(number, 1)[0]
         if length < 34:
             raise Damaged(f"a directory record of {length} bytes")
@@ -60,8 +64,10 @@ class IsoReader:
             fields = dict(self._fields(raw))
             mode = int.from_bytes(fields.get("PX", b"")[:2], "little") >> 12
             if "CL" in fields:
+                if moved:
+                    raise Damaged("a directory that was moved more than once")
                 # A directory that was moved to keep the tree flat: its real record is the first of its own blocks.
-                return self.node(int.from_bytes(fields["CL"][:4], "little") * self.block)
+                return self._node(int.from_bytes(fields["CL"][:4], "little") * self.block, moved=True)
             if mode == 0xA:
                 return Node(number, NodeType.LINK, len(self._link(raw)), raw)
         return Node(number, NodeType.DIRECTORY if raw[25] & 2 else NodeType.FILE, size, raw)

@@ -16,7 +16,7 @@ LONGEST_TARGET: Final = 4096
 MOST_RUNS: Final = 300_000
 """Stretches of one file, after which its map is taken to go round in circles."""
 NAMES_COUNTED: Final = 256
-"""Names after which the budget is told of them."""
+"""Names, or stretches of files, after which the budget is told of them."""
 MOST_NAMES: Final = 1_000_000
 """Entries of one directory, after which it is taken to be damaged."""
 
@@ -99,6 +99,14 @@ def fill(found: Iterator[tuple[int, int, int, bool]], size: int, block_size: int
         at = begin + length
     if at < size:
         yield Run(at, size - at, None)
+
+
+def runs_of(reader: Reader, node: Node) -> Iterator[Run]:
+    """Where the content of a file lies, as Reader.runs(), but not for ever; raises Damaged."""
+    for count, run in enumerate(reader.runs(node)):
+        if not count % NAMES_COUNTED:
+            reader.area.budget.pass_runs(NAMES_COUNTED if count else 1)
+        yield run
 
 
 def once(seen: set[int], block: int) -> None:

@@ -11,7 +11,7 @@ from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.model import DirectoryEntry
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.surveyor import volume_reader
-from pvgrub_sim.survey.tree import Node, NodeType, Reader, Way, content, find, head, names_of, target
+from pvgrub_sim.survey.tree import Node, NodeType, Reader, Way, content, find, head, names_of, runs_of, target
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
@@ -123,7 +123,7 @@ class Files:
                 return []
             return [
                 Gap(run.offset, run.length, run.unwritten)
-                for run in self.reader.runs(node)
+                for run in runs_of(self.reader, node)
                 if run.place is None or run.unwritten
             ]
         except Damaged:

@@ -266,12 +266,14 @@ class XfsReader:
         if node.record[5] == FORMAT_LOCAL:
             return self._fork(node.record)
         if node.type is NodeType.LINK and self.sb.version >= 5:
-            parts = []
+            target = b""
             for _first, count, place, _ in self._extents(node):
-                for at in range(min(count, 64)):
+                for at in range(count):
+                    if len(target) >= node.size:
+                        return target
                     block = self.area.read((place + at) * self.sb.blocksize, self.sb.blocksize)
-                    parts.append(block[56 : 56 + int.from_bytes(block[8:12], "big")])
-            return b"".join(parts)
+                    target += block[56 : 56 + int.from_bytes(block[8:12], "big")]
+            return target
         return None
 
     def runs(self, node: Node) -> Iterator[Run]:

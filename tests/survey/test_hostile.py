@@ -166,3 +166,21 @@ def test_fat_chain_in_a_circle_ends_soon(tmp_path: Path) -> None:
     begin = time.monotonic()
     survey(Endless(Patched(bytes(data), [])))
     assert time.monotonic() - begin < SECONDS
+
+
+def test_a_folder_of_an_iso_that_was_moved_to_itself(tmp_path: Path) -> None:
+    packed = FIXTURES / "conformance" / "disks" / "iso-rr-link.img.zst"
+    data = bytearray(unpack_sparse(packed, tmp_path / "image").read_bytes())
+    block = int.from_bytes(data[16 * 2048 + 158 : 16 * 2048 + 162], "little")
+    folder = slice(block * 2048, (block + 1) * 2048)
+    # Each record of the root says that the folder's real one is the first in the root.
+    where = block.to_bytes(4, "little")
+    data[folder] = re.sub(rb"(?s)PX(.\x01)....", lambda found: b"CL" + found[1] + where, bytes(data[folder]))
+    assert b"CL" in data[folder]
+    disk = Patched(bytes(data), [])
+    reader = volume_reader(disk, "(hd0)")
+    assert reader is not None
+    for _, number in names_of(reader, reader.root()):
+        with pytest.raises(Damaged, match="moved more than once"):
+            reader.node(number)
+    assert survey(disk, systems=True).whole.contents

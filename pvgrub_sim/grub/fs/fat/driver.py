@@ -142,7 +142,7 @@ class Fat:
                 continue
             if len(chunk) < fat.ENTRY_SIZE:
                 return
-            m.tick(len(chunk) >> SECTOR_BITS)
+            m.tick(len(chunk) // fat.ENTRY_SIZE)
             for at in range(0, len(chunk), fat.ENTRY_SIZE):
                 yield chunk[at : at + fat.ENTRY_SIZE]
             if self.file_cluster >= 0:
