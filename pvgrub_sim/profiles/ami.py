@@ -16,7 +16,7 @@ LARGEST_ANSWER = 256 << 20
 MOST_TYPES = 100
 """Instance types that an AMI may allow (InstanceTypeSpecificationRequest)."""
 _INSTANCE_TYPE = re.compile(r"[A-Za-z0-9_.*-]{1,24}")
-_IMAGE_ID = re.compile(r"[a-z]+-\w+")
+_IMAGE_ID = re.compile(r"[a-z]+-\w+", re.ASCII)
 
 
 class AmiDescription(NamedTuple):
@@ -98,6 +98,13 @@ def describe(item: Any, where: str) -> AmiDescription:
             raise UsageError(f"{where}: {item['ImageId']}: {key} is no text")
         return value or None
 
+    def identifier(key: str) -> str | None:
+        value = text(key)
+        if value is not None and not _IMAGE_ID.fullmatch(value):
+            # It is shown in commands.
+            raise UsageError(f"{where}: {item['ImageId']}: {key} {value[:80]!r} is no id")
+        return value
+
     mappings = item.get("BlockDeviceMappings") or []
     if not isinstance(mappings, list):
         raise UsageError(f"{where}: {item['ImageId']}: BlockDeviceMappings is no list")
@@ -107,8 +114,8 @@ def describe(item: Any, where: str) -> AmiDescription:
         name=text("Name"),
         image_type=text("ImageType") or "machine",
         location=text("ImageLocation"),
-        kernel_id=text("KernelId"),
-        ramdisk_id=text("RamdiskId"),
+        kernel_id=identifier("KernelId"),
+        ramdisk_id=identifier("RamdiskId"),
         architecture=text("Architecture"),
         virtualization_type=text("VirtualizationType"),
         root_device_name=text("RootDeviceName"),

@@ -53,15 +53,44 @@ def work_folder(home: Path) -> Iterator[Path]:
         if handler is signal.SIG_DFL:
             signal.signal(number, stop)
     try:
-        writable = home if os.access(home, os.W_OK) else None
-        with tempfile.TemporaryDirectory(prefix=".pvgrub-sim.", dir=writable, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
+        yield from _folder(home if os.access(home, os.W_OK) else None)
     except OSError as error:
         raise RepairError(f"{home}: {(error.strerror or str(error)).lower()}") from None
     finally:
         for number, handler in before.items():
             if handler is signal.SIG_DFL:
                 signal.signal(number, handler)
+
+
+def _folder(home: Path | None) -> Iterator[Path]:
+    """A folder as long as it is wanted. No signal comes between its making and the care for it, or into its removal."""
+    made: tempfile.TemporaryDirectory[str] | None = None
+    try:
+        try:
+            with _undisturbed():
+                made = tempfile.TemporaryDirectory(prefix=".pvgrub-sim.", dir=home, ignore_cleanup_errors=True)
+            yield Path(made.name)
+        finally:
+            # A signal that comes here is the reason why this is done once more.
+            _remove(made)
+    finally:
+        _remove(made)
+
+
+def _remove(made: tempfile.TemporaryDirectory[str] | None) -> None:
+    with _undisturbed():
+        if made is not None:
+            made.cleanup()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """What is done meanwhile is done as a whole: signals that would end it wait."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *ENDING))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check_target(image: str, target: Target) -> None:
@@ -96,15 +125,16 @@ def deliver(made: Made, target: Target, image: str) -> tuple[str, ...]:
     if made.boot_disk is not None:
         _is_free(beside)
     try:
-        if made.boot_disk is not None:
-            _rename_new(made.boot_disk, beside)
-            names.append(str(beside))
-        try:
-            made.copy.replace(goal) if target.in_place else _rename_new(made.copy, goal)
-        except BaseException:
+        with _undisturbed():
             if made.boot_disk is not None:
-                beside.unlink(missing_ok=True)
-            raise
+                _rename_new(made.boot_disk, beside)
+                names.append(str(beside))
+            try:
+                made.copy.replace(goal) if target.in_place else _rename_new(made.copy, goal)
+            except BaseException:
+                if made.boot_disk is not None:
+                    beside.unlink(missing_ok=True)
+                raise
     except OSError as error:
         raise RepairError(f"{goal}: {(error.strerror or str(error)).lower()}") from None
     return tuple(names)

@@ -22,13 +22,15 @@ class Partition(NamedTuple):
 
 def partitions(image: Path, tools: Tools) -> tuple[Partition, ...]:
     """The partitions of an image, in the order of sfdisk's list; raises RepairError where it reads no table."""
-    said = json.loads(
-        tools.run(
-            "sfdisk",
-            "-J",
-            tools.name_of(image),
-        ).output
-    )["partitiontable"]
+    printed = tools.run(
+        "sfdisk",
+        "-J",
+        tools.name_of(image),
+    ).output
+    try:
+        said = json.loads(printed)["partitiontable"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise RepairError(f"sfdisk lists no partitions of {image.name} that can be understood") from None
     sectors = int(said.get("sectorsize", 512)) // 512
     found = []
     for row in said.get("partitions", []):

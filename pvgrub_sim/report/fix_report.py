@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from pvgrub_sim.model import FixedImage, FixStep
 from pvgrub_sim.report import words
@@ -10,6 +11,9 @@ from pvgrub_sim.report.json_report import as_json
 from pvgrub_sim.report.text import wrapped
 from pvgrub_sim.safetext import disarmed, disarmed_json, one_line
 from pvgrub_sim.typed import Any
+
+_PLAIN = re.compile(r"[\w./][\w./@%+:-]*")
+"""What means itself to every shell and in xl's configuration."""
 
 
 def render(fixed: FixedImage, *, as_text: bool = True) -> str:
@@ -64,7 +68,10 @@ def _outcome(fixed: FixedImage) -> list[str]:
     elif fixed.steps:
         lines.append("Nothing was written.")
     if len(fixed.output) > 1:
-        boot, image = (one_line(name) for name in (fixed.output[1], fixed.output[0]))
+        boot, image = fixed.output[1], fixed.output[0]
+        # A command that is shown will be pasted, and the image's name may be a stranger's choice.
+        named = _PLAIN.fullmatch(boot) and _PLAIN.fullmatch(image)
+        boot, image = (boot, image) if named else ("BOOT-DISK", "IMAGE")
         lines += [
             "The boot disk comes first and the image behind it:",
             f"  pvgrub-sim boot {boot} --disk /dev/sdf={image}",

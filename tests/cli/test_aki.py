@@ -224,6 +224,8 @@ def test_an_aki_that_is_not_catalogued_is_known_by_its_name(tmp_path: Path, caps
         (b'{"Reservations": []}', "JSON without `Images`"),
         (b'{"Images": [{"Name": "x"}]}', "without an ImageId"),
         (b'{"Images": [{"ImageId": "ami-1", "KernelId": 7}]}', "KernelId is no text"),
+        (b'{"Images": [{"ImageId": "ami-1", "KernelId": "aki-1; touch P"}]}', "KernelId 'aki-1; touch P' is no id"),
+        (b'{"Images": [{"ImageId": "ami-1", "RamdiskId": "$(touch P)"}]}', "RamdiskId '$(touch P)' is no id"),
         (b'{"Images": [{"ImageId": "ami-1", "BlockDeviceMappings": 7}]}', "BlockDeviceMappings is no list"),
         (b"42", "JSON without `Images`"),
         (b"[" * 100_000, "JSON"),

@@ -183,3 +183,15 @@ def test_a_boot_disk_that_is_there_is_not_written_over(
     assert main(["fix", image.name, "-o", "out.img"]) == 2
     assert "out.img.boot.img: exists already" in capsys.readouterr().err
     assert Path("out.img.boot.img").read_text() == "mine" and not Path("out.img").exists()
+
+
+@pytest.mark.parametrize("name", ["$(touch P).img", "`touch P`.img", "a;touch P;.img", "a'.img", "a b.img", "-x.img"])
+def test_how_both_are_booted_is_shown_without_a_hostile_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = fixture(Hit("rules/xfs-v5", "error"), tmp_path, monkeypatch)
+    main(["fix", image.name, f"--output={name}", "--keep-partial"])
+    lines = capsys.readouterr().out.splitlines()
+    shown = [line for line in lines if line.strip().startswith(("pvgrub-sim boot", "Xen:"))]
+    assert len(shown) == 2 and not [line for line in shown if name in line]
+    assert "pvgrub-sim boot BOOT-DISK --disk /dev/sdf=IMAGE" in shown[0]
