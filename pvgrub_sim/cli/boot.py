@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack
 
@@ -123,14 +124,14 @@ def _expand(words: list[str]) -> list[str]:
 
     images: list[str] = []
     for word in words:
-        if not any(char in word for char in "*?[") or "://" in word or Path(word).exists():
+        if not any(char in word for char in "*?[") or "://" in word or os.path.lexists(word):
             images.append(word)
             continue
         pattern = Path(word)
         base = Path(pattern.anchor)
         try:
             found = sorted(map(str, base.glob(str(pattern.relative_to(base)))))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise UsageError(f"{word}: {str(error).lower()}") from None
         if not found:
             raise UsageError(f"{word}: no file matches")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.running import Run
 from tests.images import unpack_sparse
 
 IMAGES = Path(__file__).parents[2] / "fixtures" / "images"
@@ -164,3 +165,14 @@ def test_the_image_is_only_read(tmp_path: Path) -> None:
     before = (image.stat().st_mtime_ns, image.read_bytes())
     simulate(image)
     assert (image.stat().st_mtime_ns, image.read_bytes()) == before
+
+
+@pytest.mark.parametrize("name", ["ebs:snap-0123456789abcdef0", "ami:ami-12345678", "http:x", "s3:x", "gs:x"])
+def test_a_file_of_that_name_is_the_file(
+    name: str, run: Run, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`boot *` in the folder of a stranger asks no service for what a file's name says."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(good.read_bytes())
+    assert run(["boot", "--no-project", name]) == 0, run.err
+    assert run(["scan", name, "--store", "scan.db", "--jobs", "1", "--quiet"]) == 0, run.err
