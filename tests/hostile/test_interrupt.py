@@ -13,15 +13,15 @@ from tests.hostile.conftest import Unpack
 
 # The first byte comes when the program's own handler is there: what the interpreter does before is not ours.
 START = """
-import signal, sys, pvgrub_sim.__main__ as m
-handle = signal.signal
+import sys, pvgrub_sim.__main__ as m
+handle = m.signal
 def first(*what):
-    signal.signal = handle
+    m.signal = handle
     before = handle(*what)
     sys.stderr.write("x")
     sys.stderr.flush()
     return before
-signal.signal = first
+m.signal = first
 m.start()
 """
 DELAYS = [0.0, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8]
