@@ -116,3 +116,52 @@ def test_why_no_mbr_table_takes_the_place_of_five_partitions(aki: dict[str, str]
     (found,) = [one for one in verdict.findings if one.rule == "gpt-before-1.04"]
     why = "do not fit into the 4 entries" if aki is HD00 else "looks for a menu on (hd0)/boot/grub/menu.lst alone"
     assert why in found.evidence and why in found.remedy and "1.04" in found.remedy
+
+
+def unwritable(folder: Path, name: str, entry: bytes) -> Path:
+    """XFS 4, which PV-GRUB reads and no tool writes, with another entry of the same length in its menu."""
+    from tests.findings.test_rules import unpack
+
+    image = unpack("rules/xfs-v4", folder)
+    data = image.read_bytes()
+    at = data.index(b"root (hd0)")
+    image.write_bytes(data[:at] + entry + data[at + len(entry) :])
+    return image.rename(folder / name)
+
+
+def test_a_menu_that_cannot_be_written_goes_to_a_disk_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = unwritable(tmp_path, "disk.img", b"root (hd1)")
+    before = image.read_bytes()
+    plan = boot(image.name, device="/dev/sda").plan
+    assert plan is not None and plan.proven and plan.steps[0].target == "boot.img"
+    assert fix(image.name, "out.img", device="/dev/sda").mended
+    for shell in SHELLS:
+        Path("boot.img").unlink(missing_ok=True)
+        assert pasted(plan.script, tmp_path, shell).returncode == 0
+        _boots(Path("boot.img"), image, {"device": "/dev/sda"}, None)
+    assert image.read_bytes() == before
+
+
+def test_a_disk_of_its_own_that_would_not_boot_is_not_proposed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = boot(unwritable(tmp_path, "disk.img", b"halt      ").name, device="/dev/sda").plan
+    assert plan is None or (not plan.proven and not [step for step in plan.steps if step.target == "boot.img"])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_dangling_link_is_kept_under_another_name(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tree(tmp_path, {"boot/vmlinuz": kernel(), "boot/grub/grub.conf": MENU.format("(hd0)")})
+    (home / "boot/grub/menu.lst").symlink_to("../../etc/nowhere")
+    run("mke2fs", "-q", "-t", "ext3", "-L", "slack", "-d", home, "disk.img", "8M")
+    plan = boot("disk.img").plan
+    assert plan is not None and plan.proven
+    assert pasted(plan.script, tmp_path, shell).returncode == 0
+    assert boot("disk.img").boots_default
+    assert b"../../etc/nowhere" in run("debugfs", "-R", "stat /boot/grub/menu.lst.orig", "disk.img")
+    run("e2fsck", "-fn", "disk.img")

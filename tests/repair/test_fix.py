@@ -203,8 +203,11 @@ def test_the_script_of_a_plan_does_the_same(
         env={**os.environ, "PATH": search},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    after = boot(image.name, **case.options)
+    alone = not any(step.target == "boot.img" for step in verdict.plan.steps)
+    pair = {} if alone else {"disks": {"/dev/sdf": image.name, **(case.options.get("disks") or {})}}
+    after = boot(image.name if alone else "boot.img", **{**case.options, **pair})
     assert after.boots_default, after.console
+    assert alone == (not Path("boot.img").exists())
 
 
 def test_a_script_that_was_carried_out_stops_the_second_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pvgrub_sim.findings.facts.case import Case
@@ -24,6 +25,8 @@ SAME_ELSEWHERE: Final = {
     "initrd16": "initrd", "initrdefi": "initrd",
 }  # fmt: skip
 """GRUB 2's commands with one of GRUB legacy's that takes the same arguments."""
+_HYPERVISOR: Final = re.compile(r"xen(?:[-_.][\w.+~-]*)?")
+"""`xen.gz`, `xen-4.0-amd64.gz` (Debian), `xen.gz-2.6.18-164.el5` (CentOS 5)."""
 BIOS_LOADERS: Final = ("core.img", "g2ldr", "grldr", "grub.exe", "ipxe.lkrn", "memdisk", "memtest86+.bin",
                        "memtest86.bin", "memtest.bin")  # fmt: skip
 """Files that boot loaders for a BIOS start: GRUB 2's image, GRUB4DOS, iPXE, memory tests."""
@@ -55,8 +58,18 @@ def bios_loader(case: Case, entry: Entry) -> str | None:
 
 
 def chain_loaded(case: Case, entry: Entry | None) -> bool:
-    """True for an entry that starts another boot loader, which no remedy for a kernel's entry fits."""
-    return entry is not None and (bios_loader(case, entry) is not None or entry.first("chainloader") is not None)
+    """True for an entry that starts another boot loader, or Xen itself, which no remedy for a kernel's entry fits."""
+    if entry is None:
+        return False
+    return bool(bios_loader(case, entry) or entry.first("chainloader") or modules_of_hypervisor(entry))
+
+
+def modules_of_hypervisor(entry: Entry) -> tuple[Line, ...]:
+    """The modules of an entry that starts Xen's hypervisor: the kernel of dom0, its initrd; () for any other entry."""
+    line = entry.first("kernel")
+    if line is None or not _HYPERVISOR.fullmatch(line.file.rpartition("/")[2]):
+        return ()
+    return tuple(other for other in entry.lines if other.known and other.command in ("module", "modulenounzip"))
 
 
 def command_names(lines: Sequence[Line]) -> str:

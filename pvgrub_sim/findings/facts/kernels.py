@@ -8,6 +8,7 @@ from types import MappingProxyType
 from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
+from pvgrub_sim.findings.facts.foreign import modules_of_hypervisor
 from pvgrub_sim.findings.facts.packed import gunzip
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.ondisk.compressed import is_gzip
@@ -64,6 +65,9 @@ def loader_answers(case: Case) -> list[LoaderAnswer]:
 
 def _loader_answers(case: Case) -> Iterator[LoaderAnswer]:
     for ref in case.files("kernel"):
+        if modules_of_hypervisor(ref.entry):
+            # What the loader has against Xen itself is nothing that a kernel's remedy fits.
+            continue
         one = case.tried(ref)
         if one is not None:
             yield LoaderAnswer(ref, one, True)

@@ -77,11 +77,12 @@ def missing(case: Case, ref: FileRef) -> bool:
 
 
 def nearly_elsewhere(case: Case, ref: FileRef) -> Place | None:
-    """The volume that is meant by a device that does not exist, where the path is wrong as well.
+    """The volume that is meant by a device that does not exist, or holds nothing, where the path is wrong as well.
 
     One with the path as it is with or without /boot; else the menu's own, when it has kernels.
     """
-    if ref.place is not None or not ref.seen.error or not ref.path.startswith("/"):
+    there = ref.place is not None and (ref.place.whole or ref.place.volume.contents)
+    if there or not ref.seen.error or not ref.path.startswith("/"):
         return None
     other = ref.path.removeprefix("/boot") if ref.path.startswith("/boot/") else f"/boot{ref.path}"
     for place in case.places:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pvgrub_sim.bootchain import run
 from pvgrub_sim.findings.examine import Found, diagnose
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.plan.future import CannotTell, Future
+from pvgrub_sim.findings.remedies.boot_disks import boot_disk
 from pvgrub_sim.findings.remedies.steps import (
     Advice,
     BootDisk,
@@ -20,7 +22,9 @@ from pvgrub_sim.findings.remedies.steps import (
     Run,
     Step,
     targets_of,
+    writable,
 )
+from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.model import Finding, Outcome, Severity
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
@@ -59,8 +63,12 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
     future = Future(case.disks, case.surveys, lambda kernel, payload: repack("kernel", kernel, payload))
     steps: list[PlannedStep] = []
     memory = case.boot.memory
+    without: tuple[int, Sequence[Found]] | None = None
     for _ in range(MOST_ROUNDS):
         chosen = _next_steps(case, found, steps)
+        if not chosen and without is None:
+            without = len(steps), found
+            chosen = _on_a_disk_of_its_own(case, found, steps)
         if not chosen:
             break
         for planned in chosen:
@@ -79,10 +87,14 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
             planned=future.planned,
         )
         found = diagnose(case)
+    booting = case.boot.outcome is Outcome.BOOTS and case.healthy and not case.errors
+    if without is not None and not booting:
+        # A disk of its own that does not boot either is no step of anybody's.
+        steps, found = steps[: without[0]], without[1]
     errors = ((one.finding.rule, one.finding.message) for one in found if one.finding.severity is Severity.ERROR)
     unmended = tuple(dict.fromkeys(errors))
     cut_off = _cut_off(steps)
-    proven = case.boot.outcome is Outcome.BOOTS and case.healthy and not case.errors and not cut_off
+    proven = booting and not cut_off
     unmended += cut_off
     return Blueprint(tuple(_joined(steps)), proven, () if proven else unmended)
 
@@ -133,20 +145,41 @@ def _next_steps(case: Case, found: Sequence[Found], done: Sequence[PlannedStep])
     return sorted(chosen, key=lambda planned: _rank(planned.step) or 0)
 
 
+def _on_a_disk_of_its_own(case: Case, found: Sequence[Found], done: Sequence[PlannedStep]) -> list[PlannedStep]:
+    """A boot disk, where nothing else is left to do and the filesystem with the menu can be read and not written."""
+    home = case.menu_home[0] if case.menu_home else None
+    errors = [one.finding for one in found if one.finding.severity is Severity.ERROR]
+    if home is None or case.healthy or not errors or home.reader is None or writable(target_of(home)):
+        return []
+    if any(isinstance(planned.step, (BootDisk, BtrfsBootDisk)) for planned in done):
+        return []
+    rules = tuple(dict.fromkeys(one.rule for one in errors))
+    why = " ".join(one.message for one in errors)
+    return [PlannedStep(step, rules, why, True) for step in boot_disk(case, home) if isinstance(step, BootDisk)]
+
+
 def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step:
-    """The step with a name under which it keeps the file that it replaces."""
-    if not isinstance(step, (EditMenu, PutFile, Repack)) or (isinstance(step, PutFile) and not step.replaces):
+    """The step with a name under which it keeps the file or the link that it replaces."""
+    if not isinstance(step, (EditMenu, PutFile, Repack, MakeLink)):
         return step
     target = step.target
     place = next((one for one in case.places if (one.index, one.volume.offset) == (target.disk, target.offset)), None)
     if place is None or any(_edits_same_file(other.step, step) for other in done):
         return step
-    step = step._replace(attributes=place.attributes(step.path))
-    folder, _, name = step.path.rpartition("/")
+    if isinstance(step, MakeLink):
+        return step._replace(aside=_free_name(place, step.path)) if step.dangling else step
+    if isinstance(step, PutFile) and not step.replaces:
+        return step._replace(aside=_free_name(place, step.in_the_way)) if step.in_the_way else step
+    return step._replace(attributes=place.attributes(step.path), backup=_free_name(place, step.path))
+
+
+def _free_name(place: Place, path: str) -> str:
+    """A name beside a path under which what was there is kept; "" where a hundred are taken."""
+    folder, _, name = path.rpartition("/")
     there = {other.casefold() for other in place.names(folder or "/")}
     names = (f"{name}.orig{suffix}" for suffix in ("", *(f".{number}" for number in range(1, 100))))
-    backup = next((other for other in names if other.casefold() not in there), "")
-    return step._replace(backup=f"{folder}/{backup}") if backup else step
+    free = next((other for other in names if other.casefold() not in there), "")
+    return f"{folder}/{free}" if free else ""
 
 
 def _choose(chosen: list[PlannedStep], step: Step, finding: Finding) -> None:
@@ -228,7 +261,7 @@ def _joined(steps: Sequence[PlannedStep]) -> list[PlannedStep]:
     return joined
 
 
-def _edits_same_file(one: Step, other: EditMenu | PutFile | Repack) -> bool:
+def _edits_same_file(one: Step, other: EditMenu | PutFile | Repack | MakeLink) -> bool:
     return isinstance(one, (EditMenu, PutFile, Repack)) and (one.target.image, one.target.offset, one.path) == (
         other.target.image,
         other.target.offset,

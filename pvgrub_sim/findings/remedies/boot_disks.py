@@ -22,6 +22,8 @@ MIB: Final = 1 << 20
 SMALLEST_DISK: Final = 8 * MIB
 """Bytes: less is no use to anybody, and mke2fs makes odd filesystems."""
 BOOT_IMAGE: Final = "boot.img"
+NEEDED: Final = (FileKind.KERNEL, FileKind.INITRD, FileKind.GRUB2)
+"""Kinds of files from which a menu is written."""
 
 
 def boot_image(case: Case) -> str:
@@ -86,11 +88,12 @@ def _wanted(case: Case, place: Place, home: tuple[Place, str] | None, menu: Menu
     known = home == case.menu_home
     named = [(ref.device, ref.path) for ref in case.files()] if known else _named(menu)
     found = [(_holder(case, place, device, path), path) for device, path in named]
-    if home is not None and not all(holder.is_file(path) for holder, path in found):
-        # Under another name, perhaps: that is looked for among what lies beside it, on the boot disk then.
-        files = place.filesystem.files if place.filesystem else ()
-        beside = [file.path for file in files if file.kind in (FileKind.KERNEL, FileKind.INITRD) and not file.missing]
-        found += [(place, path) for path in beside]
+    files = place.filesystem.files if place.filesystem else ()
+    kernels = {file.path for file in files if file.kind is FileKind.KERNEL}
+    if not kernels & {path for _, path in found} or not all(holder.is_file(path) for holder, path in found):
+        # What is meant is looked for on the boot disk then: a kernel of another name, or one to write a menu for.
+        kinds = (FileKind.KERNEL, FileKind.INITRD) if home is not None else NEEDED
+        found += [(place, file.path) for file in files if file.kind in kinds and not file.missing]
     for holder, path in found:
         if path.startswith("/") and holder.is_file(path):
             plain = "/" + "/".join(part for part in path.split("/") if part)

@@ -33,7 +33,7 @@ from pvgrub_sim.findings.remedies.steps import (
     start_of,
     targets_of,
 )
-from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, quoted, tool_command
+from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, put_aside, quoted, tool_command
 from pvgrub_sim.findings.remedies.words import in_words
 from pvgrub_sim.typed import Final
 
@@ -103,7 +103,7 @@ class Commands:
             case Repack():
                 return self._repack(step)
             case MakeLink():
-                away = [f"rm {quoted(step.path)}"] if step.dangling else []
+                away = put_aside(step.path, step.aside) if step.dangling else []
                 return debugfs(step.target, [*away, f"symlink {quoted(step.path)} {quoted(step.to)}"])
             case MoveFile():
                 # debugfs has no rename; neither of these two counts links.
@@ -165,7 +165,7 @@ class Commands:
                 raise NotPlain("END")
             lines += [f"cat > {self._file(name)} <<'END'{NEXT}", *body, "END"]
         if step.in_the_way:
-            lines += debugfs(step.target, [f"rm {quoted(step.in_the_way)}"], NEXT)
+            lines += debugfs(step.target, put_aside(step.in_the_way, step.aside), NEXT)
         return lines + self._put(
             step.target, name, step.path, size=size, replaces=step.replaces, folders=step.folders, step=step
         )

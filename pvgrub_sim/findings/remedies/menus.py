@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files, looked_at, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.kernels import ask_loader, whole
-from pvgrub_sim.findings.facts.menufile import Entry, split_device
+from pvgrub_sim.findings.facts.menufile import Entry, Line, split_device
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import kernel_arguments
 from pvgrub_sim.findings.remedies.boot_disks import boot_disk
-from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, set_header, substitute
+from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, overwrite, set_header, substitute
 from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word
-from pvgrub_sim.findings.remedies.steps import EXT, Edit, MoveFile, Remedy, advice
+from pvgrub_sim.findings.remedies.steps import EXT, FAT, Edit, MoveFile, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
 from pvgrub_sim.model import Outcome
 from pvgrub_sim.profiles.versions import NEWEST_AMAZON, NEWEST_VERSION
@@ -41,6 +42,8 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
         return _another_pvgrub(case, place, path)
     folder, _, name = path.rpartition("/")
     for target in targets:
+        if target.rpartition("/")[0] == folder and place.type == FAT:
+            return install(place, target, source_of(place, path))
         if target.rpartition("/")[0] == folder:
             return link(place, target, name)
     target = targets[0]
@@ -115,8 +118,10 @@ def _menu_elsewhere(case: Case, place: Place) -> Remedy:
         return advice(*lines, f'start the domain with extra = "{place.device}/boot/grub/menu.lst", and write that menu')
     first = place.index == 0 and place.volume.table in ("mbr", "gpt") and (place.volume.number or 9) <= LOOKED_AT
     if first and len(case.profile.config_paths) == 1:
-        return advice(*lines, "an AKI of 1.04 or later looks there as well")
-    return advice(*lines, "put /boot on one of the first four partitions, or on a small disk that is attached first")
+        lines.append("an AKI of 1.04 or later looks there as well; with this one, a small disk that is attached first")
+    else:
+        lines.append("put /boot on one of the first four partitions, or on a small disk that is attached first")
+    return (*advice(*lines), *boot_disk(case, place))
 
 
 def new_menu_somewhere(case: Case) -> Remedy:
@@ -171,6 +176,16 @@ def use_other_entry(case: Case, entry: Entry) -> Remedy:
     kernels = (other for other in others[:MOST_ENTRIES] if _has_kernel(case, other))
     best = next(itertools.chain(sound, kernels), None)
     return edit_menu(case, set_header(case, "default", str(best.number))) if best else ()
+
+
+def guest_entry(case: Case, entry: Entry, modules: Sequence[Line]) -> Remedy:
+    """Make a guest's entry of one for a dom0. modules: of its hypervisor, the kernel first."""
+    hypervisor = entry.first("kernel")
+    assert hypervisor is not None
+    kernel, *others = modules
+    edits = [overwrite(hypervisor, f"kernel {kernel.file} {kernel.arguments}".rstrip()), delete(kernel)]
+    edits += [delete(line) if n else overwrite(line, f"initrd {line.file}") for n, line in enumerate(others)]
+    return edit_menu(case, *edits)
 
 
 def _boots(case: Case, entry: Entry) -> bool:

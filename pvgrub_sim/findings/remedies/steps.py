@@ -107,7 +107,8 @@ class PutFile(NamedTuple):
     """Put a file at a path: given bytes, or what another file holds (the same one: written anew, without holes).
 
     folders: that have to be made for it, outermost first. replaces: there is a file of that name. backup, attributes:
-    as in EditMenu. in_the_way: a symbolic link to nowhere that has the file's name or a folder's, else "".
+    as in EditMenu. in_the_way: a symbolic link to nowhere that has the file's name or a folder's, else ""; aside: the
+    name that it keeps, "" where it goes.
     """
 
     target: Target
@@ -118,6 +119,7 @@ class PutFile(NamedTuple):
     backup: str = ""
     attributes: tuple[str, ...] = ()
     in_the_way: str = ""
+    aside: str = ""
 
 
 class Repack(NamedTuple):
@@ -135,12 +137,16 @@ class Repack(NamedTuple):
 
 
 class MakeLink(NamedTuple):
-    """Make a symbolic link at a path, to a target. dangling: where a link of that name leads to nothing, else ""."""
+    """Make a symbolic link at a path, to a target.
+
+    dangling: where a link of that name leads to nothing, else ""; aside: the name that it keeps, "" where it goes.
+    """
 
     target: Target
     path: str
     to: str
     dangling: str = ""
+    aside: str = ""
 
 
 class MoveFile(NamedTuple):

@@ -60,6 +60,12 @@ def debugfs(target: Target, commands: Sequence[str], then: str = "") -> list[str
     return [f"debugfs -w -f - {ext_device(target)} <<'END'{then}", *commands, "END"]
 
 
+def put_aside(path: str, aside: str) -> list[str]:
+    """Commands of debugfs that take a name away. aside: the name that its file keeps, "" where it goes."""
+    # Neither of the two counts links.
+    return [f"ln {quoted(path)} {quoted(aside)}", f"unlink {quoted(path)}"] if aside else [f"rm {quoted(path)}"]
+
+
 def quoted(path: str) -> str:
     """A path as a word of a debugfs command."""
     return f'"{plain(path)}"' if " " in path else plain(path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.facts.foreign import bios_loader, chain_loaded
+from pvgrub_sim.findings.facts.foreign import bios_loader, chain_loaded, modules_of_hypervisor
 from pvgrub_sim.findings.facts.kernels import Inside, LoaderAnswer, inside, loader_answers
 from pvgrub_sim.findings.facts.packed import gunzip
 from pvgrub_sim.findings.remedies.files import repack
-from pvgrub_sim.findings.remedies.menus import use_other_entry, use_other_kernel
+from pvgrub_sim.findings.remedies.menus import guest_entry, use_other_entry, use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
@@ -228,10 +228,12 @@ def boot_protocol(case: Case) -> Iterator[Draft]:
 PV-GRUB starts Linux bzImages, ELF kernels with Xen's notes (gzip'd or not), and Xen's own multiboot-style
 binaries. Anything else, a BSD loader, an EFI program, GRUB 2's `core.img` (the entry "Chainload into GRUB 2" that
 Debian's grub-pc wrote), a kernel of another machine, is read whole and refused at `boot`: `no loader found`,
-`Error 9`. `chainloader` has nothing to chain to: `Error 13` or `Error 8`.
+`Error 9`. `chainloader` has nothing to chain to: `Error 13` or `Error 8`. An entry for a dom0 starts Xen's hypervisor,
+which is no kernel of a guest either.
 
 **Remedy.** A Linux kernel, or another system's kernel that is built as a Xen paravirtual guest; where the menu has
-another entry with such a kernel, that one as the default.
+another entry with such a kernel, that one as the default. Of a dom0's entry the first module becomes the kernel, with
+its arguments, and the second the initrd.
 
 **Source.** Xen, `tools/libs/guest/xg_dom_core.c:xc_dom_find_loader`; `stubdom/grub/kexec.c`.
 """,
@@ -243,6 +245,13 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
             yield Draft(
                 f"{entry.opening} starts {path}, a boot loader for a BIOS, which a paravirtual guest does not have.",
                 use_other_entry(case, entry),
+                case.at(entry.first("kernel")),
+            )
+        elif (modules := modules_of_hypervisor(entry)) and not case.healthy:
+            yield Draft(
+                f"{entry.opening} is one for a dom0: it starts Xen's hypervisor with {modules[0].file} as its module, "
+                "and a guest starts that kernel itself.",
+                guest_entry(case, entry, modules),
                 case.at(entry.first("kernel")),
             )
     for answer in loader_answers(case):
