@@ -54,6 +54,22 @@ class ZstdWalk:
                 self._carried = head
                 return
             self.step(head)
+            self.pass_blocks(seen, base)
+
+    def pass_blocks(self, data: bytes, base: int) -> None:
+        """Go from block to block of a frame, but for the last, as far as a part of the file at `base` has headers.
+
+        What is large and empty has thousands of small blocks.
+        """
+        if not self.inside:
+            return
+        at, end = self.at - base, len(data) - 3
+        while at <= end:
+            word = data[at] | data[at + 1] << 8 | data[at + 2] << 16
+            if word & 1 or word & 6 == 6:
+                break
+            at += 4 if word & 6 == 2 else 3 + (word >> 3)
+        self.at = base + at
 
     def step(self, head: bytes) -> None:
         """Read the header at `at`, and go to the next one; raises ImageError when it is none."""
@@ -109,6 +125,7 @@ def zstd_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int | 
         walk.step(window[at : at + walk.wants()])
         if walk.size is None:
             return None
+        walk.pass_blocks(window, base)
     if walk.inside or walk.at > size:
         raise ImageError(name, "ends in the middle of its zstd stream", size)
     return walk.size
