@@ -1,9 +1,9 @@
 """`pvgrub-sim boot` on a 2 GiB image in each format of virtual disks, beside the same image raw, in turns.
 
 Whole processes, by the wall clock; the ratio is the median of the pairs. The image is ext3 with a kernel of 8 MiB and a
-gzipped initrd of 20 MiB, as an AMI has it; for packed clusters one with an initrd of programs that nobody has packed, so
-that there is something to unpack. Images that are compressed as a whole hold 160 MiB of libraries, and are measured against
-the program that unpacks as much of them as the boot does.
+gzipped initrd of 20 MiB, as an AMI has it; for packed clusters one with an initrd of programs that nobody has packed,
+so that there is something to unpack. Images that are compressed as a whole hold 160 MiB of libraries, and are measured
+against the program that unpacks as much of them as the boot does.
 
     python bench/bench_formats.py [--turns N] [--json FILE]
 """
@@ -77,7 +77,7 @@ def streams(folder: Path) -> Iterator[tuple[str, list[Contestant]]]:
     for tool, ending in STREAMS.items():
         packed = raw.with_name(raw.name + ending)
         with packed.open("wb") as file:
-            subprocess.run([tool, "-c", "-q", raw], stdout=file, check=True)
+            subprocess.run([tool, "-c", "-q", "-3", raw], stdout=file, check=True)
         disk = open_image(packed)
         boot(disk)
         read = disk.unpacked  # type: ignore[attr-defined]  (what is unpacked lies in a spool)
