@@ -14,8 +14,8 @@ from random import Random
 from fuzz.targets import TARGETS
 from fuzz.world import World
 
-SLOWEST = 20
-"""Seconds of processor time that one input may take."""
+SLOWEST = 60
+"""Seconds of processor time that one input may take, which is run and looked at several times."""
 MEMORY = 1200 << 20
 """Bytes of address space, the images in memory included."""
 

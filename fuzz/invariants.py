@@ -8,7 +8,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from pvgrub_sim import REPORT_FORMATS, Outcome, Verdict, all_rules, one_line, printable, render_report
-from pvgrub_sim.isolated import _plain, _typed
+from pvgrub_sim.isolated import _plain
+from pvgrub_sim.shapes import of_type
 from tests.hostile.watch import dangers
 
 
@@ -33,7 +34,7 @@ def verdict(told: Verdict) -> None:
     hold(told.outcome in Outcome, "an outcome")
     hold(not told.boots_default or told.outcome is Outcome.BOOTS, "what boots by default boots")
     hold(all(finding.rule in all_rules() and finding.message for finding in told.findings), "findings of known rules")
-    hold(_typed(Verdict, json.loads(json.dumps(_plain(told)))) == told._replace(), "a verdict through JSON and back")
+    hold(of_type(Verdict, json.loads(json.dumps(_plain(told)))) == told._replace(), "a verdict through JSON and back")
 
 
 def reports(told: Verdict) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -32,6 +33,8 @@ from pvgrub_sim import (
 from tests.kernel_images import bzimage
 
 Target = Callable[[Random, World], None]
+SLOWEST = 20
+"""Seconds of processor time that one run may take."""
 VERSIONS = ("amazon-1.01", "amazon-1.03", "amazon-1.05", "xen-4.2", "xen-4.17")
 
 
@@ -51,7 +54,11 @@ def with_menu(slot: Slot, menu: bytes) -> Image:
 
 def _boot(random: Random, disk: Disk, findings: bool) -> Verdict:
     version = random.choice(VERSIONS)
-    return boot(disk, pvgrub=version, arch=random.choice(("auto", "x86_64", "i386")), findings=findings)
+    begin = time.process_time()
+    told = boot(disk, pvgrub=version, arch=random.choice(("auto", "x86_64", "i386")), findings=findings)
+    taken = time.process_time() - begin
+    hold(taken < SLOWEST, f"one run in {SLOWEST} seconds of processor time ({taken:.1f})")
+    return told
 
 
 def image(random: Random, world: World) -> None:
