@@ -40,7 +40,7 @@ def kernel_modules() -> Path:
     """Where User-mode Linux has its modules, below /usr/lib/uml."""
     found = sorted(Path("/usr/lib/uml/modules").glob("*/kernel"))
     if not found:
-        pytest.skip("User-mode Linux has no modules here")
+        pytest.skip("User-mode Linux has no modules here (Debian: user-mode-linux)")
     return found[-1]
 
 

@@ -66,8 +66,8 @@ def _library() -> tuple[ctypes.CDLL, ctypes.CDLL]:
         util.xlu_disk_parse.argtypes = [pointer, ctypes.c_int, ctypes.POINTER(text), ctypes.POINTER(DeviceDisk)]
         return util, libc
     if os.environ.get("CI") and not os.environ.get("PVGRUB_SIM_NO_TOOLS"):
-        pytest.fail("libxlutil (package libxenmisc4.17) is not installed")
-    pytest.skip("libxlutil (package libxenmisc4.17) is not installed")
+        pytest.fail("libxlutil is not installed (Debian: libxenmisc4.17)")
+    pytest.skip("libxlutil is not installed (Debian: libxenmisc4.17)")
 
 
 @cache
