@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,15 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_ext(tmp_path_factory.mktemp("any-byte") / "disk.img", tree)
 
 
+@functools.cache
+def menu_place(image: Path) -> int:
+    """Where the menu lies on the disk, in bytes."""
+    return image.read_bytes().index(PLACEHOLDER)
+
+
 def assert_verdict(image: Path, menu: bytes) -> None:
     """The menu ends in a verdict, and that in a report of every format."""
-    at = image.read_bytes().index(PLACEHOLDER)
-    verdict = boot(PatchedDisk(image, {at: menu.ljust(ROOM - 1, b"#") + b"\n"}))
+    verdict = boot(PatchedDisk(image, {menu_place(image): menu.ljust(ROOM - 1, b"#") + b"\n"}))
     for style in REPORT_FORMATS:
         report = render_report([verdict], style)
         assert isinstance(report, str)

@@ -104,7 +104,7 @@ def test_failure_text_of_pytest(asserted: str, hostile: Unpack, pytester: pytest
             assert {asserted}
         """
     )
-    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--color=no")
+    done = pytester.runpytest_inprocess("-p", "no:cacheprovider", "--color=no")
     done.assert_outcomes(failed=1)
     assert dangers(done.stdout.str().encode("utf-8", "surrogatepass")) == []
 
