@@ -1,6 +1,6 @@
 #!/bin/sh
 # Walks through what a new user does, with the pvgrub-sim that is first on the PATH: packaging/check.sh IMAGES
-# IMAGES: the folder of the bundled images (fixtures/images), each packed with zstd.
+# IMAGES: the folder of the bundled images (fixtures/images), each packed with zstd, or unpacked.
 set -eu
 images=$(cd "${1:?the folder of the images}" && pwd)
 folder=$(mktemp -d)
@@ -8,7 +8,11 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 mkdir images
 for name in boots demo ext4-today; do
-    zstd -q -d "$images/$name.img.zst" -o "images/$name.img"
+    if test -e "$images/$name.img"; then
+        cp "$images/$name.img" images
+    else
+        zstd -q -d "$images/$name.img.zst" -o "images/$name.img"
+    fi
 done
 
 pvgrub-sim --version

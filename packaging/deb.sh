@@ -17,7 +17,7 @@ if when=$(git -C "$here" log -1 --format=%ct 2>/dev/null); then
     # The same bytes for the same commit.
     git -C "$here" archive HEAD -- $parts | tar -x -C "$tree"
 else
-    when=$(date +%s)
+    when=${SOURCE_DATE_EPOCH:-$(date +%s)}
     tar -C "$here" --exclude='__pycache__' -cf - $parts | tar -x -C "$tree"
 fi
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$when" -C "$out" -cf - "pvgrub-sim-$version" |
