@@ -14,8 +14,8 @@ demo: $(VENV)/installed build/demo.img
 	@echo '$$ pvgrub-sim boot demo.img'
 	@cd build && ../$(BIN)/pvgrub-sim boot --allow-fallback demo.img
 
-# More than processors: a good part of the time is waiting, for disks, timeouts and tools that sleep. Bytecode is kept, since
-# pytest would rewrite some hundred modules of its plugins each time that it is started.
+# More than processors: a good part of the time is waiting, for disks, timeouts and tools that sleep. Bytecode is kept,
+# since pytest would rewrite some hundred modules of its plugins each time that it is started.
 WORKERS ?= 3
 test: $(VENV)/test
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
