@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,8 @@ WALL = 5
 """How much longer than that a child may be there."""
 LONGEST_ANSWER = 256 << 20
 """Bytes of a child's answer."""
+WATCHED_EVERY = 200
+"""Milliseconds between two looks at whether a silent child is there."""
 MOST_VALUES = 2_000_000
 """Values in it: each takes some fifty bytes of memory, however short it is."""
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
@@ -76,20 +80,48 @@ def _ask(question: bytes, spool: str, seconds: float) -> tuple[int, bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "TMPDIR": spool},
+        # What it starts, if it comes to that, ends with it.
+        start_new_session=True,
     ) as child:
         assert child.stdin and child.stdout
-        alarm = Timer(seconds, child.kill)
+        alarm = Timer(seconds, _end, [child])
         alarm.start()
         try:
             with suppress(BrokenPipeError):
                 child.stdin.write(question)
                 child.stdin.close()
-            said = child.stdout.read(LONGEST_ANSWER)
+            said = _said(child, child.stdout.fileno())
         finally:
             # One that says more than any verdict is long has no answer.
-            child.kill()
+            _end(child)
             alarm.cancel()
     return child.returncode, said
+
+
+def _said(child: subprocess.Popen[bytes], file: int) -> bytes:
+    """What a child says until it ends, even where something that it has left behind could go on."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    parts: list[bytes] = []
+    size = 0
+    while size < LONGEST_ANSWER:
+        if poll.poll(WATCHED_EVERY):
+            piece = os.read(file, 1 << 20)
+            if not piece:
+                break
+            parts.append(piece)
+            size += len(piece)
+        elif os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            # It is gone, and its number still its own.
+            break
+    return b"".join(parts)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child and its group, of which it is the first, as long as nobody else can have its number."""
+    if child.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 def _inputs(image: str | os.PathLike[str], options: Mapping[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pvgrub_sim
@@ -88,7 +89,7 @@ class Supervisor:
         with self._lock:
             self._closed = True
             if self._process is not None:
-                self._process.kill()
+                _end(self._process)
 
     def _stopped(self) -> bool:
         # A method, since another thread may change the answer at any time.
@@ -117,7 +118,7 @@ class Supervisor:
             with self._lock:
                 self._process = process
                 if self._closed:
-                    process.kill()
+                    _end(process)
             self._buffer.clear()
             try:
                 self._take(HEAD.size, time.monotonic() + START_SECONDS)
@@ -194,8 +195,15 @@ class Supervisor:
             process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        _end(process)
         process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a worker and whatever it may have started, which is in its group."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

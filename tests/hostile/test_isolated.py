@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,33 @@ def test_other_disks_keys_and_descriptions_are_named_files(tmp_path: Path) -> No
     second = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "second.img")
     options = {"disks": {"/dev/sdb": second}, "pvgrub": "xen-4.17", "memory": 512}
     assert boot_isolated(image, **options) == boot(image, **options)
+
+
+LEFT_BEHIND = """
+import os, sys, time
+sys.stdin.read()
+if os.fork() == 0:
+    open(sys.argv[1] + "/left", "w").write(str(os.getpid()))
+    time.sleep(600)
+while not os.path.exists(sys.argv[1] + "/left") or not os.path.getsize(sys.argv[1] + "/left"):
+    time.sleep(0.01)
+"""
+
+
+def test_what_a_child_leaves_behind_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something that holds the child's output is not waited for."""
+    monkeypatch.setattr(isolated, "_CODE", LEFT_BEHIND)
+    monkeypatch.setattr(isolated, "_PACKAGE", str(tmp_path))
+    image = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "disk.img")
+    with pytest.raises(IsolationError):
+        boot_isolated(image)
+    status = Path("/proc") / (tmp_path / "left").read_text() / "stat"
+    until = time.monotonic() + 60
+    with suppress(FileNotFoundError, ProcessLookupError):
+        # Whoever looks after orphans may not have come to it yet.
+        while ") Z " not in status.read_text():
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
