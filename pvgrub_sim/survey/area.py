@@ -17,7 +17,7 @@ READER_UNITS: Final = 250_000
 NAMES: Final = 250_000
 """Names of directories that the readers of one survey may go through; the same for a reader that is kept open, each
 time that it is asked."""
-RUNS: Final = 2_000_000
+RUNS: Final = 500_000
 """Stretches of files that one survey may go through in search of holes; the same for a reader that is kept open."""
 LONGEST_READ: Final = 16 << 20
 """Bytes that one read of a structure may ask for."""

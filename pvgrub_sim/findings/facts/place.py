@@ -42,6 +42,8 @@ class Place(Files):
         self.seen = seen
         self._make_reader = make_reader
         self._nodes: dict[str, Node | None] = {}
+        self.taken: dict[int, bool] = {}
+        """Kernels that were shown to the loader, by their numbers in the filesystem: whether it takes them."""
 
     def node(self, path: str) -> Node | None:
         """What a path leads to, None when it leads nowhere; looked for once, for nothing changes within a case."""

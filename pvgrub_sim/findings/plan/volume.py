@@ -6,7 +6,7 @@ import re
 
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.planned import PlannedReader
-from pvgrub_sim.survey.tree import content, find
+from pvgrub_sim.survey.tree import Node, Reader, find, head
 from pvgrub_sim.survey.viewer import Files
 from pvgrub_sim.typed import Final
 
@@ -14,6 +14,24 @@ LARGEST_FILE: Final = 1 << 30
 """Bytes of a file that is kept in memory as it will be."""
 _SHORT: Final = rb"(?:[^a-z.]{1,8}|[^A-Z.]{1,8})(?:\.(?:[^a-z.]{1,3}|[^A-Z.]{1,3}))?"
 """A name that FAT keeps as a short one, with flags for lower case: eight characters and three, each in one case."""
+
+
+class StoredFile:
+    """A file that is there already, read when a stretch of it is wanted."""
+
+    def __init__(self, reader: Reader, node: Node) -> None:
+        self._reader = reader
+        self._node = node
+
+    def __len__(self) -> int:
+        return self._node.size
+
+    def __getitem__(self, part: slice) -> bytes:
+        start, stop, _ = part.indices(self._node.size)
+        try:
+            return head(self._reader, self._node, stop - start, start)
+        except Damaged:
+            return b""
 
 
 class PlannedVolume:
@@ -40,7 +58,7 @@ class PlannedVolume:
         except Damaged:
             return path
 
-    def content(self, path: bytes) -> bytes | None:
+    def content(self, path: bytes) -> bytes | StoredFile | None:
         """The bytes of a planned file; on a filesystem that is made anew, of any."""
         try:
             if not self.anew:
@@ -48,7 +66,9 @@ class PlannedVolume:
             node = find(self.reader, path)
             if node is None or node.type.name != "FILE" or node.size > LARGEST_FILE:
                 return None
-            return b"".join(content(self.reader, node))
+            # Of a damaged one nothing is there. Most are only opened: hundreds of kernels are not read for that.
+            head(self.reader, node, 1)
+            return StoredFile(self.reader, node)
         except Damaged:
             return None
 

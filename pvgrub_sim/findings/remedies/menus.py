@@ -24,6 +24,8 @@ from pvgrub_sim.typed import Final
 
 LOOKED_AT: Final = 4
 """Partitions at which Amazon's versions look from 1.04 on."""
+MOST_KERNELS: Final = 12
+"""Kernels that are tried in the place of one that is refused, the newest first."""
 MOST_ENTRIES: Final = 8
 """Entries that are tried before one is proposed."""
 ROOT_UNKNOWN: Final = (
@@ -150,11 +152,9 @@ def new_root(ref: FileRef, device: str) -> Edit:
 def use_other_kernel(case: Case, ref: FileRef) -> Remedy:
     """Commands that make the entry boot another kernel of its device that the loader takes, or advice."""
     place = ref.place
-    for file in reversed(kernel_files(place) if place else []):
-        if place is None or file.path == ref.path or case.viewer.look(place.device, file.path).error:
-            continue
-        kernel = whole(place, file.path)
-        if kernel is None or ask_loader(case, kernel).error:
+    others = [file for file in reversed(kernel_files(place) if place else []) if file.path != ref.path]
+    for file in others[:MOST_KERNELS]:
+        if place is None or not _is_taken(case, place, file.path):
             continue
         edits = [substitute(ref.line, ref.path, file.path)]
         initrd = ref.entry.first("initrd")
@@ -167,6 +167,17 @@ def use_other_kernel(case: Case, ref: FileRef) -> Remedy:
         "linux-image-amd64,",
         "say), repack it if its payload asks for it, and name it in the menu",
     )
+
+
+def _is_taken(case: Case, place: Place, path: str) -> bool:
+    """True for a kernel that PV-GRUB opens and its loader takes; one that has several names is asked for once."""
+    node = place.node(path)
+    if node is None or case.viewer.look(place.device, path).error:
+        return False
+    if node.number not in place.taken:
+        kernel = whole(place, path)
+        place.taken[node.number] = kernel is not None and not ask_loader(case, kernel).error
+    return place.taken[node.number]
 
 
 def use_other_entry(case: Case, entry: Entry) -> Remedy:

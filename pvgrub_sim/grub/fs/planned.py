@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from pvgrub_sim.grub.machine import Machine
 
 
+class Contents(Protocol):
+    """The bytes of a file, of which a stretch costs that stretch: bytes themselves, or what reads them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes:
+        """A stretch; what cannot be read makes it shorter."""
+        ...
+
+
 class PlannedFiles(Protocol):
     """The files of one volume after a plan has been carried out.
 
@@ -30,7 +40,7 @@ class PlannedFiles(Protocol):
     def beneath(self, path: bytes) -> bytes:
         """The path that leads to the same without planned links, of which no driver knows."""
 
-    def content(self, path: bytes) -> bytes | None:
+    def content(self, path: bytes) -> Contents | None:
         """The bytes of a file by its path without links; None for what the driver reads, or for what is not there."""
 
     def is_directory(self, path: bytes) -> bool:
@@ -48,7 +58,7 @@ class PlannedFileSystem:
         self.name = files.anew or (beneath.name if beneath else "")
         self._beneath = None if files.anew else beneath
         self._files = files
-        self._data: bytes | None = None
+        self._data: Contents | None = None
 
     def open(self, path: bytes) -> None:
         """Open a planned file, else what the driver beneath finds under the name to which planned links lead."""
@@ -70,6 +80,8 @@ class PlannedFileSystem:
             assert self._beneath is not None
             return self._beneath.read(length)
         piece = self._data[self.m.filepos : self.m.filepos + length]
+        if not piece and length > 0 and self.m.filepos < len(self._data):
+            self.m.fail(ErrNum.READ)
         self.m.filepos += len(piece)
         return piece
 
