@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from pvgrub_sim import inspect_image, list_directory
 from tests.hostile.conftest import Unpack
 from tests.hostile.limits import limited
+from tests.tools import run
 
 NAMES = 2500
 
@@ -74,3 +78,31 @@ def test_the_same_partition_128_times(hostile: Unpack) -> None:
     assert len(survey.partitions) == 128
     assert all(volume.contents == survey.partitions[0].contents for volume in survey.partitions)
     assert survey.partitions[0].contents[0].files
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ext2 image with one kernel that no loader takes, under 400 names, no two blocks of it side by side."""
+    root = tmp_path_factory.mktemp("kernels")
+    boot = root / "tree" / "boot"
+    (boot / "grub").mkdir(parents=True)
+    (boot / "grub" / "menu.lst").write_text("default 0\ntimeout 0\ntitle x\nroot (hd0)\nkernel /boot/vmlinuz-1 ro\n")
+    (boot / "vmlinuz-0").write_bytes(b"\x7fELF" + b"k" * (12 << 20))
+    for number in range(1, 400):
+        os.link(boot / "vmlinuz-0", boot / f"vmlinuz-{number}")
+    image = root / "kernels.img"
+    run("mke2fs", "-q", "-t", "ext2", "-b", "1024", "-I", "128", "-d", str(root / "tree"), str(image), "24M")
+    told = run("debugfs", "-R", "imap /boot/vmlinuz-0", str(image)).decode()
+    block, offset = re.findall(r"block (\d+), offset 0x([0-9a-f]+)", told)[0]
+    data = bytearray(image.read_bytes())
+    (double,) = struct.unpack_from("<I", data, int(block) * 1024 + int(offset, 16) + 40 + 13 * 4)
+    for indirect in filter(None, struct.unpack_from("<256I", data, double * 1024)):
+        pointers = struct.unpack_from("<256I", data, indirect * 1024)
+        struct.pack_into("<256I", data, indirect * 1024, *(pointers[at ^ 1] for at in range(256)))
+    image.write_bytes(data)
+    return image
+
+
+@pytest.mark.parametrize("words", [["boot"], ["inspect"], ["aki", "recommend"]], ids=" ".join)
+def test_a_kernel_of_many_names_and_pieces(words: list[str], kernels: Path) -> None:
+    limited([*words, str(kernels)], seconds=15, mib=250)
