@@ -13,7 +13,10 @@ mmdebstrap --quiet --dpkgopt=force-unsafe-io --variant=apt --include=python3,pyt
 container=$(buildah from scratch)
 buildah add --quiet "$container" "$folder/base.tar" / >/dev/null
 buildah commit --quiet --rm "$container" "$base" >/dev/null
-buildah build --isolation chroot --pull-never --build-arg "BASE=$base" --tag localhost/pvgrub-sim "$@" "$here"
+# Whom this machine trusts, the build trusts too: package registries may be behind a proxy with a certificate of its own.
+certificates=/etc/ssl/certs/ca-certificates.crt
+buildah build --isolation chroot --pull-never --build-arg "BASE=$base" --volume "$certificates:$certificates:ro" \
+    --tag localhost/pvgrub-sim "$@" "$here"
 mkdir "$folder/images"
 for image in boots demo ext4-today; do
     zstd -q -d "$here/fixtures/images/$image.img.zst" -o "$folder/images/$image.img"
