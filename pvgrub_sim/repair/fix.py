@@ -165,7 +165,8 @@ class _Job:
         some = False
         for planned in chosen:
             what = " ".join(in_words(planned.step))
-            if what in done_before:
+            if what in done_before or (self.boot_disk is not None and _makes_disk(planned)):
+                # One boot disk is made: what it lacks would be wanting on another one as well.
                 continue
             self._say(what)
             self._tools.ran.clear()
@@ -179,7 +180,7 @@ class _Job:
             if done is None:
                 continue
             some = True
-            if done.made is not None and isinstance(planned.step, (BootDisk, BtrfsBootDisk)):
+            if isinstance(planned.step, (BootDisk, BtrfsBootDisk)):
                 self.boot_disk, self._boot_disk_name = done.made, planned.step.output
             self.steps.append(FixStep(planned.rules, planned.why, what, self._commands(), done.words, True))
         return some
@@ -200,6 +201,10 @@ class _Job:
             return self._boot_with(str(self.copy), {})
         device = self._boot_with.device
         return self._boot_with(str(self.boot_disk), {free_device(device, self._boot_with.disks): str(self.copy)})
+
+
+def _makes_disk(planned: PlannedStep) -> bool:
+    return isinstance(planned.step, (BootDisk, BtrfsBootDisk))
 
 
 class _Boot:

@@ -90,6 +90,8 @@ def _wanted(case: Case, place: Place, home: tuple[Place, str] | None, menu: Menu
     found = [(_holder(case, place, device, path), path) for device, path in named]
     files = place.filesystem.files if place.filesystem else ()
     kernels = {file.path for file in files if file.kind is FileKind.KERNEL}
+    if home is None and not kernels:
+        return {}
     if not kernels & {path for _, path in found} or not all(holder.is_file(path) for holder, path in found):
         # What is meant is looked for on the boot disk then: a kernel of another name, or one to write a menu for.
         kinds = (FileKind.KERNEL, FileKind.INITRD) if home is not None else NEEDED
