@@ -84,7 +84,7 @@ def _read(
         return "kernel", gunzip_file("kernel", kernel)
     name = os.fspath(kernel)
     match = _ON_IMAGE.fullmatch(name)
-    if match is not None and not Path(name).exists():
+    if match is not None and not os.path.lexists(name):
         from pvgrub_sim.image import iter_file
 
         path = os.fsencode(match["path"])

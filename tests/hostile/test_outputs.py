@@ -25,7 +25,8 @@ PRINTING = (
     ["ls", "{}", "(hd0)/boot/"], ["ls", "-l", "{}", "(hd0)/boot/"], ["ls", "-l", "--survey", "{}", "(hd0)/boot/"],
     ["ls", "{}", "(hd0)/x\n::error::y\x9b/"], ["boot", "{}\n::error::y\x9b"], ["aki", "recommend", "{}"],
     ["kernel", "{}:(hd0)/boot/\x1b[2J"], ["aki", "show", "\x1b[2J"], ["explain", "\x1b[2J"], ["\x1b[2J\n::error::x"],
-    ["boot", "{}", "--device", "\x1b[2J"], ["boot", "{}", "--\u202e"], ["inspect", "--format", "json", "{}"],
+    ["fix", "--script", "-", "{}"], ["fix", "--dry-run", "{}"], ["boot", "{}", "--device", "\x1b[2J"],
+    ["boot", "{}", "--\u202e"], ["inspect", "--format", "json", "{}"],
 )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from pvgrub_sim.findings.remedies.steps import (
 )
 from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, put_aside, quoted, tool_command
 from pvgrub_sim.findings.remedies.words import in_words
+from pvgrub_sim.safetext import disarmed
 from pvgrub_sim.typed import Final
 
 FOLDER: Final = "pvgrub-sim.work"
@@ -82,7 +83,7 @@ def _text(step: Step, folder: str) -> str:
 
 def comment(lines: Iterable[str]) -> str:
     """Words for people, as a shell's comments."""
-    return "\n".join(f"# {shown(line)}" for line in lines)
+    return "\n".join(f"# {disarmed(shown(line))}" for line in lines)
 
 
 class Commands:
