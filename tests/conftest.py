@@ -10,9 +10,12 @@ import pytest
 
 # The tools remember filesystems that they have seen, and would take the UUIDs of one test for those of another.
 os.environ["BLKID_FILE"] = os.devnull
-# What runs in a shell's background ignores it, and so would all that the tests start and then interrupt.
+# What runs in a shell's background ignores the one, what nohup runs the other; and so would all that the tests start
+# and then stop.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 LONGEST = (

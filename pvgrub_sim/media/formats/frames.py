@@ -57,16 +57,16 @@ class ZstdWalk:
             self.pass_blocks(seen, base)
 
     def pass_blocks(self, data: bytes, base: int) -> None:
-        """Go from block to block of a frame, but for the last, as far as a part of the file at `base` has headers.
+        """Go from block to block of a frame, as far as a part of the file at `base` has headers.
 
-        What is large and empty has thousands of small blocks.
+        What is large and empty has thousands of short ones. step() sees the last block, and those that are counted.
         """
         if not self.inside:
             return
         at, end = self.at - base, len(data) - 3
         while at <= end:
             word = data[at] | data[at + 1] << 8 | data[at + 2] << 16
-            if word & 1 or word & 6 == 6:
+            if word & 1 or word & 6 == 6 or word >> 3 < SMALL_BLOCK:
                 break
             at += 4 if word & 6 == 2 else 3 + (word >> 3)
         self.at = base + at
