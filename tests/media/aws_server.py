@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.media.web import running
+
 BLOCK = 512 << 10
 Fault = Callable[["Handler", dict[str, str], bytes], bool]
 """Answers a GetSnapshotBlock in the place of the server: the headers and the data that it would send."""
@@ -164,12 +166,5 @@ def image_xml(root: str, devices: dict[str, str], **fields: str) -> str:
 @contextmanager
 def aws() -> Iterator[AwsServer]:
     """A server that runs as long as the block does."""
-    server = AwsServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with running(AwsServer()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
+
+from tests.media.web import running
 
 MODIFIED = "Thu, 01 Jan 2015 00:00:00 GMT"
 
@@ -123,11 +124,5 @@ class Microsoft(Handler):
 @contextmanager
 def store(handler: type[Handler], key: str, content: bytes) -> Iterator[ObjectStore]:
     """A server that has one object."""
-    with ObjectStore(handler, key, content) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(ObjectStore(handler, key, content)) as server:
+        yield server

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseServer
+from typing import TypeVar
 
+Server = TypeVar("Server", bound=BaseServer)
 Fault = Callable[["Handler"], bool]
 """Does something to a request in place of the answer, and tells whether it has."""
 
@@ -102,9 +105,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[WebServer]:
+def running(server: Server) -> Iterator[Server]:
     """A server that runs as long as the block does."""
-    server = WebServer(folder)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -113,6 +115,13 @@ def serving(folder: Path) -> Iterator[WebServer]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[WebServer]:
+    """A server of a folder's files that runs as long as the block does."""
+    with running(WebServer(folder)) as server:
+        yield server
 
 
 def status(number: int, **headers: str) -> Fault:
