@@ -65,7 +65,10 @@ class PlannedReader:
         return False
 
     def _add(self, path: bytes, kind: NodeType, data: bytes) -> None:
-        *folders, name = [part for part in path.split(b"/") if part]
+        parts = [part for part in path.split(b"/") if part]
+        if not parts:
+            raise Damaged("a planned file has no name")
+        *folders, name = parts
         at = b""
         parent = self.root()
         for folder in folders:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.media.disk import Disk
@@ -30,6 +29,18 @@ class Gap(NamedTuple):
     offset: int
     length: int
     unwritten: bool
+
+
+class Walked(NamedTuple):
+    """Where a path leads to: the node, None when it leads nowhere or cannot be followed.
+
+    links: the symbolic links that it passes, in order. real: the path without any, as it was given when the way cannot
+    be followed to its end.
+    """
+
+    node: Node | None
+    links: tuple[str, ...]
+    real: str
 
 
 class Files:
@@ -77,10 +88,30 @@ class Files:
 
     def node(self, path: str) -> Node | None:
         """What a path leads to, None when it leads nowhere or cannot be followed."""
+        return self._walked(path).node
+
+    def links(self, path: str) -> tuple[tuple[str, ...], str]:
+        """The symbolic links that a path passes, in order, and the path without any."""
+        walked = self._walked(path)
+        return walked.links, walked.real
+
+    def _walked(self, path: str) -> Walked:
+        if self.reader is None:
+            return Walked(None, (), path)
         try:
-            return self.read_node(path.encode("utf-8", "surrogateescape"))
+            way = Way(self.reader)
         except Damaged:
-            return None
+            return Walked(None, (), path)
+        whole = True
+        try:
+            way.go(path.encode("utf-8", "surrogateescape"))
+        except Damaged:
+            # What it has come to is a folder on the way, which is not what anybody asked for.
+            whole = False
+        links = tuple(f"{_text(link)} -> {_text(where)}" for link, where in way.links)
+        if not whole:
+            return Walked(None, links, path)
+        return Walked(way.node, links, _text(b"/" + b"/".join(way.names)))
 
     def is_file(self, path: str) -> bool:
         """True when the path leads to a regular file."""
@@ -147,18 +178,6 @@ class Files:
         node = self.node(path)
         reader = self._ext_reader(node)
         return reader.attributes(node) if reader is not None and node is not None else ()
-
-    def links(self, path: str) -> tuple[list[str], str]:
-        """The symbolic links that a path passes, in order, and the path without any."""
-        if self.reader is None:
-            return [], "/"
-        try:
-            way = Way(self.reader)
-        except Damaged:
-            return [], "/"
-        with suppress(Damaged):
-            way.go(path.encode("utf-8", "surrogateescape"))
-        return [f"{_text(link)} -> {_text(where)}" for link, where in way.links], _text(b"/" + b"/".join(way.names))
 
 
 def _found(disk: Disk, path: bytes) -> tuple[Files, Node, bytes]:

@@ -9,11 +9,11 @@ from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.survey.result import Content, ContentKind, Volume
 from pvgrub_sim.survey.surveyor import open_reader
-from pvgrub_sim.survey.viewer import Files
+from pvgrub_sim.survey.viewer import Files, Walked
 from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pvgrub_sim.survey.tree import Node, Reader
+    from pvgrub_sim.survey.tree import Reader
 
 ReaderMaker = Callable[["AttachedDisk", Volume], "Reader | None"]
 """Gives a reader of a volume's files, None where the survey has none."""
@@ -41,15 +41,16 @@ class Place(Files):
         self.device = device
         self.seen = seen
         self._make_reader = make_reader
-        self._nodes: dict[str, Node | None] = {}
+        self._ways: dict[str, Walked] = {}
         self.taken: dict[int, bool] = {}
         """Kernels that were shown to the loader, by their numbers in the filesystem: whether it takes them."""
 
-    def node(self, path: str) -> Node | None:
-        """What a path leads to, None when it leads nowhere; looked for once, for nothing changes within a case."""
-        if path not in self._nodes:
-            self._nodes[path] = super().node(path)
-        return self._nodes[path]
+    def _walked(self, path: str) -> Walked:
+        # Walked once, for nothing changes within a case: what is found and where it really lies go together, also
+        # where the survey's budget ends in between.
+        if path not in self._ways:
+            self._ways[path] = super()._walked(path)
+        return self._ways[path]
 
     @property
     def whole(self) -> bool:
