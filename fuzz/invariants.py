@@ -37,6 +37,17 @@ def verdict(told: Verdict) -> None:
     hold(of_type(Verdict, json.loads(json.dumps(_plain(told)))) == told._replace(), "a verdict through JSON and back")
 
 
+def sound(told: Verdict, full: Verdict) -> None:
+    """Where the survey gave up the same is told as where it did not, or less. full: what is told without an end."""
+    differ = [name for name in ("outcome", "entry", "errors", "console") if getattr(told, name) != getattr(full, name)]
+    hold(not differ, f"the survey's budget changes no outcome: {differ}")
+    hold(told.plan is None or told.plan == full.plan, "a plan that stands on what was not seen")
+    hold(told.plan == full.plan or "not everything was looked at" in told.reason, "less, and nobody says so")
+    for finding in told.findings:
+        if any(not line.startswith("#") for line in finding.remedy.splitlines()):
+            hold(finding in full.findings, f"commands that stand on what was not seen: {finding.rule}")
+
+
 def reports(told: Verdict) -> None:
     """Every report can be made, is valid, and harmless to look at."""
     for name in REPORT_FORMATS:

@@ -11,7 +11,8 @@ from random import Random
 
 from fuzz import mutations
 from fuzz.disks import Changing, Failing, Image
-from fuzz.invariants import hold, reports, text, verdict
+from fuzz.invariants import hold, reports, sound, text, verdict
+from fuzz.starving import short_of
 from fuzz.world import Slot, World
 from pvgrub_sim import (
     Disk,
@@ -83,6 +84,20 @@ def findings(random: Random, world: World) -> None:
     hold(not differ, f"findings do not change the outcome: {differ}")
     verdict(full)
     reports(full)
+
+
+def starved(random: Random, world: World) -> None:
+    """Where the survey gives up in the middle, no step stands on what it did not see."""
+    base = world.image(random)
+    disk = mutated(random, world) if random.random() < 0.4 else Image(base.name, base.data, [], len(base.data))
+    state = random.getstate()
+    full = _boot(random, disk, True)
+    random.setstate(state)
+    with short_of(random):
+        random.setstate(state)
+        told = _boot(random, disk, True)
+    verdict(told)
+    sound(told, full)
 
 
 def menu(random: Random, world: World) -> None:
@@ -197,5 +212,6 @@ TARGETS: dict[str, tuple[Target, int]] = {
     "survey": (survey, 4),
     "container": (container, 1),
     "findings": (findings, 2),
+    "starved": (starved, 2),
 }
 """Targets, and how often each has its turn."""

@@ -8,8 +8,9 @@ from importlib import import_module
 from pvgrub_sim.bootchain import Boot
 from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.findings.facts.case import Case, Told
+from pvgrub_sim.findings.facts.place import not_all
 from pvgrub_sim.findings.remedies.edits import bring_together
-from pvgrub_sim.findings.remedies.steps import Remedy
+from pvgrub_sim.findings.remedies.steps import Advice, Remedy
 from pvgrub_sim.findings.rule import FAMILIES, RULES, Draft, Rule
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Finding, Severity
@@ -62,7 +63,19 @@ def diagnose(case: Case, ignore: Collection[str] = ()) -> tuple[Found, ...]:
     except GivenUp as error:
         case.boot.left_out = str(error)
     remedies = bring_together([() if one.finding.rule in ignore else one.remedy for one in found])
+    if case.given_up:
+        # What was looked for in vain may be there: no step may stand on that.
+        case.boot.left_out = case.boot.left_out or not_all(case.given_up)
+        remedies = [_for_a_person(remedy) for remedy in remedies]
     return tuple(one._replace(remedy=remedy) for one, remedy in zip(found, remedies, strict=True))
+
+
+def _for_a_person(remedy: Remedy) -> Remedy:
+    """A remedy in words alone."""
+    from pvgrub_sim.findings.remedies.words import in_words
+
+    told = "no commands, for not all of the image was looked at. If that is what is wrong with it, by hand:"
+    return tuple(step if isinstance(step, Advice) else Advice((told, *in_words(step))) for step in remedy)
 
 
 def _apply(rules: dict[str, Rule], case: Case, found: list[Found]) -> None:

@@ -33,7 +33,8 @@ class Damaged(Exception):
 class Budget:
     """What may still be read of structures (not of files' content): an image with no end in it ends here.
 
-    units: how much. total: a larger one that this is a part of.
+    units: how much. total: a larger one that this is a part of. given_up: it has ended, for a part of it or all:
+    what was not found since then may be there all the same.
     """
 
     def __init__(self, units: int = UNITS, total: Budget | None = None) -> None:
@@ -41,6 +42,14 @@ class Budget:
         self.total = total
         self.names = NAMES
         self.runs = RUNS
+        self.given_up = False
+
+    def give_up(self, what: str) -> Damaged:
+        """Note that not all is looked at; returns what is to be raised. what: there is more of than expected."""
+        self.given_up = True
+        if self.total is not None:
+            self.total.given_up = True
+        return Damaged(f"{what} than a sound image has: given up")
 
     def spend(self, length: int) -> None:
         """Count one read of `length` bytes; raises Damaged when nothing is left."""
@@ -49,21 +58,21 @@ class Budget:
         if self.total is not None:
             self.total.units -= units
         if self.units < 0 or (self.total is not None and self.total.units < 0):
-            raise Damaged("more structures than a sound image has: given up")
+            raise self.give_up("more structures")
 
     def pass_names(self, count: int) -> None:
         """Count names of directories; raises Damaged when there are too many for the whole survey."""
         counter = self.total or self
         counter.names -= count
         if counter.names < 0:
-            raise Damaged("more names in directories than a sound image has: given up")
+            raise self.give_up("more names in directories")
 
     def pass_runs(self, count: int) -> None:
         """Count stretches of files; raises Damaged when there are too many for the whole survey."""
         counter = self.total or self
         counter.runs -= count
         if counter.runs < 0:
-            raise Damaged("files in more pieces than a sound image has: given up")
+            raise self.give_up("files in more pieces")
 
 
 class Area:

@@ -77,7 +77,9 @@ def _list_folder(listing: _Listing, node: Node, folder: bytes) -> None:
         if folder != b"/" or kind is not FileKind.OTHER:
             entries.append((name, number, kind))
     if len(entries) > MOST_FILES:
-        entries = [entry for entry in entries if entry[2] is not FileKind.OTHER] or entries
+        entries = [entry for entry in entries if entry[2] is not FileKind.OTHER] or entries[:MOST_FILES]
+    if len(entries) > MOST_FILES:
+        listing.problems.append(f"{path_of(folder)}: {listing.reader.area.budget.give_up('more boot files')}")
     for name, number, kind in sorted(entries)[:MOST_FILES]:
         try:
             file = _describe(listing.reader, folder + name, number, kind)

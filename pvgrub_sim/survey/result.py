@@ -138,6 +138,7 @@ class Survey(NamedTuple):
 
     image: the name of the disk. size: bytes. whole: the disk without a look at its table.
     layers: what the disk is made of, from the outermost down to where its bytes lie; empty for a raw image.
+    given_up: there is more on it than is looked at, so that what is not told may be there all the same.
     """
 
     image: str
@@ -147,6 +148,7 @@ class Survey(NamedTuple):
     partitions: tuple[Volume, ...] = ()
     problems: tuple[str, ...] = ()
     layers: tuple[Layer, ...] = ()
+    given_up: bool = False
 
     @property
     def volumes(self) -> tuple[Volume, ...]:

@@ -33,7 +33,15 @@ def survey(disk: Disk, grub: str = "(hd0)", *, systems: bool = False) -> Survey:
             seen[place] = volumes[-1].contents
     if grub != "(hd0)":
         volumes = [volume._replace(grub=grub[:-1] + volume.grub[4:]) for volume in volumes]
-    return Survey(disk.name, disk.size, table, volumes[0], tuple(volumes[1:]), layers=layers_of(disk))
+    return Survey(
+        disk.name,
+        disk.size,
+        table,
+        volumes[0],
+        tuple(volumes[1:]),
+        layers=layers_of(disk),
+        given_up=total.given_up,
+    )
 
 
 def clipped_size(volume: Volume, disk: Disk) -> int:

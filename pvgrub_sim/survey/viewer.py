@@ -35,12 +35,13 @@ class Walked(NamedTuple):
     """Where a path leads to: the node, None when it leads nowhere or cannot be followed.
 
     links: the symbolic links that it passes, in order. real: the path without any, as it was given when the way cannot
-    be followed to its end.
+    be followed to its end. whole: it can, and where there is no node nothing is there.
     """
 
     node: Node | None
     links: tuple[str, ...]
     real: str
+    whole: bool = True
 
 
 class Files:
@@ -97,11 +98,11 @@ class Files:
 
     def _walked(self, path: str) -> Walked:
         if self.reader is None:
-            return Walked(None, (), path)
+            return Walked(None, (), path, whole=False)
         try:
             way = Way(self.reader)
         except Damaged:
-            return Walked(None, (), path)
+            return Walked(None, (), path, whole=False)
         whole = True
         try:
             way.go(path.encode("utf-8", "surrogateescape"))
@@ -110,8 +111,17 @@ class Files:
             whole = False
         links = tuple(f"{_text(link)} -> {_text(where)}" for link, where in way.links)
         if not whole:
-            return Walked(None, links, path)
+            return Walked(None, links, path, whole=False)
         return Walked(way.node, links, _text(b"/" + b"/".join(way.names)))
+
+    def knows(self, path: str) -> bool:
+        """True when a path can be followed to its end: what node() does not find there is not there."""
+        return self._walked(path).whole
+
+    def is_free(self, path: str) -> bool:
+        """True when it is known that nothing is at a path; False also where nobody can say."""
+        walked = self._walked(path)
+        return walked.whole and walked.node is None
 
     def is_file(self, path: str) -> bool:
         """True when the path leads to a regular file."""
@@ -136,13 +146,17 @@ class Files:
 
     def names(self, folder: str) -> list[str]:
         """The names in a folder, [] when it cannot be read."""
-        node = self.node(folder)
-        if node is None or self.reader is None or node.type is not NodeType.DIRECTORY:
-            return []
         try:
-            return [_text(name) for name, _ in names_of(self.reader, node)]
+            return self.read_names(folder)
         except Damaged:
             return []
+
+    def read_names(self, folder: str) -> list[str]:
+        """The names in a folder; raises Damaged, also where there is no folder."""
+        node = self.node(folder)
+        if node is None or self.reader is None:
+            raise Damaged("no such folder")
+        return [_text(name) for name, _ in names_of(self.reader, node)]
 
     def gaps(self, path: str) -> list[Gap]:
         """The holes and unwritten stretches of a file."""

@@ -152,6 +152,12 @@ class Case:
                     )
         return tuple(found)
 
+    @property
+    def given_up(self) -> tuple[str, ...]:
+        """The images of which not all was looked at: what was not found there may be there all the same."""
+        views = [view.image for view in self._surveys or self.__dict__.get("surveys", ()) if view.given_up]
+        return (*views, *(place.attached.disk.name for place in self.__dict__.get("places", ()) if place.given_up))
+
     def place(self, device: str) -> Place | None:
         """The volume that a device string stands for, as PV-GRUB resolves it."""
         slot = self.viewer.slot(device)

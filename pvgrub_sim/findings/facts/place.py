@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from pvgrub_sim.findings.facts.where import Where
@@ -53,6 +53,15 @@ class Place(Files):
         return self._ways[path]
 
     @property
+    def given_up(self) -> bool:
+        """True when there is more on it than the survey's reader looks at: it has not found all that it was asked for.
+
+        A reader that was never asked has not been made.
+        """
+        reader = self.__dict__.get("reader")
+        return reader is not None and reader.area.budget.given_up
+
+    @property
     def whole(self) -> bool:
         """True for the disk itself."""
         return self.volume.number is None
@@ -81,6 +90,12 @@ class Place(Files):
     def reader(self) -> Reader | None:  # type: ignore[override]
         """The survey's reader of its filesystem, None when there is none; made when it is first asked for."""
         return self._make_reader(self.attached, self.volume)
+
+
+def not_all(images: Iterable[str]) -> str:
+    """That not all of some images was looked at, in words; "" for no images."""
+    named = ", ".join(dict.fromkeys(images))
+    return f"more is on {named} than on a sound image" if named else ""
 
 
 def reader_of(attached: AttachedDisk, volume: Volume) -> Reader | None:

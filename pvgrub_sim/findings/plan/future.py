@@ -98,6 +98,12 @@ class Future:
         index = {attached.disk.name: number for number, attached in enumerate(self._disks)}
         return {(0x80 + index[name], offset // 512): volume for (name, offset), volume in self._volumes.items()}
 
+    @property
+    def given_up(self) -> tuple[str, ...]:
+        """The images of which not all could be looked at, as for a case."""
+        ended = [image for (image, _), volume in self._volumes.items() if volume.reader.area.budget.given_up]
+        return (*ended, *(view.image for view in self._surveys if view.given_up))
+
     def reader(self, attached: AttachedDisk, volume: Volume) -> Reader | None:
         """A reader of a volume's files as they will be; None where the survey has none."""
         planned = self._volumes.get((attached.disk.name, volume.offset))

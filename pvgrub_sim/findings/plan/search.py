@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pvgrub_sim.bootchain import run
+from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.findings.examine import Found, diagnose
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.place import Place, not_all
 from pvgrub_sim.findings.plan.future import CannotTell, Future
 from pvgrub_sim.findings.remedies.boot_disks import boot_disk
 from pvgrub_sim.findings.remedies.steps import (
@@ -26,6 +27,7 @@ from pvgrub_sim.findings.remedies.steps import (
 )
 from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.model import Finding, Outcome, Severity
+from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.repack import repack
@@ -59,7 +61,10 @@ class Blueprint(NamedTuple):
 
 
 def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
-    """The plan for a case. found: what the rules say of it. Raises ImageError."""
+    """The plan for a case. found: what the rules say of it.
+
+    Raises ImageError, and GivenUp where not all could be looked at: what stands on that is no plan.
+    """
     future = Future(case.disks, case.surveys, lambda kernel, payload: repack("kernel", kernel, payload))
     steps: list[PlannedStep] = []
     memory = case.boot.memory
@@ -73,6 +78,7 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
             break
         for planned in chosen:
             steps.append(planned if _applied(future, planned.step) else planned._replace(was_run=False))
+        before = case
         boot = run(future.disks, case.profile, planned=future.planned, memory=memory)
         case = Case(
             boot,
@@ -87,6 +93,8 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
             planned=future.planned,
         )
         found = diagnose(case)
+        _seen_whole(case, future, before)
+    _seen_whole(case, future)
     booting = case.boot.outcome is Outcome.BOOTS and case.healthy and not case.errors
     if without is not None and not booting:
         # A disk of its own that does not boot either is no step of anybody's.
@@ -97,6 +105,13 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
     proven = booting and not cut_off
     unmended += cut_off
     return Blueprint(tuple(_joined(steps)), proven, () if proven else unmended)
+
+
+def _seen_whole(case: Case, future: Future, before: Case | None = None) -> None:
+    """Raise GivenUp unless all that was asked for could be looked at; before: the case that the steps are from."""
+    images = (*case.given_up, *future.given_up, *(before.given_up if before else ()))
+    if left_out := case.boot.left_out or not_all(images):
+        raise GivenUp(left_out)
 
 
 def _cut_off(steps: Sequence[PlannedStep]) -> tuple[tuple[str, str], ...]:
@@ -141,7 +156,9 @@ def _next_steps(case: Case, found: Sequence[Found], done: Sequence[PlannedStep])
     chosen: list[PlannedStep] = []
     for rank, finding, steps in waiting:
         for step in steps if rank == first else ():
-            _choose(chosen, _keeping(case, step, done), finding)
+            kept = _keeping(case, step, done)
+            if kept is not None:
+                _choose(chosen, kept, finding)
     return sorted(chosen, key=lambda planned: _rank(planned.step) or 0)
 
 
@@ -158,25 +175,29 @@ def _on_a_disk_of_its_own(case: Case, found: Sequence[Found], done: Sequence[Pla
     return [PlannedStep(step, rules, why, True) for step in boot_disk(case, home) if isinstance(step, BootDisk)]
 
 
-def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step:
-    """The step with a name under which it keeps the file or the link that it replaces."""
+def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step | None:
+    """The step with a name under which it keeps the file or the link that it replaces; None where there is no name."""
     if not isinstance(step, (EditMenu, PutFile, Repack, MakeLink)):
         return step
     target = step.target
     place = next((one for one in case.places if (one.index, one.volume.offset) == (target.disk, target.offset)), None)
     if place is None or any(_edits_same_file(other.step, step) for other in done):
         return step
-    if isinstance(step, MakeLink):
-        return step._replace(aside=_free_name(place, step.path)) if step.dangling else step
-    if isinstance(step, PutFile) and not step.replaces:
-        return step._replace(aside=_free_name(place, step.in_the_way)) if step.in_the_way else step
-    return step._replace(attributes=place.attributes(step.path), backup=_free_name(place, step.path))
+    if isinstance(step, MakeLink) or (isinstance(step, PutFile) and not step.replaces):
+        old = step.path if isinstance(step, MakeLink) and step.dangling else getattr(step, "in_the_way", "")
+        aside = _free_name(place, old)
+        return step if not old else step._replace(aside=aside) if aside else None
+    backup = _free_name(place, step.path)
+    return step._replace(attributes=place.attributes(step.path), backup=backup) if backup else None
 
 
 def _free_name(place: Place, path: str) -> str:
-    """A name beside a path under which what was there is kept; "" where a hundred are taken."""
+    """A name beside a path under which what was there is kept; "" where a hundred are taken, or nobody can say."""
     folder, _, name = path.rpartition("/")
-    there = {other.casefold() for other in place.names(folder or "/")}
+    try:
+        there = {other.casefold() for other in place.read_names(folder or "/")}
+    except Damaged:
+        return ""
     names = (f"{name}.orig{suffix}" for suffix in ("", *(f".{number}" for number in range(1, 100))))
     free = next((other for other in names if other.casefold() not in there), "")
     return f"{folder}/{free}" if free else ""

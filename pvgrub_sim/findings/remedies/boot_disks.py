@@ -96,6 +96,9 @@ def _wanted(case: Case, place: Place, home: tuple[Place, str] | None, menu: Menu
         # What is meant is looked for on the boot disk then: a kernel of another name, or one to write a menu for.
         kinds = (FileKind.KERNEL, FileKind.INITRD) if home is not None else NEEDED
         found += [(place, file.path) for file in files if file.kind in kinds and not file.missing]
+    if not all(holder.knows(path) for holder, path in found):
+        # A boot disk without a file that may be there would boot into nothing.
+        return {}
     for holder, path in found:
         if path.startswith("/") and holder.is_file(path):
             plain = "/" + "/".join(part for part in path.split("/") if part)

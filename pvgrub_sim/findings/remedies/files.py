@@ -42,7 +42,7 @@ def repack(place: Place | None, path: str) -> Remedy:
 
 def link(place: Place, path: str, to: str) -> Remedy:
     """Make a symbolic link."""
-    if place.type in EXT:
+    if place.type in EXT and place.knows(path):
         return (MakeLink(target_of(place), path, to, dangling(place, path)),)
     return advice(f"with {place.device} mounted at /mnt:", f"ln -s {shown_word(to)} {shown_word('/mnt' + path)}")
 
@@ -51,7 +51,7 @@ def dangling(place: Place, path: str) -> str:
     """Where a symbolic link at a path leads, when nothing is there; "" for anything else."""
     passed = place.links(path)[0]
     name, _, to = passed[0].partition(" -> ") if passed else ("", "", "")
-    return to if name == path and place.node(path) is None else ""
+    return to if name == path and place.is_free(path) else ""
 
 
 def install(place: Place, path: str, content: bytes | Source) -> Remedy:
@@ -60,7 +60,8 @@ def install(place: Place, path: str, content: bytes | Source) -> Remedy:
     folders = ["/" + "/".join(parts[:count]) for count in range(1, len(parts) + 1)]
     missing = tuple(folder for folder in folders if not place.node(folder))
     target = target_of(place)
-    if writable(target):
+    # Where nobody can say what is there, nothing is put in its place.
+    if writable(target) and all(map(place.knows, (*folders, path))):
         in_the_way = next((name for name in (*folders, path) if dangling(place, name)), "")
         return (PutFile(target, path, content, missing, place.is_file(path), in_the_way=in_the_way),)
     what = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else f"a copy of {content.path}"

@@ -49,7 +49,7 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
         if target.rpartition("/")[0] == folder:
             return link(place, target, name)
     target = targets[0]
-    if target == "/boot" + path and not place.node("/boot"):
+    if target == "/boot" + path and place.is_free("/boot"):
         return link(place, "/boot", ".")
     return install(place, target, source_of(place, path))
 
@@ -220,7 +220,7 @@ def rename_file(case: Case, ref: FileRef, full: str) -> Remedy:
     assert ref.place is not None
     new = full.replace(" ", "-")
     edit = edit_menu(case, substitute(ref.line, full, new))
-    if ref.place.node(new) is not None:
+    if not ref.place.is_free(new):
         return advice(f"{new} is taken: give {full} a name without a blank, and name that in the menu")
     if ref.place.type not in EXT:
         old = shown_word("/mnt" + full)
@@ -244,7 +244,7 @@ def other_kernel(ref: FileRef, place: Place, kernel: str) -> list[Edit]:
     """Edits that make an entry boot another kernel, with its initrd or without one."""
     edits = [substitute(ref.line, ref.path, kernel)]
     initrd = ref.entry.first("initrd")
-    if initrd is not None and not place.is_file(initrd.file):
+    if initrd is not None and place.knows(initrd.file) and not place.is_file(initrd.file):
         right = initrd_for(place, kernel)
         edits.append(substitute(initrd, initrd.file, right) if right else delete(initrd))
     return edits

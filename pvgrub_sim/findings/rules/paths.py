@@ -199,10 +199,12 @@ def initrd_missing(case: Case) -> Iterator[Draft]:
         kernel = ref.entry.first("kernel")
         right = near(ref) or (initrd_for(ref.place, kernel.file) if ref.place and kernel else None)
         edit = substitute(ref.line, ref.path, right) if right else delete(ref.line)
+        # Where the survey cannot follow the path, the file may be there, and the kernel want it.
+        known = right or ref.place is None or ref.place.reader is None or ref.place.knows(ref.path)
         yield Draft(
             f"{ref.entry.opening} names the {ref.role} {ref.path}, which {_absent(ref)} "
             f"(Error {ref.seen.error})" + (f"; there is {right}." if right else "."),
-            edit_menu(case, edit),
+            edit_menu(case, edit) if known else (),
             case.at(ref.line),
         )
     for ref in case.files("kernel"):
