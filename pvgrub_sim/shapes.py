@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -20,38 +20,53 @@ def of_type(kind: Any, value: Any) -> Any:
     kind: a type of ours with its annotations. value: as json.loads() has it, or of such types already: an object or
     named tuple for a named tuple, a list or tuple for a tuple, a text for a word of an enumeration or for bytes.
     """
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (UnionType, Union):
-        if value is None and NoneType in arguments:
-            return None
-        return of_type(next(one for one in arguments if one is not NoneType), value)
-    if origin is tuple:
-        return _tuple(arguments, value)
-    if origin is not None and issubclass(origin, Mapping):
-        return {_of(str, name): of_type(arguments[1], one) for name, one in _of(Mapping, value).items()}
-    if kind is bytes:
-        return value if isinstance(value, bytes) else _of(str, value).encode("latin-1")
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(_of(str, value))
-    if hasattr(kind, "_fields"):
-        told = value._asdict() if isinstance(value, kind) else _of(Mapping, value)
-        return kind(**{name: of_type(hint, told[name]) for name, hint in _hints(kind)})
-    if kind is Any or kind is object:
-        return _any(value, DEEPEST)
-    return _of(kind, value)
+    return _maker(kind)(value)
+
+
+_Maker = Callable[[Any], Any]
 
 
 @cache
-def _hints(kind: Any) -> tuple[tuple[str, Any], ...]:
+def _maker(kind: Any) -> _Maker:
+    """What makes values of a type: a type is taken apart once, for a scan reads a hundred thousand looks."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (UnionType, Union):
+        inner = _maker(next(one for one in arguments if one is not NoneType))
+        return (lambda value: None if value is None else inner(value)) if NoneType in arguments else inner
+    if origin is tuple:
+        return _tuple(arguments)
+    if origin is not None and issubclass(origin, Mapping):
+        each = _maker(arguments[1])
+        return lambda value: {_of(str, name): each(one) for name, one in _of(Mapping, value).items()}
+    if kind is bytes:
+        return lambda value: value if isinstance(value, bytes) else _of(str, value).encode("latin-1")
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return lambda value: kind(_of(str, value))
+    if hasattr(kind, "_fields"):
+        return partial(_named, kind)
+    if kind is Any or kind is object:
+        return lambda value: _any(value, DEEPEST)
+    if kind is str or kind is bool:
+        return lambda value: value if type(value) is kind else _of(kind, value)
+    return partial(_of, kind)
+
+
+def _named(kind: Any, value: Any) -> Any:
+    told = value._asdict() if isinstance(value, kind) else _of(Mapping, value)
+    return kind._make([make(told[name]) for name, make in _fields(kind)])
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, _Maker], ...]:
     hints = get_type_hints(kind)
-    return tuple((name, hints[name]) for name in kind._fields)
+    return tuple((name, _maker(hints[name])) for name in kind._fields)
 
 
-def _tuple(kinds: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
-    items = _of((list, tuple), value)
+def _tuple(kinds: tuple[Any, ...]) -> _Maker:
+    makers = [_maker(kind) for kind in kinds if kind is not Ellipsis]
     if kinds[-1] is Ellipsis:
-        return tuple(of_type(kinds[0], one) for one in items)
-    return tuple(of_type(kind, one) for kind, one in zip(kinds, items, strict=True))
+        return lambda value: tuple([makers[0](one) for one in _of((list, tuple), value)])
+    return lambda value: tuple(make(one) for make, one in zip(makers, _of((list, tuple), value), strict=True))
 
 
 def _any(value: Any, depth: int) -> Any:

@@ -100,12 +100,12 @@ def _path(path: str, origin: str, skip: _Skipped | None, name: str | None = None
         if not found:
             raise UsageError(f"{path}: no files in it")
     else:
-        yield _file(path, name or path, origin, status, sniff=False)
+        yield _file(os.path.abspath(path), name or path, origin, status, sniff=False)  # noqa: PTH100  (pathlib would slow down every start)
 
 
-def _file(path: str, name: str, origin: str, status: os.stat_result, *, sniff: bool) -> Target:
+def _file(source: str, name: str, origin: str, status: os.stat_result, *, sniff: bool) -> Target:
     fingerprint = f"{status.st_size}:{status.st_mtime_ns}" if stat.S_ISREG(status.st_mode) else ""
-    return Target(os.path.abspath(path), name, origin, fingerprint, sniff=sniff)  # noqa: PTH100  (pathlib would slow down every start)
+    return Target(source, name, origin, fingerprint, sniff=sniff)
 
 
 def _folder(top: str, origin: str, skip: _Skipped | None) -> Iterator[Target]:
@@ -123,6 +123,7 @@ def _folder(top: str, origin: str, skip: _Skipped | None) -> Iterator[Target]:
             yield Target(os.path.abspath(folder), name, origin, problem=f"{folder}: {reason}")  # noqa: PTH100  (pathlib would slow down every start)
             continue
         below = []
+        base = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118  (pathlib would slow down every start)
         for entry in entries:
             try:
                 if entry.is_dir(follow_symlinks=False):
@@ -134,7 +135,7 @@ def _folder(top: str, origin: str, skip: _Skipped | None) -> Iterator[Target]:
             except OSError:
                 # It is gone meanwhile, or a link that leads nowhere.
                 continue
-            yield _file(entry.path, entry.path[len(top) :].lstrip("/"), origin, status, sniff=True)
+            yield _file(base + entry.name, entry.path[len(top) :].lstrip("/"), origin, status, sniff=True)
         waiting += reversed(below)
 
 

@@ -44,7 +44,7 @@ class Pending(NamedTuple):
 
 def readable(source: str) -> str:
     """A source as text that SQLite takes: bytes of a file's name that are no UTF-8 become escapes."""
-    return source.encode("utf-8", "backslashreplace").decode("utf-8")
+    return source if source.isascii() else source.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Store:

@@ -28,6 +28,8 @@ STARTS = 3
 KILLED_STARTS = 30
 """The same for workers that someone kills, who may be out for memory that others need."""
 _PIECE = 1 << 16
+LONGEST_NAP = 0.02
+"""Seconds that a guard lets answers gather in the pipe: to be woken for each costs more than to read it."""
 _CODE = "import sys; sys.path.append(sys.argv[1]); from pvgrub_sim.fleet.child import serve; serve()"
 _COMMAND = (sys.executable, "-P", "-c", _CODE, str(Path(pvgrub_sim.__file__).parents[1]))
 """-P: no module is taken from the folder in which a scan happens to run."""
@@ -49,6 +51,7 @@ class Supervisor:
         """What the worker is looking at, or empty."""
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = bytearray()
+        self._nap = 0.0
         self._closed = False
         self._lock = threading.Lock()
 
@@ -56,6 +59,11 @@ class Supervisor:
     def pid(self) -> int | None:
         """The worker's process id, None while there is none."""
         return self._process.pid if self._process else None
+
+    @property
+    def gathered(self) -> bool:
+        """True while (some of) the next answer has been received already."""
+        return bool(self._buffer)
 
     def look(self, jobs: Sequence[Job]) -> Iterator[Look]:
         """The answer to each job, in their order, as soon as it is there; raises EngineError when no worker starts.
@@ -72,9 +80,12 @@ class Supervisor:
                     seen = self._answer(self.settings.timeout)
                     strikes = 0
                     done += 1
+                    # Half of what the rest will take at this pace: a worker never waits for its next chunk.
+                    self._nap = min(LONGEST_NAP, max(0, len(jobs) - done - 1) * seen.seconds / 2)
                     yield seen
                     begin = time.perf_counter()
             except _Died as death:
+                self._nap = 0.0
                 self._kill()
                 strikes += 1
                 if strikes == STRIKES and not self._stopped():
@@ -153,11 +164,22 @@ class Supervisor:
 
     def _take(self, length: int, limit: float) -> bytes:
         """The next bytes that the worker writes; raises _Died when it is dead, or the time (of monotonic()) is up."""
+        if len(self._buffer) < length:
+            self._receive(length, limit)
+        taken = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        return taken
+
+    def _receive(self, length: int, limit: float) -> None:
+        """Wait until so many bytes are there."""
         process = self._process
         assert process is not None and process.stdout is not None
         file = process.stdout.fileno()
         poll = select.poll()
         poll.register(file, select.POLLIN)
+        nap, self._nap = self._nap, 0.0
+        if nap > 0:
+            time.sleep(nap)
         while len(self._buffer) < length:
             # Not select(), which knows no descriptors above 1023.
             if not poll.poll(max(0.0, limit - time.monotonic()) * 1000):
@@ -166,9 +188,6 @@ class Supervisor:
             if not piece:
                 raise _Died(self._why())
             self._buffer += piece
-        taken = bytes(self._buffer[:length])
-        del self._buffer[:length]
-        return taken
 
     def _status(self) -> int:
         """The exit status of a worker that has closed its output; negative for a signal, 0 when it lives on."""

@@ -38,7 +38,7 @@ def pack_look(seen: Look) -> bytes:
 def unpack_look(head: bytes, body: bytes) -> Look:
     """The answer whose facts and verdict these are; raises ValueError when they are not what pack_look() makes."""
     try:
-        facts: Any = json.loads(head)
+        facts: Any = json.loads(head.decode("ascii"))
     except RecursionError:
         raise ValueError("no facts at all") from None
     if not isinstance(facts, list) or len(facts) != len(Look._fields) - 1:

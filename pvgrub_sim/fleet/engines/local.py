@@ -26,7 +26,7 @@ class LocalEngine:
             raise UsageError(f"{jobs} workers: at least 1, at most {MOST_JOBS}")
         self.slots = jobs or len(os.sched_getaffinity(0))
         self._chunks: queue.SimpleQueue[tuple[int, Sequence[Job]] | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Answer | EngineError] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Sequence[Answer] | EngineError] = queue.SimpleQueue()
         self._supervisors: list[Supervisor] = []
         self._threads: list[threading.Thread] = []
 
@@ -52,7 +52,7 @@ class LocalEngine:
             while True:
                 if isinstance(item, EngineError):
                     raise item
-                answers.append(item)
+                answers += item
                 item = self._answers.get_nowait()
         except queue.Empty:
             return answers
@@ -78,10 +78,8 @@ class LocalEngine:
 
     def _guard(self, supervisor: Supervisor) -> None:
         while (item := self._chunks.get()) is not None:
-            chunk, jobs = item
             try:
-                for place, seen in enumerate(supervisor.look(jobs)):
-                    self._answers.put(Answer(chunk, place, seen))
+                self._see_to(supervisor, *item)
             except EngineError as error:
                 self._answers.put(error)
                 return
@@ -89,3 +87,15 @@ class LocalEngine:
                 self._answers.put(EngineError(f"a worker's guard failed: {type(error).__name__}: {error}"))
                 return
         supervisor.end()
+
+    def _see_to(self, supervisor: Supervisor, chunk: int, jobs: Sequence[Job]) -> None:
+        """Hand on the answers to a chunk; those that came together go together, for to wake the coordinator costs."""
+        together: list[Answer] = []
+        try:
+            for place, seen in enumerate(supervisor.look(jobs)):
+                together.append(Answer(chunk, place, seen))
+                if not supervisor.gathered:
+                    self._answers.put(together)
+                    together = []
+        finally:
+            self._answers.put(together)
