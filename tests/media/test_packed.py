@@ -10,6 +10,10 @@ import pytest
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import open_disk
 from tests.media.containers import MIB, as_raw, convert, noise
+from tests.media.web import serving
+from tests.tools import run
+
+PACKED = {"qcow2": ("qcow2", ()), "vmdk": ("vmdk", ("subformat=streamOptimized",))}
 
 
 @pytest.fixture
@@ -51,3 +55,30 @@ def test_a_cluster_that_does_not_unpack_fails_the_whole_read(image: Path, monkey
     with pytest.raises(ImageError, match="a compressed cluster does not unpack"):
         disk.read(0, disk.size)
     disk.close()
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_is_unpacked_on_the_way_is_read_by_one_thread_at_a_time(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
+    raw = noise(tmp_path / "raw", 32 * MIB, kind)
+    image = convert(raw, tmp_path / "disk", *PACKED[kind], compress=kind == "qcow2")
+    run("zstd", "-q", "-1", image, "-o", tmp_path / "disk.zst")
+    for _ in range(3):
+        disk = open_disk(str(tmp_path / "disk.zst"))
+        assert disk.read(0, disk.size) == raw.read_bytes()
+        disk.close()
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_lies_far_away_is_read_by_one_thread_at_a_time(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
+    raw = noise(tmp_path / "raw", 32 * MIB, kind)
+    convert(raw, tmp_path / "disk", *PACKED[kind], compress=kind == "qcow2")
+    with serving(tmp_path) as server:
+        disk = open_disk(server.url("disk"))
+        assert disk.read(0, disk.size) == raw.read_bytes()
+        disk.close()

@@ -21,10 +21,12 @@ MOST_THREADS: Final = 4
 class Unpacker:
     """Unpacks the clusters of an image.
 
-    unpack: gives a cluster by where it lies packed: offset and length in bytes. Raises ImageError.
+    fetch: gives a cluster's packed bytes by where they lie: offset and length in bytes. unpack: makes the cluster of
+    them, the offset for messages beside; it may be called from several threads at once. Both raise ImageError.
     """
 
-    def __init__(self, unpack: Callable[[int, int], bytes]) -> None:
+    def __init__(self, fetch: Callable[[int, int], bytes], unpack: Callable[[bytes, int], bytes]) -> None:
+        self.fetch = fetch
         self.unpack = unpack
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._bytes = 0
@@ -33,7 +35,7 @@ class Unpacker:
         """A cluster, perhaps one that was kept."""
         cluster = self._kept.get(offset)
         if cluster is None:
-            cluster = self.unpack(offset, length)
+            cluster = self.unpack(self.fetch(offset, length), offset)
             self._kept[offset] = cluster
             self._bytes += len(cluster)
             while self._bytes > KEPT and len(self._kept) > 1:
@@ -63,6 +65,8 @@ def fill(work: Sequence[tuple[memoryview, Packed, int]]) -> None:
             view[:] = cluster.part(begin, len(view))
         return
     failed: list[ImageError] = []
+    # What lies below, a spool or a connection, is for one thread at a time.
+    reading = threading.Lock()
 
     def some(number: int) -> None:
         try:
@@ -70,7 +74,9 @@ def fill(work: Sequence[tuple[memoryview, Packed, int]]) -> None:
                 if failed:
                     return
                 # Not by way of what is kept: that is for one thread, and a long run would only push it out.
-                view[:] = cluster.unpacker.unpack(cluster.offset, cluster.length)[begin : begin + len(view)]
+                with reading:
+                    packed = cluster.unpacker.fetch(cluster.offset, cluster.length)
+                view[:] = cluster.unpacker.unpack(packed, cluster.offset)[begin : begin + len(view)]
         except ImageError as error:
             failed.append(error)
 

@@ -64,7 +64,7 @@ class Qcow2(Mapped):
         if not self._l1.inside:
             raise self.damaged("the L1 table lies outside of the file", header.l1_offset)
         self._l2: dict[int, Table] = {}
-        self._unpacker = Unpacker(self._unpack)
+        self._unpacker = Unpacker(self._fetch, self._unpack)
         self._data: Disk = Padded(below)
         self._data_size = below.size
         self._backing: Disk | None = None
@@ -180,11 +180,13 @@ class Qcow2(Mapped):
                 yield part, self._backing, offset
             offset += part
 
-    def _unpack(self, at: int, length: int) -> bytes:
-        """A cluster from its packed bytes: raw deflate with a window of 4 KiB, or zstd."""
+    def _fetch(self, at: int, length: int) -> bytes:
         if at >= self.below.size or self.header.incompatible & layout.DATA_FILE:
             raise self.damaged("a compressed cluster lies outside of the file", at)
-        packed = self.below.read(at, min(length, self.below.size - at))
+        return self.below.read(at, min(length, self.below.size - at))
+
+    def _unpack(self, packed: bytes, at: int) -> bytes:
+        """A cluster from its packed bytes: raw deflate with a window of 4 KiB, or zstd."""
         try:
             unpacked = (
                 unzstd(packed, self.cluster) if self.header.compression else inflate(packed, self.cluster, window=-15)

@@ -83,7 +83,7 @@ class SparseExtent:
         self._packed = bool(header.compression)
         self._markers = bool(header.flags & layout.MARKERS)
         self._zeroed = bool(header.flags & layout.ZEROED_GRAINS)
-        self._unpacker = Unpacker(self._unpack)
+        self._unpacker = Unpacker(self._fetch, self._unpack)
         self._set_up(header.capacity, header.grain, entries, header.directory)
 
     def _set_up(self, capacity: int, grain: int, entries: int, directory: int) -> None:
@@ -153,8 +153,8 @@ class SparseExtent:
                 self._tables.popitem(last=False)
         return table
 
-    def _unpack(self, at: int, size: int) -> bytes:
-        """A grain from its packed bytes, which a marker tells the length of."""
+    def _fetch(self, at: int, size: int) -> bytes:
+        """The packed bytes of a grain, which a marker tells the length of."""
         if self._markers:
             _, length = layout.MARKER.unpack(self._data.read(at, layout.MARKER.size))
             at += layout.MARKER.size
@@ -162,12 +162,15 @@ class SparseExtent:
             length = 2 * size
         if length > 2 * size + SECTOR_SIZE:
             raise self._damaged(f"a grain of {length} packed bytes", at)
+        return self._data.read(at, length)
+
+    def _unpack(self, packed: bytes, at: int) -> bytes:
         try:
-            grain = inflate(self._data.read(at, length), size, window=15)
+            grain = inflate(packed, self._grain, window=15)
         except ValueError as error:
             raise self._damaged(f"a grain does not unpack: {error}", at) from None
-        if len(grain) != size:
-            raise self._damaged(f"a grain unpacks to {len(grain)} bytes of {size}", at)
+        if len(grain) != self._grain:
+            raise self._damaged(f"a grain unpacks to {len(grain)} bytes of {self._grain}", at)
         return grain
 
 
