@@ -6,12 +6,16 @@ import functools
 import gzip
 import os
 import random
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from pvgrub_sim import Access, boot, open_image
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media import open_disk
 from pvgrub_sim.media.disk import ForwardOnly
 from tests.cli.running import Run
 from tests.media.big_image import write_big_image
@@ -189,6 +193,41 @@ def test_the_spool_is_sparse_and_in_no_folder(tmp_path: Path, monkeypatch: pytes
     assert disk.read(200 * MIB, 512) == bytes(512)
     assert list((tmp_path / "spool").iterdir()) == []
     assert before - os.statvfs(tmp_path).f_bfree * os.statvfs(tmp_path).f_frsize < 128 * MIB
+    disk.close()
+
+
+READ_ALL = """
+import sys
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media import open_disk
+disk = open_disk(sys.argv[1])
+try:
+    disk.read(0, 24 << 20)
+except ImageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("mebibytes", [1, 12, 20])
+def test_a_temporary_folder_that_is_full(mebibytes: int, raw: Path, tmp_path: Path) -> None:
+    image = packed(raw, PACKERS["zstd"], tmp_path / "image")
+    # A limit in the place of a small disk; sh counts in sectors.
+    words = ["sh", "-c", f'ulimit -f {mebibytes << 11}; exec "$@"', "sh", sys.executable, "-c", READ_ALL, image]
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(words, check=True, capture_output=True, text=True, env=env)
+    assert not done.stderr
+    assert f"cannot be unpacked into {tmp_path}: file too large" in done.stdout
+    assert list(tmp_path.iterdir()) == [image]
+
+
+@pytest.mark.parametrize("size", [1 * MIB, 20 * MIB])
+def test_without_a_thread_that_writes(size: int, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", no)
+    disk = open_disk(str(packed(raw, PACKERS["zstd"], tmp_path / "image")))
+    assert disk.read(0, size) == raw.read_bytes()[:size]
     disk.close()
 
 

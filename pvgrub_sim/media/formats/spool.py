@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import ForwardOnly, layers_of
+from pvgrub_sim.media.formats.behind import Behind, write_all
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ USUAL_RATIO: Final = 100
 caller says nothing. A disk is not packed as tight as that."""
 PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
+FAR: Final = 8 << 20
+"""Bytes to be unpacked at once for which they are written in a thread of its own."""
 _ZEROS: Final = bytes(1 << 20)
 
 
@@ -129,29 +133,43 @@ class Spool:
 
     def _unpack(self, upto: int | None) -> None:
         """Go on reading up to a byte, or to the end."""
+        behind = None
+        if upto is None or upto - self._done > FAR:
+            behind = Behind(self._fd)
         told = False
-        while self._stream is not None and (upto is None or self._done < upto):
-            if self._done >= self._limit:
-                raise ImageError(
-                    self.name,
-                    f"unpacks to more than {self._limit} bytes, which is the limit (--spool-limit)",
-                    self._done,
-                )
-            data = self._stream.read()
-            if not data:
-                self._end()
-                break
-            self._store(data)
-            self._check_stored()
-            if self._size is not None and self._done >= self._size:
-                self._check_end()
-            if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
-                self._told = now
-                told = True
-                self._progress(self._done, self._size)
+        try:
+            while self._stream is not None and (upto is None or self._done < upto):
+                if not self._unpack_piece(self._stream, behind):
+                    break
+                if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
+                    self._told = now
+                    told = True
+                    self._progress(self._done, self._size)
+        finally:
+            if behind is not None:
+                with self._writing():
+                    behind.finish()
         if told and self._progress is not None:
             # For now that is all.
             self._progress(self._done, self._done)
+
+    def _unpack_piece(self, stream: Forward, behind: Behind | None) -> bool:
+        """Go on by as much as the stream gives at once; False at its end."""
+        if self._done >= self._limit:
+            raise ImageError(
+                self.name,
+                f"unpacks to more than {self._limit} bytes, which is the limit (--spool-limit)",
+                self._done,
+            )
+        data = stream.read()
+        if not data:
+            self._end()
+            return False
+        self._store(data, behind)
+        self._check_stored()
+        if self._size is not None and self._done >= self._size:
+            self._check_end()
+        return True
 
     def _check_stored(self) -> None:
         """No file of a few MiB fills the disk that temporary files are on; raises ImageError."""
@@ -186,17 +204,24 @@ class Spool:
             self._stream.close()
             self._stream = None
 
-    def _store(self, data: bytes) -> None:
+    def _store(self, data: bytes, behind: Behind | None) -> None:
         """Put bytes at the end; whole pieces of zeros become a hole."""
-        try:
+        with self._writing():
             for at in range(0, len(data), len(_ZEROS)):
                 piece = data[at : at + len(_ZEROS)]
                 if piece != (_ZEROS if len(piece) == len(_ZEROS) else _ZEROS[: len(piece)]):
-                    written = 0
-                    while written < len(piece):
-                        written += os.pwrite(self._fd, memoryview(piece)[written:], self._done + written)
-                    self._stored += written
+                    if behind is not None:
+                        behind.put(piece, self._done)
+                    else:
+                        write_all(self._fd, piece, self._done)
+                    self._stored += len(piece)
                 self._done += len(piece)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What the file says when it cannot be written becomes an ImageError."""
+        try:
+            yield
         except OSError as error:
             folder = spool_folder()
             raise ImageError(
