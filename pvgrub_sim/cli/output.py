@@ -16,10 +16,17 @@ if TYPE_CHECKING:
 KERNEL_HELP = "a kernel file, or one on a disk image as PV-GRUB reads it: disk.img:'(hd0)/boot/vmlinuz'"
 """Of the argument that examine_kernel() and its like take."""
 
+LONGEST_COMPLAINT = 8192
+"""Characters of a message, in which two paths of the greatest length have room."""
+
 
 def complain(error: object) -> None:
-    """One line on standard error, whatever is in the message."""
-    print(f"pvgrub-sim: {one_line(str(error))}", file=sys.stderr)
+    """One line on standard error, whatever is in the message; of a very long one its beginning and end."""
+    text = str(error)
+    if len(text) > LONGEST_COMPLAINT:
+        half = LONGEST_COMPLAINT // 2
+        text = f"{text[:half]} … {text[-half:]}"
+    print(f"pvgrub-sim: {one_line(text)}", file=sys.stderr)
 
 
 def print_json(value: Any) -> None:

@@ -237,8 +237,9 @@ class _Values:
         if not self._boxed:
             return name if ":" in name else path
         home = os.path.realpath(self._folder)
-        inside = os.path.realpath(path).startswith(home.rstrip("/") + "/")
-        if ":" in name or "\0" in name or not inside:
+        # realpath() takes no NUL.
+        inside = "\0" not in name and os.path.realpath(path).startswith(home.rstrip("/") + "/")
+        if ":" in name or not inside:
             raise self._error(
                 key, f"{name!r} is not below the file's folder: name it on the command line, or the file with --project"
             )

@@ -26,6 +26,10 @@ _UNKNOWN_PREFIX: Final = re.compile(r"[a-z][a-z0-9]*:(?:[^a-z0-9]|$)")
 _POSITIONS: Final = ("target", "format", "vdev", "access")
 
 
+LONGEST: Final = 16 << 10
+"""Characters of a disk's text, in which several paths of the greatest length have room; xl itself has no limit."""
+
+
 class XlDisk(NamedTuple):
     """A disk of a Xen domain.
 
@@ -43,6 +47,8 @@ class XlDisk(NamedTuple):
 
 def parse_disk(spec: str) -> XlDisk:
     """A disk from its text in a configuration, as xl takes it apart, and no further; raises UsageError."""
+    if len(spec) > LONGEST:
+        raise UsageError(f"a disk of more than {LONGEST} characters: {spec[:80]!r}…")
     return _Spec(spec).parse()
 
 

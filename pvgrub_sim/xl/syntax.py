@@ -37,6 +37,12 @@ def parse(text: str, name: str) -> dict[str, Value]:
     return _Parser(text, name).parse()
 
 
+def _sum(summands: list[Value]) -> Value:
+    """Texts or lists behind each other, all at once: each sum would be a copy of the one before."""
+    texts = [one for one in summands if isinstance(one, str)]
+    return "".join(texts) if texts else [value for one in summands for value in one]
+
+
 class _Parser:
     """Goes through the tokens once, one ahead."""
 
@@ -50,7 +56,7 @@ class _Parser:
 
     def parse(self) -> dict[str, Value]:
         """All assignments, as `file` of the grammar."""
-        values: dict[str, Value] = {}
+        values: dict[str, list[Value]] = {}
         while self._kind:
             if self._kind == "newline" or self._word == ";":
                 self._advance()
@@ -61,19 +67,15 @@ class _Parser:
             adds = self._word == "+="
             self._advance()
             value = self._value(0)
-            if adds and key in values:
-                value = self._sum(key, values[key], value)
-            values[key] = value
+            if not adds:
+                values[key] = []
+            summands = values.setdefault(key, [])
+            if summands and type(summands[0]) is not type(value):
+                raise self._error(f"{key}: a list and a text cannot be added up")
+            summands.append(value)
             if self._kind not in ("", "newline") and self._word != ";":
                 raise self._error(f"what stands behind the value of {key} is none of it")
-        return values
-
-    def _sum(self, key: str, before: Value, value: Value) -> Value:
-        if isinstance(before, str) and isinstance(value, str):
-            return before + value
-        if isinstance(before, list) and isinstance(value, list):
-            return before + value
-        raise self._error(f"{key}: a list and a text cannot be added up")
+        return {key: _sum(summands) for key, summands in values.items()}
 
     def _value(self, depth: int) -> Value:
         if self._kind in ("string", "number"):

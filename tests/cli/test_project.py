@@ -104,6 +104,7 @@ def test_a_file_that_anybody_may_write_is_not_taken(run: Run, folder: Path) -> N
     [
         'output = "/etc/passwd"',
         'output = "../report.txt"',
+        'output = "\\u0000report.txt"',
         'disk = ["/dev/sdb=/dev/null"]',
         'disk = ["/dev/sdb=http://127.0.0.1/x"]',
         'allow-backing = ["/"]',
