@@ -16,8 +16,8 @@ from fuzz.world import World
 
 SLOWEST = 60
 """Seconds of processor time that one input may take, which is run and looked at several times."""
-MEMORY = 1200 << 20
-"""Bytes of address space, the images in memory included."""
+MEMORY = 800 << 20
+"""Bytes of address space, besides the images that are kept in memory."""
 
 
 def one(name: str, seed: int, count: int, world: World) -> None:
@@ -29,6 +29,11 @@ def one(name: str, seed: int, count: int, world: World) -> None:
         raise AssertionError(f"{taken:.1f} seconds of processor time")
 
 
+def _limit(kept: int) -> None:
+    """Let the process have no more address space than MEMORY. kept: bytes of the images."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY + kept, resource.RLIM_INFINITY))
+
+
 def main() -> int:
     """Run; 1 when something was found."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
@@ -38,8 +43,8 @@ def main() -> int:
     parser.add_argument("--replay", metavar="TARGET:SEED:COUNT", help="make one input again, with its traceback")
     parser.add_argument("--few", action="store_true", help="mutate some of the images only, for a quick start")
     args = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY + (800 << 20), resource.RLIM_INFINITY))
     world = World(args.few)
+    _limit(sum(len(image.data) for image in world.images))
     if args.replay:
         name, seed, count = args.replay.split(":")
         one(name, int(seed), int(count), world)
