@@ -40,7 +40,7 @@ def number(random: Random) -> bytes:
     width = random.choice((1, 2, 2, 4, 4, 4, 8))
     value = random.choice(NUMBERS) if random.random() < 0.7 else random.getrandbits(8 * width)
     order = "little" if random.random() < 0.8 else "big"
-    return (value & (1 << 8 * width) - 1).to_bytes(width, order)  # type: ignore[arg-type]
+    return (value & (1 << 8 * width) - 1).to_bytes(width, order)  # type: ignore[arg-type]  # one of the two words
 
 
 def patches(random: Random, data: bytes, used: list[int], other: bytes) -> list[tuple[int, bytes]]:

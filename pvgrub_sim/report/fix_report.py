@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from pvgrub_sim.model import FixedImage, FixStep
+from pvgrub_sim.model import FixedImage, FixStep, ProfileInfo
 from pvgrub_sim.report import words
 from pvgrub_sim.report.json_report import as_json
 from pvgrub_sim.report.text import wrapped
@@ -74,9 +74,16 @@ def _outcome(fixed: FixedImage) -> list[str]:
         boot, image = (boot, image) if named else ("BOOT-DISK", "IMAGE")
         lines += [
             "The boot disk comes first and the image behind it:",
-            f"  pvgrub-sim boot {boot} --disk /dev/sdf={image}",
+            f"  pvgrub-sim boot {_version(fixed.after.profile)} {boot} --disk /dev/sdf={image}",
             f"  Xen:  disk = ['file:{boot},xvda,r', 'file:{image},xvdf,w']",
             "  EC2:  the boot disk's snapshot is RootDeviceName (/dev/sda1), the image's is /dev/sdf",
             "The kernel finds its root by LABEL= or UUID=; a root= that names a device has to name the new one.",
         ]
     return lines
+
+
+def _version(profile: ProfileInfo) -> str:
+    """The option for the PV-GRUB that was asked; a build of Amazon's by its name where several AKIs have it."""
+    if profile.aki is None and profile.device is not None:
+        return f"--aki pv-grub-{profile.device}_{profile.name.removeprefix('amazon-')}-{profile.arch}"
+    return f"--aki {profile.aki}" if profile.aki is not None else f"--pvgrub {profile.name}"

@@ -15,7 +15,7 @@ MENU = "timeout 0\ntitle x\nroot {root}\nkernel /vmlinuz root=LABEL=x console=hv
 
 
 def rules(image: Path, **options: object) -> dict[str, str]:
-    verdict = boot(image, **options)  # type: ignore[arg-type]
+    verdict = boot(image, **options)  # type: ignore[arg-type]  # options by name
     return {finding.rule: f"{finding.message} {finding.remedy}" for finding in verdict.findings}
 
 

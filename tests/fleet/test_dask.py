@@ -121,14 +121,14 @@ def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     told = tmp_path / "scheduler.json"
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([*command, "--scheduler-file", str(told)], **quiet)  # type: ignore[call-overload]
+    process = subprocess.Popen([*command, "--scheduler-file", str(told)], **quiet)  # type: ignore[call-overload]  # options
     limit = time.monotonic() + 60
     while not told.exists() or not told.read_text():
         assert time.monotonic() < limit and process.poll() is None
         time.sleep(0.1)
     address = json.loads(told.read_text())["address"]
     words = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
-    worker = subprocess.Popen([*words, "--death-timeout", "120"], **quiet)  # type: ignore[call-overload]
+    worker = subprocess.Popen([*words, "--death-timeout", "120"], **quiet)  # type: ignore[call-overload]  # options
     with distributed.Client(address, set_as_default=False) as client:
         client.wait_for_workers(1, timeout=120)
     yield process, address

@@ -164,7 +164,7 @@ def test_progress_ends_with_everything_done(small: Path) -> None:
 )
 def test_what_would_fail_on_every_image_is_said_at_once(small: Path, options: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        scan([small], **options)  # type: ignore[arg-type]
+        scan([small], **options)  # type: ignore[arg-type]  # options by name
 
 
 @pytest.mark.parametrize("jobs", [0, -1, 10**9])

@@ -30,7 +30,7 @@ def check(image: Path, format_: str, detail: str = "") -> None:
             length = min(disk.size - at, source.choice(LENGTHS))
             if number % 2:
                 got = bytearray(b"\xee" * length)
-                disk.readinto(at, memoryview(got))  # type: ignore[attr-defined]
+                disk.readinto(at, memoryview(got))  # type: ignore[attr-defined]  # a power that not every disk has
                 assert got == expected[at : at + length]
             else:
                 assert disk.read(at, length) == expected[at : at + length]

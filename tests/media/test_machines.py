@@ -159,7 +159,7 @@ def test_ova_names_no_file_outside(href: str, good: Path, tmp_path: Path) -> Non
     disk.write_bytes(good.read_bytes())
     write_ova(path, [(0, disk)])
     with tarfile.open(path) as archive:
-        text = archive.extractfile(archive.getmembers()[0]).read().decode()  # type: ignore[union-attr]
+        text = archive.extractfile(archive.getmembers()[0]).read().decode()  # type: ignore[union-attr]  # a file
     ovf = tmp_path / "other.ovf"
     ovf.write_text(text.replace('href="first.disk"', f'href="{href}"'))
     with tarfile.open(path, "w") as archive:

@@ -153,7 +153,7 @@ def changed(raw: bytes, places: list[int], source: random.Random) -> bytes:
         at = source.choice(places[:400] if source.random() < 0.6 else places)
         width, order = source.choice((1, 2, 4, 8)), source.choice(("little", "big"))
         value = source.choice(NASTY) if source.random() < 0.7 else source.getrandbits(64)
-        new[at : at + width] = (value & (1 << 8 * width) - 1).to_bytes(width, order)  # type: ignore[arg-type]
+        new[at : at + width] = (value & (1 << 8 * width) - 1).to_bytes(width, order)  # type: ignore[arg-type]  # one of the two words
     for at, length, place in ((0, 512, 64), (len(new) - 512, 512, 64), (512, 1024, 36)):
         if new[at : at + 8] in (b"conectix", b"cxsparse") and source.random() < 0.8:
             new[at + place : at + place + 4] = bytes(4)

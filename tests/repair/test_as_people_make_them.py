@@ -49,14 +49,14 @@ def in_partition(image: Path, volume: Path, size: int, *, start: int = 2048, tab
 
 def promised_and_kept(image: str, first: str = "", **options: object) -> None:
     """The plan is proven; its script makes the default entry boot, and so does `fix`."""
-    verdict = boot(image, **options)  # type: ignore[arg-type]
+    verdict = boot(image, **options)  # type: ignore[arg-type]  # options by name
     assert verdict.plan is not None and verdict.plan.proven, verdict.plan
-    fixed = fix(image, "out.img", **options)  # type: ignore[arg-type]
+    fixed = fix(image, "out.img", **options)  # type: ignore[arg-type]  # options by name
     assert fixed.mended and all(step.ok for step in fixed.steps)
     assert len(fixed.steps) <= len(verdict.plan.steps), "nothing is found that the plan did not know of"
     paste(verdict.plan.script, Path.cwd())
     disks = {"disks": {"/dev/sdf": image}} if first else {}
-    assert boot(first or image, **options, **disks).boots_default  # type: ignore[arg-type]
+    assert boot(first or image, **options, **disks).boots_default  # type: ignore[arg-type]  # options by name
 
 
 @pytest.mark.parametrize("form", ["gzip", "zstd"])
@@ -148,7 +148,7 @@ def test_a_hole_and_a_payload_are_one_step(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     files = debian("zstd") | {"boot/grub/menu.lst": "timeout 0\ntitle x\nroot (hd0)\nkernel /boot/vmlinuz-6.1 ro\n"}
     run("mkfs.ext4", "-q", "-O", "^64bit", "-U", UUID, "-d", tree(tmp_path, files), "a.img", "8M")
-    rules = [step.rules for step in boot("a.img").plan.steps]  # type: ignore[union-attr]
+    rules = [step.rules for step in boot("a.img").plan.steps]  # type: ignore[union-attr]  # it has one
     assert sum("payload-unsupported" in one for one in rules) == 1
     assert sum("ext4-holes" in one for one in rules) <= 1
     promised_and_kept("a.img")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from pvgrub_sim import boot, fix
+from pvgrub_sim.cli import main
+from pvgrub_sim.report.json_reader import parse
 from tests.findings.hostile_names import SHELLS
 from tests.findings.test_field_cases import UUID, kernel
 from tests.repair.test_as_people_make_them import in_partition, tree
@@ -85,11 +87,11 @@ def test_a_boot_disk_lies_where_the_build_looks(name: str, tmp_path: Path, monke
     make, options, partition = CASES[name]
     image = make(tmp_path)
     before = image.read_bytes()
-    fixed = fix(image.name, "out.img", **options)  # type: ignore[arg-type]
+    fixed = fix(image.name, "out.img", **options)  # type: ignore[arg-type]  # options by name
     assert fixed.mended and len(fixed.output) == 2, [step.result for step in fixed.steps]
     assert Path("out.img").read_bytes() == before, "the image itself needs no change"
     _boots(Path("out.img.boot.img"), image, options, partition)
-    plan = boot(image.name, **options).plan  # type: ignore[arg-type]
+    plan = boot(image.name, **options).plan  # type: ignore[arg-type]  # options by name
     assert plan is not None and (plan.proven or "btrfs" in name)
     for shell in SHELLS:
         Path("boot.img").unlink(missing_ok=True)
@@ -97,6 +99,22 @@ def test_a_boot_disk_lies_where_the_build_looks(name: str, tmp_path: Path, monke
         assert done.returncode == 0, done.stderr
         _boots(Path("boot.img"), image, options, partition)
     assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["--pvgrub", "xen-4.4"], ["--aki", HD00["aki"]], ["--aki", "aki-ee5df7ef"], []])
+def test_how_both_are_booted_is_shown_with_the_version_that_was_asked(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = xfs(tmp_path)
+    assert main(["fix", image.name, "-o", "out.img", *words]) == 0
+    (shown,) = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("pvgrub-sim boot")]
+    assert main(["boot", "--quiet", *words, "out.img.boot.img", "--disk", "/dev/sdf=out.img"]) == 0
+    expected = boot("out.img.boot.img", disks={"/dev/sdf": "out.img"}, **{words[0][2:]: words[1]} if words else {})
+    capsys.readouterr()
+    assert main([*shown.split()[1:], "--format", "json"]) == 0
+    told = parse(capsys.readouterr().out)
+    assert told.boots_default and (told.profile, told.console) == (expected.profile, expected.console)
 
 
 def _boots(disk: Path, image: Path, options: dict[str, Any], partition: int | None) -> None:
@@ -112,7 +130,7 @@ def _boots(disk: Path, image: Path, options: dict[str, Any], partition: int | No
 
 @pytest.mark.parametrize("aki", [HD0, HD00])
 def test_why_no_mbr_table_takes_the_place_of_five_partitions(aki: dict[str, str], tmp_path: Path) -> None:
-    verdict = boot(five_partitions(tmp_path), **aki)  # type: ignore[arg-type]
+    verdict = boot(five_partitions(tmp_path), **aki)  # type: ignore[arg-type]  # options by name
     (found,) = [one for one in verdict.findings if one.rule == "gpt-before-1.04"]
     why = "do not fit into the 4 entries" if aki is HD00 else "looks for a menu on (hd0)/boot/grub/menu.lst alone"
     assert why in found.evidence and why in found.remedy and "1.04" in found.remedy

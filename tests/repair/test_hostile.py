@@ -194,4 +194,4 @@ def test_how_both_are_booted_is_shown_without_a_hostile_name(
     lines = capsys.readouterr().out.splitlines()
     shown = [line for line in lines if line.strip().startswith(("pvgrub-sim boot", "Xen:"))]
     assert len(shown) == 2 and not [line for line in shown if name in line]
-    assert "pvgrub-sim boot BOOT-DISK --disk /dev/sdf=IMAGE" in shown[0]
+    assert "pvgrub-sim boot --pvgrub amazon-1.05 BOOT-DISK --disk /dev/sdf=IMAGE" in shown[0]

@@ -87,7 +87,7 @@ class Place(Files):
         return self.volume.has(kind)
 
     @cached_property
-    def reader(self) -> Reader | None:  # type: ignore[override]
+    def reader(self) -> Reader | None:  # type: ignore[override]  # it is found when it is first asked for
         """The survey's reader of its filesystem, None when there is none; made when it is first asked for."""
         return self._make_reader(self.attached, self.volume)
 

@@ -9,7 +9,7 @@ from zlib import crc32
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer, read_upto
 from pvgrub_sim.media.formats.archive import IMAGE_NAME
-from pvgrub_sim.media.formats.decoders import Input, deflate_stream
+from pvgrub_sim.media.formats.decoders import Input, Members, deflate_stream
 from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
 from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.media.formats.pieces import member_disk
@@ -86,7 +86,7 @@ def _opened(below: Disk, entry: Entry, context: Context) -> Disk:
 class _Checked:
     """A stream whose CRC-32 must come out at its end."""
 
-    def __init__(self, stream: object, name: str, crc: int) -> None:
+    def __init__(self, stream: Members, name: str, crc: int) -> None:
         self._stream = stream
         self._name = name
         self._wanted = crc
@@ -94,7 +94,7 @@ class _Checked:
 
     def read(self) -> bytes:
         """The next bytes; raises ImageError at the end when the CRC is another one."""
-        data: bytes = self._stream.read()  # type: ignore[attr-defined]
+        data = self._stream.read()
         self._crc = crc32(data, self._crc)
         if not data and self._crc != self._wanted:
             raise ImageError(self._name, "is damaged (zip: its CRC)")
@@ -102,7 +102,7 @@ class _Checked:
 
     def close(self) -> None:
         """Close the archive."""
-        self._stream.close()  # type: ignore[attr-defined]
+        self._stream.close()
 
 
 def read_directory(below: Disk) -> Iterator[Entry]:
