@@ -8,6 +8,8 @@ from collections import Counter
 
 import pytest
 
+from tests.rounds import ALL, LINE
+
 # The tools remember filesystems that they have seen, and would take the UUIDs of one test for those of another.
 os.environ["BLKID_FILE"] = os.devnull
 # What runs in a shell's background ignores the one, what nohup runs the other; and so would all that the tests start
@@ -20,9 +22,9 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 LONGEST = (
     "tests/test_tour.py::test_tour",
-    "tests/fleet/test_dask.py::test_workers_killed_at_random_twenty_times",
+    "tests/fleet/test_dask.py::test_workers_killed_at_random_moments",
     "tests/fleet/test_workers.py::test_workers_killed_at_random",
-    "tests/fleet/test_resume.py::test_killed_at_twenty_random_moments",
+    "tests/fleet/test_resume.py::test_killed_at_random_moments",
     "tests/hostile/test_interrupt.py",
 )
 """What takes longest: it is begun first, since at the end one processor would wait for the other."""
@@ -34,7 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line a reason, most frequent first."""
+    """One line a reason, most frequent first; before them what is run less often than in CI."""
+    if not ALL:
+        terminalreporter.section("repetitions")
+        terminalreporter.line(LINE)
     reasons: Counter[str] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import lzma
 import random
 import struct
@@ -52,6 +53,14 @@ def linux_notes(bits: int = 64, **changed: Value | None) -> bytes:
     return b"".join(note(NoteType[name], value, width=width) for name, value in values.items() if value is not None)
 
 
+@functools.cache
+def _text(seed: int, size: int) -> bytes:
+    """So many bytes that pack about as well as code."""
+    rng = random.Random(seed)
+    words = [rng.randbytes(rng.randrange(2, 9)) for _ in range(200)]
+    return b"".join(rng.choice(words) for _ in range(size // 4))[:size]
+
+
 @dataclass
 class Elf:
     """An ELF kernel to be; `build` gives the bytes."""
@@ -87,10 +96,7 @@ class Elf:
         wide = self.bits == 64
         base = BASE if wide else BASE_32
         notes = linux_notes(self.bits) if self.notes is None else self.notes
-        rng = random.Random(self.seed)
-        words = [rng.randbytes(rng.randrange(2, 9)) for _ in range(200)]
-        text = b"".join(rng.choice(words) for _ in range(self.size // 4))[: self.size]
-        text = b"\xeb\xfe" + text[2:]
+        text = b"\xeb\xfe" + _text(self.seed, self.size)[2:]
         ehsize, phsize, shsize = (64, 56, 64) if wide else (52, 32, 40)
         vaddr = base + self.paddr if self.vaddr is None else self.vaddr
         mask = (1 << self.bits) - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import functools
 import inspect
 import io
 import itertools
@@ -55,6 +56,7 @@ def test_every_public_name_is_documented(name: str) -> None:
     assert re.match(r"[A-Z].*[.:]", text.replace("\n", " ")), "begins with a sentence"
 
 
+@functools.cache
 def documented_constants() -> set[str]:
     """The assigned names of the package that a string follows."""
     found = set()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pvgrub_sim.cli import main
 from tests.images import unpack_sparse
+from tests.rounds import rounds
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SAMPLE = FIXTURES / "describe-images-sample.json"
@@ -256,7 +257,7 @@ IMAGE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(150, otherwise=30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(images=st.one_of(LEAVES, st.lists(st.one_of(IMAGE, LEAVES), max_size=3)), form=st.sampled_from(["text", "json"]))
 def test_any_json_is_judged_or_refused_in_one_line(
     images: object, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

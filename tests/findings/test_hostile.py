@@ -11,6 +11,7 @@ from pvgrub_sim.findings import all_rules
 from pvgrub_sim.verdict import boot
 from tests.findings.cases import FIXTURES
 from tests.images import unpack_sparse
+from tests.rounds import rounds
 
 IMAGES = ("images/demo", "images/mbr-logical", "rules/ext4-holes", "rules/ext4-unwritten", "rules/fat", "rules/gpt",
           "rules/grub2-only", "rules/boot-partition", "rules/fallback-broken", "rules/no-notes")  # fmt: skip
@@ -22,7 +23,7 @@ def test_damaged_images(name: str, tmp_path: Path) -> None:
     original = unpack_sparse(FIXTURES / f"{name}.img.zst", tmp_path / "whole.img").read_bytes()
     used = [at for at in range(0, len(original), 512) if any(original[at : at + 512])]
     rules = all_rules()
-    for _ in range(25):
+    for _ in range(rounds(25, otherwise=8)):
         data = bytearray(original)
         for _ in range(generator.choice((1, 4, 30))):
             data[generator.choice(used) + generator.randrange(512)] = generator.randrange(256)

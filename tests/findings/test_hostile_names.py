@@ -15,6 +15,7 @@ from pvgrub_sim.survey.result import FileKind
 from tests.findings.cases import FIXTURES, HITS
 from tests.findings.hostile_names import HOSTILE, SHELLS, fresh, run_remedy, stubs
 from tests.images import unpack_sparse
+from tests.rounds import rounds
 
 INJECTIONS = sorted(path.name.removesuffix(".img.zst") for path in (FIXTURES / "hostile").glob("inj-*.zst"))
 LARGEST_FUZZED = 16 << 20
@@ -121,7 +122,7 @@ def test_hostile_fields(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     data = image.read_bytes()
     tools = stubs(tmp_path / "tools")
     words = fields(image)
-    chosen = generator.sample(words, min(len(words), 5))
+    chosen = generator.sample(words, min(len(words), rounds(5, otherwise=2)))
     hostile = generator.sample(HOSTILE, len(chosen) + 1)
     for word, text in zip(chosen, hostile, strict=False):
         image.write_bytes(planted(data, word, text))

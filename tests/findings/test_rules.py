@@ -19,7 +19,9 @@ from tests.findings.cases import FIXTURES, HITS, MISSES, Hit
 from tests.images import unpack_sparse
 from tests.tools import require
 
-TOOLS = re.compile(r"^(debugfs|e2fsck|resize2fs|mke2fs|sfdisk|sgdisk|dd|mcopy|mmd|btrfs|sed|jfs_fsck|tune2fs)\b", re.M)
+TOOLS = re.compile(
+    r"(?:^|\bexec )(debugfs|e2fsck|resize2fs|mke2fs|sfdisk|sgdisk|dd|mcopy|mmd|btrfs|sed|jfs_fsck|tune2fs)\b", re.M
+)
 
 
 def unpack(name: str, folder: Path) -> Path:

@@ -19,9 +19,11 @@ import pytest
 from pvgrub_sim import EngineError, ScanResult, ScanSettings, ScanState, UsageError, dask_engine, local_engine, scan
 from pvgrub_sim.fleet.engines import dask
 from tests.fleet.fleets import comparable, stored, with_faults
+from tests.rounds import rounds
 
 # What Dask's own parts warn of when their processes are killed is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
+KILLS = rounds(20, otherwise=3)
 distributed = pytest.importorskip("distributed") if not os.environ.get("CI") else __import__("distributed")
 
 
@@ -32,12 +34,10 @@ def cluster() -> Iterator[Any]:
         yield cluster
 
 
-@pytest.fixture(scope="module")
-def expected(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
+@pytest.fixture
+def expected(undisturbed: Path) -> list[tuple[Any, ...]]:
     """What a scan on this machine says."""
-    store = tmp_path_factory.mktemp("expected") / "scan.db"
-    scan([fleet], store=store, engine=local_engine(2))
-    return comparable(stored(store))
+    return comparable(stored(undisturbed))
 
 
 def test_the_same_results_to_the_byte(cluster: Any, fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
@@ -55,7 +55,7 @@ def start_worker(address: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_workers_killed_at_random_twenty_times(fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
+def test_workers_killed_at_random_moments(fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
     """Nothing is lost, and nothing is there twice."""
     kills = 0
     done = threading.Event()
@@ -84,7 +84,7 @@ def test_workers_killed_at_random_twenty_times(fleet: Path, tmp_path: Path, expe
                 scan([fleet], store=store, engine=dask_engine(address), on_result=told.append)
                 assert comparable(stored(store)) == expected
                 assert len(told) == len(set(told_of(told))) == len(expected)
-                if kills >= 20:
+                if kills >= KILLS:
                     break
         finally:
             done.set()
@@ -92,7 +92,7 @@ def test_workers_killed_at_random_twenty_times(fleet: Path, tmp_path: Path, expe
             for worker in workers:
                 worker.kill()
                 worker.wait()
-    assert kills >= 20
+    assert kills >= KILLS
 
 
 def told_of(results: list[ScanResult]) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from pvgrub_sim.cli import main
 from pvgrub_sim.fleet.reports.rows import COLUMNS
 from tests import schemas
 from tests.fleet.fleets import stored
+from tests.once import made_once
 from tests.report.gold import compare
 from tests.report.html_page import Page
 
@@ -39,12 +40,13 @@ def report(store: Path, format: str, older: Path | None = None) -> str:
 @pytest.fixture(scope="module")
 def store(fleet: Path, small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scan of everything, with an image that cannot be read and a name that wants to be obeyed."""
-    folder = tmp_path_factory.mktemp("reported")
-    os.link(small / "boots.img", folder / "=cmd|'<b>&\x1b[2J.img")
-    store = folder / "scan.db"
-    words = [fleet, folder / "none.img", folder / "=cmd|'<b>&\x1b[2J.img"]
-    scan(words, store=store, versions=VERSIONS, engine=local_engine(2))
-    return store
+
+    def make(folder: Path) -> None:
+        os.link(small / "boots.img", folder / "=cmd|'<b>&\x1b[2J.img")
+        words = [fleet, folder / "none.img", folder / "=cmd|'<b>&\x1b[2J.img"]
+        scan(words, store=folder / "scan.db", versions=VERSIONS, engine=local_engine(2))
+
+    return made_once(tmp_path_factory, "reported", make) / "scan.db"
 
 
 @pytest.fixture(scope="module")

@@ -9,20 +9,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from pvgrub_sim import local_engine, scan
 from pvgrub_sim.fleet.coordinator import LARGEST_CHUNK
 from tests.fleet.fleets import comparable, stored, with_faults
+from tests.rounds import rounds
 
 JOBS = 2
-
-
-@pytest.fixture(scope="module")
-def undisturbed(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("undisturbed") / "scan.db"
-    scan([fleet], store=store, engine=local_engine(JOBS))
-    return store
+KILLS = rounds(20, otherwise=5)
 
 
 def opened(log: Path) -> Counter[str]:
@@ -32,12 +25,12 @@ def opened(log: Path) -> Counter[str]:
     return Counter(line.split()[1] for line in log.read_text().splitlines() if " " in line)
 
 
-def test_killed_at_twenty_random_moments(fleet: Path, tmp_path: Path, undisturbed: Path) -> None:
+def test_killed_at_random_moments(fleet: Path, tmp_path: Path, undisturbed: Path) -> None:
     store = tmp_path / "scan.db"
     choice = random.Random(16)
     kills = again = 0
     command = [sys.executable, "-m", "pvgrub_sim", "scan", str(fleet), "--store", str(store), "--jobs", str(JOBS)]
-    while kills < 20:
+    while kills < KILLS:
         log = tmp_path / f"log-{kills}"
         environment = with_faults(tmp_path / "faults", log)
         known = {Path(row.source).name for row in stored(store)} if store.exists() else set()

@@ -22,6 +22,7 @@ from pvgrub_sim import (
 )
 from tests.conformance.compare import differences
 from tests.fleet.fleets import comparable, recorded, stored
+from tests.once import made_once
 
 VERSIONS = tuple(sorted({aki for _, aki in recorded()}))
 
@@ -29,11 +30,13 @@ VERSIONS = tuple(sorted({aki for _, aki in recorded()}))
 @pytest.fixture(scope="module")
 def scanned(fleet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a scan of the whole fleet with all AKIs that were recorded."""
-    store = tmp_path_factory.mktemp("scanned") / "scan.db"
-    summary = scan([fleet], store=store, versions=VERSIONS, engine=local_engine(2))
-    assert summary.finished
-    assert summary.looked == summary.images * len(VERSIONS)
-    return store
+
+    def make(folder: Path) -> None:
+        summary = scan([fleet], store=folder / "scan.db", versions=VERSIONS, engine=local_engine(2))
+        assert summary.finished
+        assert summary.looked == summary.images * len(VERSIONS)
+
+    return made_once(tmp_path_factory, "scanned", make) / "scan.db"
 
 
 def test_verdicts_are_those_that_were_recorded(scanned: Path) -> None:

@@ -19,7 +19,9 @@ from pvgrub_sim.fleet.engines.local import LocalEngine
 from pvgrub_sim.fleet.supervisor import Supervisor
 from pvgrub_sim.fleet.values import Job
 from tests.fleet.fleets import comparable, stored, with_faults
+from tests.rounds import rounds
 
+MOST_KILLS = rounds(10_000, otherwise=3)
 POISON = ("crash.img", "hang.img", "huge.img")
 
 
@@ -77,9 +79,8 @@ def test_an_image_whose_worker_is_killed_once_is_looked_at_again(small: Path) ->
     watched.end()
 
 
-def test_workers_killed_at_random(fleet: Path, tmp_path: Path) -> None:
-    store, calm = tmp_path / "scan.db", tmp_path / "calm.db"
-    scan([fleet], store=calm, engine=local_engine(2))
+def test_workers_killed_at_random(fleet: Path, undisturbed: Path, tmp_path: Path) -> None:
+    store = tmp_path / "scan.db"
     engine = LocalEngine(2)
     done = threading.Event()
     kills = 0
@@ -87,7 +88,7 @@ def test_workers_killed_at_random(fleet: Path, tmp_path: Path) -> None:
     def killer() -> None:
         nonlocal kills
         choice = random.Random(5)
-        while not done.wait(0.4):
+        while not done.wait(0.4) and kills < MOST_KILLS:
             pids = engine.pids()
             if pids:
                 os.kill(choice.choice(pids), signal.SIGKILL)
@@ -105,7 +106,7 @@ def test_workers_killed_at_random(fleet: Path, tmp_path: Path) -> None:
         done.set()
         thread.join()
     assert summary.finished
-    told, expected = comparable(stored(store)), comparable(stored(calm))
+    told, expected = comparable(stored(store)), comparable(stored(undisturbed))
     assert [row[:2] for row in told] == [row[:2] for row in expected], "nothing is lost and nothing is there twice"
     different = [one for one, other in zip(told, expected, strict=True) if one != other]
     assert all(ScanState.KILLED in row for row in different)

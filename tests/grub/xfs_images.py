@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.tools import run
@@ -19,7 +20,7 @@ def make_xfs(image: Path, tree: Tree, *options: str) -> Path:
     store = image.with_suffix(".files")
     store.mkdir()
     proto = image.with_suffix(".proto")
-    lines = ["/dev/null", "0 0", "d--755 0 0", *_lines(tree, store), "$", ""]
+    lines = ["/dev/null", "0 0", "d--755 0 0", *_lines(tree, store, itertools.count()), "$", ""]
     proto.write_text("\n".join(lines))
     with image.open("wb") as file:
         file.truncate(SIZE)
@@ -30,17 +31,17 @@ def make_xfs(image: Path, tree: Tree, *options: str) -> Path:
     return image
 
 
-def _lines(tree: Tree, store: Path) -> list[str]:
+def _lines(tree: Tree, store: Path, number: Iterator[int]) -> list[str]:
     lines: list[str] = []
     for name, content in tree.items():
         if isinstance(content, bytes):
-            file = store / f"{len(list(store.iterdir()))}"
+            file = store / f"{next(number)}"
             file.write_bytes(content)
             lines.append(f"{name} ---644 0 0 {file}")
         elif isinstance(content, str):
             lines.append(f"{name} l--777 0 0 {content}")
         else:
-            lines += [f"{name} d--755 0 0", *_lines(content, store), "$"]
+            lines += [f"{name} d--755 0 0", *_lines(content, store, number), "$"]
     return lines
 
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import xxhash
 
 from pvgrub_sim.media import Disk
+from tests.rounds import rounds
 from tests.tools import require, run
 
 MIB = 1 << 20
@@ -216,7 +217,7 @@ def all_equal(disk: Disk, raw: bytes) -> None:
     """Every byte is right, in one read and in many."""
     assert disk.size == len(raw)
     rng = random.Random(7)
-    for _ in range(300):
+    for _ in range(rounds(300, otherwise=60)):
         offset = rng.randrange(len(raw))
         length = min(rng.choice((1, 512, 5000, 100_000, 3 * MIB)), len(raw) - offset)
         assert disk.read(offset, length) == raw[offset : offset + length]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pvgrub_sim import Access, open_image
 from pvgrub_sim.errors import PvgrubSimError
 from tests.media.machines import make_key, write_bundle, write_ova, write_xva
+from tests.rounds import rounds
 from tests.tools import run
 
 MIB = 1 << 20
@@ -68,7 +69,7 @@ def test_mutations(kind: str, files: dict[str, bytes], tmp_path: Path) -> None:
     original = files[kind]
     heads = list(range(min(len(original), 8192))) + list(range(max(len(original) - 300, 0), len(original)))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=rounds(60, otherwise=12), deadline=None)
     @given(st.data())
     def mutated(data: st.DataObject) -> None:
         spoiled = bytearray(original)

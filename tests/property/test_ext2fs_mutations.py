@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.grub.ext_images import OLD_EXT4, debugfs, make_ext
 from tests.property.fs_mutations import exercise, patches, structures
+from tests.rounds import rounds
 
 FILES = [b"(hd0)/boot/" + name for name in (b"small", b"large", b"holes", b"fast", b"slow", b"dir/f07")]
 FOLDERS = [b"(hd0)/boot/", b"(hd0)/boot/d/"]
@@ -41,20 +42,26 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=rounds(60, otherwise=12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_change_of_the_structures_ends_in_an_outcome(made: Made, data: st.DataObject) -> None:
     image, places = made
     exercise(image, data.draw(patches(places)), None, FILES, FOLDERS)
 
 
 @given(sectors=st.integers(1, SIZE // 512))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=rounds(40, otherwise=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_truncation_ends_in_an_outcome(made: Made, sectors: int) -> None:
     exercise(made[0], {}, 512 * sectors, FILES, FOLDERS)
 
 
 @given(superblock=st.binary(min_size=256, max_size=256))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=rounds(40, otherwise=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_any_superblock_with_the_magic_ends_in_an_outcome(made: Made, superblock: bytes) -> None:
     content = superblock[:56] + b"\x53\xef" + superblock[58:]
     exercise(made[0], {1024: content}, None, FILES[:1], FOLDERS[:1])

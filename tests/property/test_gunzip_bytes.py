@@ -14,6 +14,7 @@ from pvgrub_sim.grub.file.inflate import Inflater
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from tests.grub.machine_factory import machine_on, read_file
+from tests.rounds import rounds
 
 LIMIT = 300_000
 
@@ -55,7 +56,7 @@ def ends(content: bytes) -> None:
     size=st.integers(0, LIMIT),
     flags=st.sampled_from((0, 0, 4, 8, 16, 28)),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=rounds(150, otherwise=30), deadline=None)
 def test_any_bytes_end_in_an_outcome(deflated: bytes, size: int, flags: int) -> None:
     ends(b"\x1f\x8b\x08" + bytes([flags]) + bytes(6) + deflated + bytes(4) + struct.pack("<I", size))
 
@@ -67,7 +68,7 @@ def test_any_bytes_end_in_an_outcome(deflated: bytes, size: int, flags: int) -> 
     cut=st.integers(0, 1 << 24),
     size=st.integers(0, LIMIT),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, otherwise=12), deadline=None)
 def test_damaged_data_ends_in_an_outcome(seed: int, length: int, flips: list[int], cut: int, size: int) -> None:
     deflated = bytearray(packed(seed, length, 6)[1])
     for flip in flips:
@@ -78,7 +79,7 @@ def test_damaged_data_ends_in_an_outcome(seed: int, length: int, flips: list[int
 
 
 @given(seed=st.integers(0, 200), length=st.integers(1, 120_000), level=st.sampled_from((0, 1, 6, 9)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(40, otherwise=8), deadline=None)
 def test_the_exact_decoder_unpacks_what_zlib_packs(seed: int, length: int, level: int) -> None:
     data, deflated = packed(seed, length, level)
     m: Machine = machine_on(bytes(512))

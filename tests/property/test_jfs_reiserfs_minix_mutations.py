@@ -19,6 +19,7 @@ from pvgrub_sim.media import open_disk
 from pvgrub_sim.model import Outcome
 from tests.grub.machine_factory import machine_on, open_file
 from tests.grub.patching import PatchedDisk, recorded_image
+from tests.rounds import rounds
 
 CASES = {
     "jfs-plain": b"(hd0)/boot/vmlinuz",
@@ -100,7 +101,9 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple
 WORDS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63, (1 << 64) - 1)
 words = st.tuples(st.one_of(st.sampled_from(WORDS), st.integers(0, (1 << 64) - 1)), st.sampled_from((1, 2, 4, 8)))
 mutations = st.lists(st.tuples(st.integers(0), st.integers(0, 4095), words), min_size=1, max_size=6)
-common = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+common = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=rounds(60, otherwise=12)
+)
 
 
 def patches_of(chosen: list[tuple[int, int, tuple[int, int]]], places: list[tuple[int, int]]) -> dict[int, bytes]:
@@ -123,7 +126,7 @@ def test_changed_words(
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(common, max_examples=25)
+@settings(common, max_examples=rounds(25, otherwise=8))
 @given(data=st.data())
 def test_blocks_in_the_place_of_others(
     images: dict[str, tuple[Path, list[tuple[int, int]]]], case: str, data: st.DataObject
@@ -140,7 +143,7 @@ def test_blocks_in_the_place_of_others(
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(common, max_examples=15)
+@settings(common, max_examples=rounds(15, otherwise=8))
 @given(fraction=st.floats(0, 1))
 def test_truncated(images: dict[str, tuple[Path, list[tuple[int, int]]]], case: str, fraction: float) -> None:
     image, places = images[case]

@@ -16,6 +16,7 @@ from pvgrub_sim.xen.packed import Packed, PayloadDamaged
 from pvgrub_sim.xen.payload import FORMATS, unpack
 from pvgrub_sim.xen.repack import extract_elf, repack
 from tests.kernel_images import PACKERS, Elf, bzimage, linux_notes, payload
+from tests.rounds import rounds
 from tests.xen.libxenguest import ask
 from tests.xen.loading import load
 
@@ -43,7 +44,7 @@ def damage(draw: st.DrawFn, data: bytes, keep: int = 0) -> bytes:
 
 @pytest.mark.parametrize("form", list(PACKERS))
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=rounds(30, otherwise=8), deadline=None)
 def test_damaged_payloads_have_one_answer(form: str, data: st.DataObject) -> None:
     kernel = bzimage(data.draw(damage(good(form))))
     loaded = load(kernel)
@@ -54,7 +55,7 @@ def test_damaged_payloads_have_one_answer(form: str, data: st.DataObject) -> Non
 
 @pytest.mark.parametrize("form", SECOND_WITNESS)
 @given(st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=rounds(20, otherwise=8), deadline=None)
 def test_damaged_payloads_are_refused_by_xens_library_too(form: str, data: st.DataObject) -> None:
     # With the size word in its place, which Xen's library believes and PV-GRUB's build of it does not.
     kernel = bzimage(data.draw(damage(good(form), keep=4)))
@@ -67,7 +68,7 @@ def test_damaged_payloads_are_refused_by_xens_library_too(form: str, data: st.Da
 
 
 @given(st.data(), st.sampled_from([64, 32]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, otherwise=12), deadline=None)
 def test_damaged_elf_files_are_judged_as_by_xens_library(data: st.DataObject, bits: int) -> None:
     kernel = data.draw(damage(Elf(bits=bits, size=500, in_section=True).build()))
     accepted = {load(kernel, arch=arch).guest_type for arch in ("x86_64", "i386")} - {None}
@@ -76,7 +77,7 @@ def test_damaged_elf_files_are_judged_as_by_xens_library(data: st.DataObject, bi
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=rounds(60, otherwise=12), deadline=None)
 def test_damaged_notes_are_judged_as_by_xens_library(data: st.DataObject) -> None:
     notes = data.draw(damage(linux_notes()))
     kernel = Elf(notes=notes, size=500).build()
@@ -102,14 +103,14 @@ def test_what_is_kept_does_not_change_the_answer(form: str, data: st.DataObject)
 
 
 @given(st.binary(max_size=2000), st.sampled_from(sorted(PROFILES)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=rounds(50, otherwise=10), deadline=None)
 def test_anything_is_examined(noise: bytes, profile: str) -> None:
     assert load(noise, profile).number == 9
     assert not any(opinion.boots for opinion in examine(noise).opinions)
 
 
 @given(st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=rounds(20, otherwise=8), deadline=None)
 def test_damaged_kernels_are_repacked_or_refused_in_words(data: st.DataObject) -> None:
     kernel = data.draw(damage(bzimage(good("zstd"))))
     try:

@@ -14,6 +14,7 @@ from pvgrub_sim.grub.machine import STEP_BUDGET
 from pvgrub_sim.grub.menu.config import NEW_HEAPSIZE, ConfigReader
 from pvgrub_sim.model import Outcome
 from tests.grub.memory_fs import Runner
+from tests.rounds import rounds
 
 COMMANDS = sorted(BUILTINS)
 ARGUMENTS = [
@@ -40,7 +41,9 @@ def runner() -> Iterator[Runner]:
         yield Runner(patch)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=rounds(300, otherwise=60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(head=st.sampled_from(HEADS), menu=menus, arch=st.sampled_from(["x86_64", "i386"]))
 @example(b"", b"\x1f\x8b\x08" + b"\0" * 20, "x86_64")
 @example(b"timeout 0\n", b"title\ntitle\nkernel /k\0\nboot\n", "i386")
@@ -52,7 +55,9 @@ def test_any_menu_ends_in_an_outcome(runner: Runner, head: bytes, menu: bytes, a
     m.term.console()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=rounds(100, otherwise=20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(default=st.binary(max_size=30), menu=menus)
 def test_any_default_file_ends_in_an_outcome(runner: Runner, default: bytes, menu: bytes) -> None:
     runner.run(b"timeout 0\ndefault saved\ntitle A\nsavedefault\n" + menu, {"/boot/grub/default": default})
@@ -92,7 +97,9 @@ def plain_lines(data: bytes) -> list[bytes]:
 pieces = st.sampled_from([b"\\", b"\n", b"\r", b"\t", b" ", b"#", b"a", b"\0", b"x" * 1499, b"x" * 1500])
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=rounds(500, otherwise=100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.lists(pieces | st.binary(max_size=3), max_size=40).map(b"".join), block=st.integers(1, 50))
 def test_large_blocks_give_the_lines_that_single_bytes_give(runner: Runner, data: bytes, block: int) -> None:
     m = runner.run("")

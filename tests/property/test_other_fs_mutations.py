@@ -19,6 +19,7 @@ from pvgrub_sim.model import Outcome
 from tests.grub.fat_images import MENU, contents, make_fat, make_folder, put
 from tests.grub.machine_factory import list_names, machine_on, open_file
 from tests.grub.test_ufs import make_ufs, make_vstafs
+from tests.rounds import rounds
 from tests.tools import run
 
 MIB = 1 << 20
@@ -109,7 +110,7 @@ def use(m: Machine) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fat12", "fat16", "fat32", "iso9660", "ufs1", "ufs2", "vstafs"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=rounds(40, otherwise=8), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     damage=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 1 << 14), VALUES), max_size=6),
     cut=st.one_of(st.none(), st.integers(1, 2 * MIB)),

@@ -17,6 +17,7 @@ from pvgrub_sim.grub.machine import WHOLE_DISK, Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
 from tests.grub.machine_factory import machine_on
+from tests.rounds import rounds
 
 SECTORS = 200
 PLACES = (0, 10, 20, 30)
@@ -96,7 +97,7 @@ def attempt(m: Machine, partition: int) -> None:
 
 @pytest.mark.parametrize("profile", ["xen-4.17", "amazon-1.05"])
 @pytest.mark.parametrize("arch", ["x86_64", "i386"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=rounds(100, otherwise=20), deadline=None)
 @given(disks())
 def test_any_table_ends_in_an_outcome(profile: str, arch: str, image: bytes) -> None:
     m = machine_on(image, profile=profile, arch=arch)
@@ -109,7 +110,7 @@ def test_any_table_ends_in_an_outcome(profile: str, arch: str, image: bytes) -> 
     assert m.steps < 200_000
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=rounds(50, otherwise=10), deadline=None)
 @given(disks())
 def test_any_table_can_be_listed(image: bytes) -> None:
     m = machine_on(image)

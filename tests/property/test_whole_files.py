@@ -19,6 +19,7 @@ from tests.grub.ext_images import OLD_EXT4, debugfs, make_ext
 from tests.grub.machine_factory import machine_on
 from tests.grub.patching import PatchedDisk
 from tests.property.fs_mutations import patches, structures
+from tests.rounds import rounds
 
 MIB = 1 << 20
 SIZES = (MIB + 1, MIB + 70_000, 2 * MIB, 3 * MIB - 1, 3 * MIB + 500_000)
@@ -76,7 +77,9 @@ def test_sound_files(made: Made, name: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @given(data=st.data(), name=st.sampled_from(NAMES))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=rounds(150, otherwise=30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_damaged_files(made: Made, data: st.DataObject, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     image, places = made
     at_once, in_steps = both(image, data.draw(patches(places)), name, monkeypatch)

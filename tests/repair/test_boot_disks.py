@@ -16,7 +16,7 @@ from tests.findings.hostile_names import SHELLS
 from tests.findings.test_field_cases import UUID, kernel
 from tests.repair.test_as_people_make_them import in_partition, tree
 from tests.repair.test_on_copy import pasted
-from tests.tools import run
+from tests.tools import require, run
 
 MIB = 1 << 20
 MENU = "default 0\ntimeout 3\ntitle Slackware\nroot {}\nkernel /boot/vmlinuz root=LABEL=slack ro console=hvc0\n"
@@ -83,6 +83,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_boot_disk_lies_where_the_build_looks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require("sfdisk")
     monkeypatch.chdir(tmp_path)
     make, options, partition = CASES[name]
     image = make(tmp_path)

@@ -16,6 +16,7 @@ from pvgrub_sim.report.html import MAX_STEPS
 from tests import schemas
 from tests.report.html_page import Page
 from tests.report.verdicts import CONFIG, boots, fails, fallback, hostile, stuck
+from tests.rounds import rounds
 
 ALL = [boots(), fallback(), fails(), hostile(), *(stuck(outcome) for outcome in Outcome)]
 
@@ -270,7 +271,7 @@ def test_summary_of_several_images() -> None:
     assert render_report([boots(), fails()], "text").endswith("2 images: 1 boots, 1 does not come up.\n")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=rounds(50, otherwise=10), deadline=None)
 @given(st.text(st.characters(codec=None), max_size=60))
 def test_no_control_character_gets_through(text: str) -> None:
     verdict = hostile()._replace(console=text, image=text, config=text)

@@ -15,6 +15,7 @@ from pvgrub_sim.survey import survey, volume_reader
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.survey.tree import content, find, names_of
 from tests.images import unpack_sparse
+from tests.rounds import rounds
 from tests.tools import run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -68,7 +69,7 @@ WORDS = st.sampled_from(
 PATCH = st.one_of(st.binary(min_size=1, max_size=8), WORDS)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(25, otherwise=8), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_damaged_image_is_surveyed_all_the_same(image: tuple[bytes, list[int]], data: st.DataObject) -> None:
     content_bytes, blocks = image
@@ -94,7 +95,7 @@ def test_a_damaged_image_is_surveyed_all_the_same(image: tuple[bytes, list[int]]
     assert time.monotonic() - begin < SECONDS
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(200, otherwise=40), deadline=None)
 @given(st.binary(min_size=512, max_size=140_000))
 def test_random_bytes_are_surveyed(data: bytes) -> None:
     json.dumps(survey(Patched(data, [])).to_json())

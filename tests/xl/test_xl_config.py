@@ -15,6 +15,7 @@ from pvgrub_sim.cli import main
 from pvgrub_sim.xl.disks import parse_disk
 from pvgrub_sim.xl.syntax import Value, parse
 from tests.images import unpack_sparse
+from tests.rounds import rounds
 from tests.tools import run as tool
 from tests.xl import xlutil
 
@@ -123,7 +124,7 @@ def test_disks_are_those_that_xl_takes(spec: str) -> None:
 WORDS = ["a", "b", "=", "+=", "[", "]", ",", ";", "\n", "# x\n", " ", "'x'", '"y"', "1", "0x1f", "'\\n'", "X", "-", "'"]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(400, otherwise=80), deadline=None)
 @given(st.lists(st.sampled_from(WORDS), max_size=14))
 def test_any_words_are_read_or_refused_as_by_xl(words: list[str]) -> None:
     text = "".join(words).encode()
@@ -141,13 +142,13 @@ PARTS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(400, otherwise=80), deadline=None)
 @given(st.lists(st.sampled_from(PARTS), max_size=7).map(",".join))
 def test_any_disk_is_taken_or_refused_as_by_xl(spec: str) -> None:
     assert disk_of(spec) == xlutil.disk(spec)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=rounds(200, otherwise=40), deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_values_or_one_line(raw: bytes) -> None:
     try:
