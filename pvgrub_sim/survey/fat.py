@@ -169,13 +169,17 @@ class FatReader:
             stretches = iter([(self.boot.root, self.boot.root_size)])
         else:
             stretches = self._chain(self._first(node), LARGEST_DIRECTORY)
+        passed = 0
         for place, length in stretches:
+            passed += length
             for at in range(place, place + length, self.boot.sector):
                 block = self.area.read(at, min(self.boot.sector, place + length - at))
                 for within in range(0, len(block) - ENTRY + 1, ENTRY):
                     if not block[within]:
                         return
                     yield at + within, block[within : within + ENTRY]
+        if passed > LARGEST_DIRECTORY:
+            raise self.area.budget.give_up("a larger directory")
 
     def names(self, node: Node) -> Iterator[tuple[bytes, int]]:
         """The names in a directory: the long one where there is one, else 8.3 as mtools and Linux show it."""

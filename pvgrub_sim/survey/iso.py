@@ -85,7 +85,7 @@ class IsoReader:
         """The names in a directory: Rock Ridge's where there are any, else lower-cased and without version."""
         place = self._place(node.record)
         if node.size > LONGEST_DIRECTORY:
-            raise Damaged(f"a directory of {node.size} bytes")
+            raise self.area.budget.give_up("a larger directory")
         for begin in range(0, node.size, SECTOR):
             block = self.area.read(place + begin, min(SECTOR, node.size - begin))
             at = 0

@@ -155,6 +155,7 @@ def _read_logical(area: Area, extended: MbrEntry, number: int, found: Found) -> 
             if entry.type == 0 or entry.type in mbr.EXTENDED_TYPES or entry.length == 0:
                 continue
             if number - 5 >= MOST_LOGICAL:
+                area.budget.give_up("more logical partitions")
                 found.problems.append(f"more than {MOST_LOGICAL} logical partitions")
                 return number
             found.volumes.append(_volume(area, entry, number, base, "logical"))

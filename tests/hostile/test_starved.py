@@ -10,7 +10,7 @@ import pytest
 
 from fuzz.invariants import sound
 from fuzz.starving import budgets
-from pvgrub_sim import boot, inspect_image
+from pvgrub_sim import boot, inspect_image, list_directory
 from tests.images import unpack_sparse
 from tests.kernel_images import Elf
 from tests.tools import run
@@ -66,3 +66,21 @@ def test_nothing_is_put_where_something_may_be(folder_damaged: Path) -> None:
     texts = [finding.remedy for finding in told.findings] + [told.plan.script if told.plan else ""]
     assert not any("menu.lst" in line and line[0] != "#" for text in texts for line in text.splitlines())
     assert any("/boot/grub/menu.lst" in finding.remedy for finding in told.findings)
+
+
+def test_a_directory_that_is_longer_than_one_may_be_is_not_half_of_one(tmp_path: Path) -> None:
+    """What lies behind the 65536 entries that the specification allows is there, and PV-GRUB reads it."""
+    image = tmp_path / "fat.img"
+    run("mkfs.fat", "-F", "32", "-s", "8", "-C", image, str(288 << 10))
+    data = image.read_bytes()[:512]
+    (reserved,), (fat_size,) = struct.unpack_from("<H", data, 14), struct.unpack_from("<I", data, 36)
+    clusters = (5 << 20) // 4096
+    chain = struct.pack(f"<{clusters}I", *range(3, clusters + 2), 0x0FFFFFFF)
+    with image.open("r+b") as file:
+        file.seek(reserved * 512 + 8)
+        file.write(chain)
+        file.seek((reserved + 2 * fat_size) * 512)
+        file.write(b"\xe5".ljust(32, b"\0") * (clusters * 128 - 1) + b"MENU    LST\x20".ljust(32, b"\0"))
+    assert "MENU.LST" in [entry.name.upper() for entry in list_directory(image, "(hd0)/", details=False)]
+    survey = inspect_image(image)
+    assert survey.given_up and "a larger directory" in str(survey.whole.contents)
