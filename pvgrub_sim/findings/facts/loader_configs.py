@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
+from pvgrub_sim.budget import Budget
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 MOST_CONFIG: Final = 1 << 20
 """Bytes of a configuration that are looked at."""
+COST: Final = 256
+"""A character of a configuration takes as long as so many bytes of the budget that are only loaded."""
 MOST_SNIPPETS: Final = 64
 MOST_SNIPPET: Final = 64 << 10
 GRUB_FOLDERS: Final = ("/boot/grub2", "/grub2", "/boot/grub", "/grub")
@@ -37,15 +41,74 @@ class Passed(NamedTuple):
     arguments: tuple[str, ...]
 
 
-def arguments_for(kernel: str, home: Place, places: Iterable[Place]) -> tuple[str, ...] | None:
+class _Configs:
+    """The texts of configurations and their variables, on the volumes in the order in which these are asked."""
+
+    def __init__(self, order: list[Place], budget: Budget) -> None:
+        self.order = order
+        self._budget = budget
+
+    def text(self, place: Place, path: str, most: int = MOST_CONFIG) -> str:
+        """The beginning of a file, "" where there is none; raises GivenUp."""
+        raw = (place.head(path, most) or b"") if place.reader else b""
+        self._budget.take(len(raw) * COST)
+        return raw.decode("utf-8", "surrogateescape")
+
+    def words(self, text: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+        """Arguments with their variables filled in; a word that wants one that nobody sets is left out."""
+
+        def value(found: re.Match[str]) -> str:
+            told = variables.get(found[1] or found[2], "\0")
+            # A few letters can stand for a MiB each.
+            self._budget.take(len(told) * COST)
+            return told
+
+        self._budget.take(len(text) * COST)
+        words = re.sub(_VARIABLE, value, text).split()
+        return tuple(
+            word for word in words if word.isprintable() and "$" not in word and not word.startswith(NOT_PASSED)
+        )
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The variables of GRUB 2's environment block (GRUB 2, util/grub-editenv.c: lines of name=value)."""
+        found: dict[str, str] = {}
+        for place in self.order:
+            for folder in (*GRUB_FOLDERS, *_efi_folders(place)):
+                for line in self.text(place, f"{folder}/grubenv", MOST_SNIPPET).splitlines():
+                    name, sign, value = line.partition("=")
+                    if sign and not line.startswith("#"):
+                        found.setdefault(name, value)
+        return found
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """What grub.cfg sets, and above that what is kept in grubenv."""
+        found: dict[str, str] = {}
+        for place in reversed(self.order):
+            for text in self.grub_texts(place):
+                found |= _set_in(text)
+        return found | self.environment
+
+    def grub_texts(self, place: Place) -> Iterator[str]:
+        """GRUB 2's configurations of a volume; one may stand under the name of a menu."""
+        for folder in (*GRUB_FOLDERS, *_efi_folders(place)):
+            for name in ("grub.cfg", "menu.lst"):
+                if text := self.text(place, f"{folder}/{name}"):
+                    yield text
+
+
+def arguments_for(kernel: str, home: Place, places: Iterable[Place], budget: Budget) -> tuple[str, ...] | None:
     """The arguments that a kernel is given elsewhere; those of another kernel of the same file, where it is not named.
 
     home: the volume with the kernel, which is asked first. Nothing that is not known is among them: a variable that no
-    file sets stands for nothing. None when no configuration has a word.
+    file sets stands for nothing. None when no configuration has a word. budget: what reading them may take; raises
+    GivenUp.
     """
     order = [home, *(place for place in places if place is not home)]
+    configs = _Configs(order, budget)
     for source in (_snippets, _grub_cfg, _syslinux, _cmdline):
-        found = [passed for place in order for passed in source(place, order)]
+        found = [passed for place in order for passed in source(place, configs)]
         name = kernel.rpartition("/")[2]
         same = [passed for passed in found if passed.kernel.rpartition("/")[2] == name and passed.arguments]
         others = [passed for passed in found if any(word.startswith("root=") for word in passed.arguments)]
@@ -54,41 +117,38 @@ def arguments_for(kernel: str, home: Place, places: Iterable[Place]) -> tuple[st
     return None
 
 
-def _snippets(place: Place, order: list[Place]) -> Iterator[Passed]:
+def _snippets(place: Place, configs: _Configs) -> Iterator[Passed]:
     """Entries of the boot loader specification, whose variables are set in grubenv or grub.cfg."""
-    variables: dict[str, str] | None = None
     for folder in SNIPPETS:
         for name in sorted(name for name in place.names(folder) if name.endswith(".conf"))[:MOST_SNIPPETS]:
-            lines = [line.split(None, 1) for line in _text(place, f"{folder}/{name}", MOST_SNIPPET).splitlines()]
+            lines = [line.split(None, 1) for line in configs.text(place, f"{folder}/{name}", MOST_SNIPPET).splitlines()]
             fields = [(line[0], line[1]) for line in lines if len(line) == 2]
             kernel = next((value for key, value in fields if key == "linux"), "")
             if not kernel:
                 continue
-            if variables is None:
-                variables = _variables(order)
             options = " ".join(value for key, value in fields if key == "options")
-            yield Passed(kernel.strip(), _words(options, variables))
+            yield Passed(kernel.strip(), configs.words(options, configs.variables))
 
 
-def _grub_cfg(place: Place, order: list[Place]) -> Iterator[Passed]:
-    for text in _grub_texts(place):
-        variables = {**_set_in(text), **_environment(order)}
+def _grub_cfg(place: Place, configs: _Configs) -> Iterator[Passed]:
+    for text in configs.grub_texts(place):
+        variables = {**_set_in(text), **configs.environment}
         for kernel, words in re.findall(_LINUX, text):
-            yield Passed(kernel, _words(words, variables))
+            yield Passed(kernel, configs.words(words, variables))
 
 
-def _syslinux(place: Place, order: list[Place]) -> Iterator[Passed]:
+def _syslinux(place: Place, configs: _Configs) -> Iterator[Passed]:
     """LABEL, KERNEL or LINUX, APPEND; an APPEND before the first LABEL is that of all kernels without one."""
     for path in SYSLINUX:
         kernel = ""
         common: str | None = None
         given: str | None = None
-        for line in (*_text(place, path, MOST_CONFIG).splitlines(), "label"):
+        for line in (*configs.text(place, path).splitlines(), "label"):
             key, _, value = line.strip().partition(" ")
             match key.lower():
                 case "label":
                     if kernel:
-                        yield Passed(kernel, _words(given if given is not None else common or "", {}))
+                        yield Passed(kernel, configs.words(given if given is not None else common or "", {}))
                     elif common is None:
                         common = given
                     kernel, given = "", None
@@ -98,57 +158,14 @@ def _syslinux(place: Place, order: list[Place]) -> Iterator[Passed]:
                     given = "" if value.strip() == "-" else value
 
 
-def _cmdline(place: Place, order: list[Place]) -> Iterator[Passed]:
-    if text := _text(place, CMDLINE, MOST_SNIPPET):
-        yield Passed("", _words(text, {}))
-
-
-def _grub_texts(place: Place) -> Iterator[str]:
-    """GRUB 2's configurations of a volume; one may stand under the name of a menu."""
-    for folder in (*GRUB_FOLDERS, *_efi_folders(place)):
-        for name in ("grub.cfg", "menu.lst"):
-            if text := _text(place, f"{folder}/{name}", MOST_CONFIG):
-                yield text
+def _cmdline(place: Place, configs: _Configs) -> Iterator[Passed]:
+    if text := configs.text(place, CMDLINE, MOST_SNIPPET):
+        yield Passed("", configs.words(text, {}))
 
 
 def _efi_folders(place: Place) -> list[str]:
     return [f"{efi}/{name}" for efi in ("/EFI", "/boot/efi/EFI") for name in place.names(efi)[:MOST_SNIPPETS]]
 
 
-def _variables(order: list[Place]) -> dict[str, str]:
-    """What grub.cfg sets, and above that what is kept in grubenv."""
-    found: dict[str, str] = {}
-    for place in reversed(order):
-        for text in _grub_texts(place):
-            found |= _set_in(text)
-    return found | _environment(order)
-
-
-def _environment(order: list[Place]) -> dict[str, str]:
-    """The variables of GRUB 2's environment block (GRUB 2, util/grub-editenv.c: lines of name=value)."""
-    found: dict[str, str] = {}
-    for place in order:
-        for folder in (*GRUB_FOLDERS, *_efi_folders(place)):
-            for line in _text(place, f"{folder}/grubenv", MOST_SNIPPET).splitlines():
-                name, sign, value = line.partition("=")
-                if sign and not line.startswith("#"):
-                    found.setdefault(name, value)
-    return found
-
-
 def _set_in(text: str) -> dict[str, str]:
     return {name: double or single or bare for name, double, single, bare in re.findall(_SET, text)}
-
-
-def _words(text: str, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Arguments with their variables filled in; a word that wants one that nobody sets is left out."""
-
-    def value(found: re.Match[str]) -> str:
-        return variables.get(found[1] or found[2], "\0")
-
-    words = re.sub(_VARIABLE, value, text).split()
-    return tuple(word for word in words if word.isprintable() and "$" not in word and not word.startswith(NOT_PASSED))
-
-
-def _text(place: Place, path: str, most: int) -> str:
-    return (place.head(path, most) or b"").decode("utf-8", "surrogateescape") if place.reader else ""

@@ -70,7 +70,7 @@ def _fstab_root(place: Place) -> str | None:
 
 def kernel_arguments(case: Case, place: Place, kernel: str) -> str | None:
     """What another boot loader passes to a kernel, with the root filesystem; None when that is not known."""
-    given = arguments_for(kernel, place, case.places) or ("ro",)
+    given = arguments_for(kernel, place, case.places, case.boot.memory.budget) or ("ro",)
     named = next((word for word in given if word.startswith("root=")), None)
     right = root_argument_of(case, place, early=initrd_for(place, kernel) is not None)
     if named is None or (_is_wrong(case, named) and right):
