@@ -19,6 +19,11 @@ from pvgrub_sim.typed import Final
 
 DEEPEST: Final = 5
 """Levels of an extent tree below its root."""
+NODES_KEPT: Final = 1024
+"""Inodes that are kept for the next path that goes through them."""
+LISTINGS_KEPT: Final = 32
+LONGEST_KEPT: Final = 16 << 10
+"""Directories that are kept for the next look at them, and the bytes that each may have."""
 
 _I_BLOCK: Final = slice(ext2.I_BLOCK, ext2.I_BLOCK + ext2.I_BLOCK_SIZE)
 _TYPES: Final = {ext2.S_IFDIR: NodeType.DIRECTORY, ext2.S_IFREG: NodeType.FILE, ext2.S_IFLNK: NodeType.LINK}
@@ -33,7 +38,8 @@ class ExtReader:
         superblock.check()
         self.area = area
         self.sb = superblock
-        self._inodes: dict[int, bytes] = {}
+        self._nodes: dict[int, Node] = {}
+        self._listings: dict[int, list[tuple[bytes, int]]] = {}
 
     # --- inodes
 
@@ -85,6 +91,13 @@ class ExtReader:
 
     def node(self, number: int) -> Node:
         """The node of an inode number."""
+        if number not in self._nodes:
+            if len(self._nodes) >= NODES_KEPT:
+                self._nodes.clear()
+            self._nodes[number] = self._read_node(number)
+        return self._nodes[number]
+
+    def _read_node(self, number: int) -> Node:
         raw = self._record(number)
         kind = _TYPES.get(int.from_bytes(raw[ext2.I_MODE : ext2.I_MODE + 2], "little") & ext2.S_IFMT, NodeType.OTHER)
         size = _u32(raw, ext2.I_SIZE)
@@ -109,6 +122,24 @@ class ExtReader:
 
     def names(self, node: Node) -> Iterator[tuple[bytes, int]]:
         """The names in a directory, `.` and `..` left out."""
+        if node.size > LONGEST_KEPT:
+            yield from self._read_names(node)
+            return
+        listing = self._listings.get(node.number)
+        if listing is None:
+            listing = []
+            try:
+                listing.extend(self._read_names(node))
+            except Damaged:
+                # What lies in front of the damage is there.
+                yield from listing
+                raise
+            if len(self._listings) >= LISTINGS_KEPT:
+                self._listings.clear()
+            self._listings[node.number] = listing
+        yield from listing
+
+    def _read_names(self, node: Node) -> Iterator[tuple[bytes, int]]:
         if self.flags(node) & ext2.ENCRYPT_FL:
             raise Damaged("an encrypted directory: its names cannot be read without the key")
         stored = self.inline(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pvgrub_sim.media.disk import ForwardOnly
 from pvgrub_sim.media.extent import used_bytes
@@ -22,14 +22,7 @@ def identify(area: Area) -> list[Found]:
 
     More than one is usual: a RAID member whose metadata is at the end holds its filesystem as well.
     """
-    found: list[Found] = []
-    for probe in _READABLE:
-        try:
-            one = probe(area)
-        except Damaged:
-            continue
-        if one is not None:
-            found.append(one)
+    found = list(readable(area))
     for simple in _SIMPLE:
         if simple is containers.probe_raid and isinstance(area.disk, ForwardOnly):
             # The end costs all that lies before it, and where something else lies there is no superblock.
@@ -39,6 +32,17 @@ def identify(area: Area) -> list[Found]:
         if content is not None:
             found.append((content, None))
     return found
+
+
+def readable(area: Area) -> Iterator[Found]:
+    """Those filesystems in an area whose files can be read, as long as they are not damaged; as for identify()."""
+    for probe in _READABLE:
+        try:
+            one = probe(area)
+        except Damaged:
+            continue
+        if one is not None:
+            yield one
 
 
 def _covered(area: Area) -> bool:

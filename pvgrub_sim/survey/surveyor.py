@@ -6,7 +6,7 @@ from pvgrub_sim.media.disk import Disk, layers_of
 from pvgrub_sim.ondisk.mbr import EXTENDED_TYPES
 from pvgrub_sim.survey.area import READER_UNITS, TOTAL_UNITS, Area, Budget, Damaged
 from pvgrub_sim.survey.boot_files import boot_files
-from pvgrub_sim.survey.identify import identify
+from pvgrub_sim.survey.identify import identify, readable
 from pvgrub_sim.survey.result import Content, Survey, Volume
 from pvgrub_sim.survey.tables import read_table
 from pvgrub_sim.survey.tree import Reader
@@ -94,4 +94,4 @@ def volume_reader(disk: Disk, grub: str) -> Reader | None:
 def open_reader(disk: Disk, volume: Volume) -> Reader | None:
     """A reader of a volume's filesystem, None when it has none that the survey can read."""
     area = Area(disk, volume.offset, clipped_size(volume, disk), Budget(READER_UNITS))
-    return next((reader for _, reader in identify(area) if reader is not None), None)
+    return next((reader for _, reader in readable(area) if reader is not None), None)

@@ -7,6 +7,7 @@ the filesystem buffer, names in paths, runs of blocks, reading. Not here: openin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 
 from pvgrub_sim.typed import TYPE_CHECKING, cast
@@ -34,4 +35,9 @@ def fsys_table(profile: Profile) -> Iterator[type[FileSystem]]:
     """The drivers of a version of PV-GRUB in mount order; each is imported when its turn comes."""
     for name, module, driver in FSYS_TABLE:
         if profile.has_driver(name):
-            yield cast("type[FileSystem]", getattr(import_module(f"pvgrub_sim.grub.fs.{module}"), driver))
+            yield _driver(module, driver)
+
+
+@cache
+def _driver(module: str, name: str) -> type[FileSystem]:
+    return cast("type[FileSystem]", getattr(import_module(f"pvgrub_sim.grub.fs.{module}"), name))
