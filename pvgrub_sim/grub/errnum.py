@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from pvgrub_sim.values import IntEnum
 
 
 class ErrNum(IntEnum):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import Enum, auto
 
 from pvgrub_sim.budget import Budget
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import BootError, Event, EventKind, Outcome
 from pvgrub_sim.typed import TYPE_CHECKING, NoReturn
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 if TYPE_CHECKING:
     from pvgrub_sim.grub.console.terminal import Terminal
@@ -61,16 +60,16 @@ DiskReadHook = Callable[[int, int, int], None]
 class KernelType(Enum):
     """What has been loaded (kernel_t in stage2/shared.h), as far as PV-GRUB can load it."""
 
-    NONE = auto()
-    PV = auto()
-    CHAINLOADER = auto()
+    NONE = 1
+    PV = 2
+    CHAINLOADER = 3
 
 
 class PasswordType(Enum):
     """How a password is given (password_t in stage2/shared.h); md5 is not compiled in."""
 
-    PLAIN = auto()
-    UNSUPPORTED = auto()
+    PLAIN = 1
+    UNSUPPORTED = 2
 
 
 class ModuleArea:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import Enum
 
 from pvgrub_sim.survey.area import Area, Damaged
 from pvgrub_sim.typed import Final, Protocol
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 MOST_LINKS: Final = 40
 """Symbolic links that one path may pass, as in Linux."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from enum import Enum
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.starts import Start, version_of
 from pvgrub_sim.media.vbd import vbd_number
 from pvgrub_sim.typed import Final
+from pvgrub_sim.values import Enum
 
 _IDE: Final = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 _SCSI: Final = (8, *range(65, 72), *range(128, 136))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.root_spec import root_place
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.typed import TYPE_CHECKING, Final
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

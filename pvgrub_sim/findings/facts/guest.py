@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from types import MappingProxyType
 
 from pvgrub_sim.findings.facts.case import Case
@@ -11,7 +10,7 @@ from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.release import release_key
 from pvgrub_sim.ondisk import bzimage
 from pvgrub_sim.typed import Final
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 
 class GuestKind(Enum):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.devices import named_places
 from pvgrub_sim.findings.facts.root import has_system
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.typed import TYPE_CHECKING, Final
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 if TYPE_CHECKING:
     from pvgrub_sim.findings.facts.place import Place

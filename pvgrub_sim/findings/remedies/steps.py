@@ -6,10 +6,8 @@ brought together with the steps of other findings.
 
 from __future__ import annotations
 
-from enum import Enum
-
 from pvgrub_sim.typed import Final
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 
 class Target(NamedTuple):

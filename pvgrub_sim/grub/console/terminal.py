@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 from pvgrub_sim.grub.console.backend import ConsoleBackend, Nobody
 from pvgrub_sim.grub.console.serial_input import SerialInput
 from pvgrub_sim.grub.console.terminfo import Terminfo, tparm
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
+from pvgrub_sim.values import Enum
 
 LAST_COLUMN = 79
 """serial_putchar() starts a new line before a character in this column."""

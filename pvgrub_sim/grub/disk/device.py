@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
-
 from pvgrub_sim.cint import MAXINT
 from pvgrub_sim.grub.disk.partitions import sane_partition
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, NETWORK_DRIVE, WHOLE_DISK, Machine
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 _HEX = b"0123456789abcdef"
 
@@ -41,9 +39,9 @@ def safe_parse_maxint(m: Machine, text: bytes, at: int = 0) -> tuple[int, int]:
 class PartChoice(Enum):
     """How far a device string names a partition (part_choice in stage2/disk_io.c)."""
 
-    UNSPECIFIED = auto()
-    DISK = auto()
-    CHOSEN = auto()
+    UNSPECIFIED = 1
+    DISK = 2
+    CHOSEN = 3
 
 
 class DeviceString(NamedTuple):
