@@ -1,14 +1,17 @@
 """`python -m pvgrub_sim`, and the console script: from here on Ctrl-C ends in exit status 130, at any moment."""
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from signal import SIGINT, signal
-    from types import FrameType
+    from types import FrameType, ModuleType
 else:
     # The half of the module that is written in C: the other half gives every signal a name, at each start.
     from _signal import SIGINT, signal
+
+    ModuleType = type(sys)
 
 INTERRUPTED = 128 + 2
 """The exit status that a shell gives to a program which dies of SIGINT."""
@@ -18,10 +21,35 @@ def _leave(_number: int, _frame: "FrameType | None") -> None:
     os._exit(INTERRUPTED)
 
 
+class _Untranslated(ModuleType):
+    """gettext, where nothing is translated."""
+
+    gettext = str
+
+    @staticmethod
+    def ngettext(one: str, many: str, count: int) -> str:
+        """The message for that many."""
+        return one if count == 1 else many
+
+
+def _import_argparse() -> None:
+    """argparse, without the search for translations of its messages, which there are none of.
+
+    gettext looks through a row of folders for them, and imports locale for it; others get the real one later.
+    """
+    if "argparse" in sys.modules or "gettext" in sys.modules:
+        return
+    sys.modules["gettext"] = _Untranslated("gettext")
+    import argparse  # noqa: F401  (for all that import it after this)
+
+    del sys.modules["gettext"]
+
+
 def start() -> None:
     """Run the command line."""
     # While modules are imported there is nothing to clean up. cli.entry() takes over.
     before = signal(SIGINT, _leave)
+    _import_argparse()
     from pvgrub_sim.cli import entry
 
     try:
