@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from importlib import import_module
 
 from pvgrub_sim.bootchain import Boot
@@ -27,10 +28,15 @@ class Found(NamedTuple):
 
 def all_rules() -> dict[str, Rule]:
     """All rules by id, in the order in which they are applied."""
+    _import_rules()
+    return dict(sorted(RULES.items(), key=lambda item: len(item[1].unless)))
+
+
+@cache
+def _import_rules() -> None:
     for modules in FAMILIES.values():
         for module in modules:
             import_module(f"{__package__}.rules.{module}")
-    return dict(sorted(RULES.items(), key=lambda item: len(item[1].unless)))
 
 
 def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Finding, ...]:

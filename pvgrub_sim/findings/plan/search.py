@@ -30,7 +30,6 @@ from pvgrub_sim.model import Finding, Outcome, Severity
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
-from pvgrub_sim.xen.repack import repack
 
 MOST_ROUNDS: Final = 10
 """Times that PV-GRUB is run on what the steps so far come to."""
@@ -65,7 +64,7 @@ def find_plan(case: Case, found: Sequence[Found]) -> Blueprint:
 
     Raises ImageError, and GivenUp where not all could be looked at: what stands on that is no plan.
     """
-    future = Future(case.disks, case.surveys, lambda kernel, payload: repack("kernel", kernel, payload))
+    future = Future(case.disks, case.surveys, _repacked)
     steps: list[PlannedStep] = []
     memory = case.boot.memory
     without: tuple[int, Sequence[Found]] | None = None
@@ -112,6 +111,14 @@ def _seen_whole(case: Case, future: Future, before: Case | None = None) -> None:
     images = (*case.given_up, *future.given_up, *(before.given_up if before else ()))
     if left_out := case.boot.left_out or not_all(images):
         raise GivenUp(left_out)
+
+
+def _repacked(kernel: bytes, payload: str) -> bytes:
+    """A kernel with another payload; raises KernelFormatError."""
+    # Few plans want it, and it is a good deal to import.
+    from pvgrub_sim.xen.repack import repack
+
+    return repack("kernel", kernel, payload)
 
 
 def _cut_off(steps: Sequence[PlannedStep]) -> tuple[tuple[str, str], ...]:
