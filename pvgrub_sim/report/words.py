@@ -64,12 +64,11 @@ def headline(verdict: Verdict) -> str:
 
 
 def caveat(verdict: Verdict) -> str:
-    """What a verdict that boots does not say; empty for the others."""
-    if verdict.outcome is not Outcome.BOOTS:
-        return ""
-    return (
-        f"{HANDED_OVER_ONLY} {verdict.reason[:1].upper()}{verdict.reason[1:]}." if verdict.reason else HANDED_OVER_ONLY
-    )
+    """What a verdict that boots does not say, and the reason where the headline of another one leaves it out."""
+    reason = f"{verdict.reason[:1].upper()}{verdict.reason[1:]}." if verdict.reason else ""
+    if verdict.outcome is Outcome.BOOTS:
+        return f"{HANDED_OVER_ONLY} {reason}".rstrip()
+    return "" if one_line(verdict.reason.rstrip(".:")) in headline(verdict) else one_line(reason)
 
 
 def simulated(verdict: Verdict) -> str:

@@ -264,6 +264,16 @@ def test_only_the_handover_is_claimed() -> None:
     assert words.HANDED_OVER_ONLY not in render_report([fails()], "text").replace("\n  ", " ")
 
 
+LEFT_OUT = "not everything was looked at: more is on disk.img than on a sound image"
+
+
+@pytest.mark.parametrize("name", ["text", "github", "html"])
+@pytest.mark.parametrize("verdict", [boots(), fails(), fallback(), stuck(Outcome.PROMPT), stuck(Outcome.HALT)])
+def test_a_verdict_says_that_not_everything_was_looked_at(name: str, verdict: Verdict) -> None:
+    told = render_report([verdict._replace(reason=LEFT_OUT)], name)
+    assert len(re.findall(r"[Nn]ot\s+everything\s+was\s+looked\s+at", told)) == 1
+
+
 def test_summary_of_several_images() -> None:
     assert words.summary([boots(), fallback(), fails(), fails()]) == (
         "4 images: 1 boots, 1 boots only by fallback, 2 do not come up."
