@@ -57,28 +57,26 @@ def test_a_cluster_that_does_not_unpack_fails_the_whole_read(image: Path, monkey
     disk.close()
 
 
-@pytest.mark.parametrize("kind", PACKED)
-def test_what_is_unpacked_on_the_way_is_read_by_one_thread_at_a_time(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(params=PACKED)
+def large(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An image whose clusters several threads unpack, beside the raw one."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
-    raw = noise(tmp_path / "raw", 32 * MIB, kind)
-    image = convert(raw, tmp_path / "disk", *PACKED[kind], compress=kind == "qcow2")
-    run("zstd", "-q", "-1", image, "-o", tmp_path / "disk.zst")
+    raw = noise(tmp_path / "raw", 32 * MIB, request.param)
+    return convert(raw, tmp_path / "disk", *PACKED[request.param], compress=request.param == "qcow2")
+
+
+def read_whole(name: str, raw: Path) -> None:
+    disk = open_disk(name)
+    assert disk.read(0, disk.size) == raw.read_bytes()
+    disk.close()
+
+
+def test_what_is_unpacked_on_the_way_is_read_by_one_thread_at_a_time(large: Path) -> None:
+    run("zstd", "-q", "-1", large, "-o", large.with_name("disk.zst"))
     for _ in range(3):
-        disk = open_disk(str(tmp_path / "disk.zst"))
-        assert disk.read(0, disk.size) == raw.read_bytes()
-        disk.close()
+        read_whole(str(large.with_name("disk.zst")), large.with_name("raw"))
 
 
-@pytest.mark.parametrize("kind", PACKED)
-def test_what_lies_far_away_is_read_by_one_thread_at_a_time(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
-    raw = noise(tmp_path / "raw", 32 * MIB, kind)
-    convert(raw, tmp_path / "disk", *PACKED[kind], compress=kind == "qcow2")
-    with serving(tmp_path) as server:
-        disk = open_disk(server.url("disk"))
-        assert disk.read(0, disk.size) == raw.read_bytes()
-        disk.close()
+def test_what_lies_far_away_is_read_by_one_thread_at_a_time(large: Path) -> None:
+    with serving(large.parent) as server:
+        read_whole(server.url("disk"), large.with_name("raw"))

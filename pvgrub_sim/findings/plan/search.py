@@ -191,9 +191,11 @@ def _keeping(case: Case, step: Step, done: Sequence[PlannedStep]) -> Step | None
     if place is None or any(_edits_same_file(other.step, step) for other in done):
         return step
     if isinstance(step, MakeLink) or (isinstance(step, PutFile) and not step.replaces):
-        old = step.path if isinstance(step, MakeLink) and step.dangling else getattr(step, "in_the_way", "")
+        old = step.in_the_way if isinstance(step, PutFile) else step.path if step.dangling else ""
+        if not old:
+            return step
         aside = _free_name(place, old)
-        return step if not old else step._replace(aside=aside) if aside else None
+        return step._replace(aside=aside) if aside else None
     backup = _free_name(place, step.path)
     return step._replace(attributes=place.attributes(step.path), backup=backup) if backup else None
 
