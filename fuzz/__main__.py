@@ -63,7 +63,7 @@ def _run(names: list[str], seed: int, seconds: float, world: World) -> int:
         counts[name] += 1
         try:
             one(name, seed, count, world)
-        except Exception as error:
+        except Exception as error:  # that is what is looked for
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} at {last.filename.rpartition('/')[2]}:{last.lineno}"
             if where not in found:

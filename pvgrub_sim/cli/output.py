@@ -92,7 +92,7 @@ def write_file(path: str, data: bytes | bytearray) -> None:
                 file.write(data)
             Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
             Path(name).replace(target)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well; it is passed on
             Path(name).unlink(missing_ok=True)
             raise
     except (OSError, ValueError) as error:

@@ -73,7 +73,7 @@ class RawTerminal:
         self._handlers[signal.SIGWINCH] = signal.signal(signal.SIGWINCH, self._resized)
         try:
             termios.tcsetattr(self.keyboard, termios.TCSADRAIN, raw(self._before))
-        except BaseException:
+        except BaseException:  # Ctrl-C as well; it is passed on
             self._give_back()
             raise
         return self

@@ -72,7 +72,7 @@ class Store:
                     bound_reading(self._base, self.path)
                 self._base.execute("PRAGMA temp_store = FILE")
                 self._check(write)
-            except BaseException:
+            except BaseException:  # Ctrl-C as well; it is passed on
                 self._release_lock()
                 raise
 
@@ -158,7 +158,7 @@ class Store:
                     self.scan = row.lastrowid or 0
                 self._names = {"scan": self.scan, "tool": __version__, "settings": settings.decisive}
                 run("COMMIT")
-            except BaseException:
+            except BaseException:  # Ctrl-C as well; it is passed on
                 run("ROLLBACK")
                 raise
             return int(run("SELECT count(*) FROM targets").fetchone()[0])
@@ -202,7 +202,7 @@ class Store:
             try:
                 self._base.executemany(_INSERT, rows)
                 self._base.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # Ctrl-C as well; it is passed on
                 self._base.execute("ROLLBACK")
                 raise
 

@@ -57,7 +57,7 @@ def open_disk(name: str, image_format: str = "auto", access: Access | None = Non
         if isinstance(source, RawDisk):
             context = context._replace(folder=source.folder, chain=(source.identity,))
         return unwrap(source, image_format, context)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well; it is passed on
         source.close()
         raise
 

@@ -103,7 +103,7 @@ def _crc_table() -> list[int]:
     table = []
     for crc in range(256):
         for _ in range(8):
-            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)  # noqa: PLW2901
+            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)  # noqa: PLW2901  (what is left of it)
         table.append(crc)
     return table
 

@@ -131,7 +131,7 @@ def deliver(made: Made, target: Target, image: str) -> tuple[str, ...]:
                 names.append(str(beside))
             try:
                 made.copy.replace(goal) if target.in_place else _rename_new(made.copy, goal)
-            except BaseException:
+            except BaseException:  # Ctrl-C as well; it is passed on
                 if made.boot_disk is not None:
                     beside.unlink(missing_ok=True)
                 raise
@@ -176,7 +176,7 @@ def _rename_new(source: Path, goal: Path) -> None:
         os.close(os.open(goal, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
             source.replace(goal)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well; it is passed on
             goal.unlink()
             raise
     else:

@@ -115,7 +115,7 @@ class Tools:
         return ran
 
 
-def _run(  # noqa: PLR0917
+def _run(  # noqa: PLR0917  (one place calls it)
     argv: Sequence[str],
     folder: str,
     script: bytes,
@@ -148,7 +148,7 @@ def _run(  # noqa: PLR0917
         except subprocess.TimeoutExpired:
             process.kill()
             raise RepairError(f"{argv[0]} did not end within {timeout:.0f} s") from None
-        except BaseException:
+        except BaseException:  # Ctrl-C as well; it is passed on
             process.kill()
             raise
     output, errors = (text[-MOST_OUTPUT:].decode("utf-8", "backslashreplace") for text in (printed, complained))

@@ -124,7 +124,7 @@ class DaskEngine:
         try:
             jobs = [tuple(job) for job in self._jobs[chunk]]
             self._futures[chunk] = self._client.submit(look_at, jobs, tuple(self._settings), pure=False)
-        except Exception as error:
+        except Exception as error:  # distributed raises of everything
             raise EngineError(f"the Dask scheduler took no more chunks: {_one_line(error)}") from None
 
     def _take(self, chunk: int) -> list[Answer]:
@@ -142,7 +142,7 @@ class DaskEngine:
         except distributed.KilledWorker as error:
             self._again(chunk, _one_line(error))
             return []
-        except Exception as error:
+        except Exception as error:  # distributed raises of everything
             raise EngineError(
                 f"a worker of the Dask cluster failed: {type(error).__name__}: {_one_line(error)}"
             ) from None
@@ -170,7 +170,7 @@ class DaskEngine:
             self._looked_around = now
             try:
                 self._nthreads = dict(self._client.nthreads())
-            except Exception as error:
+            except Exception as error:  # distributed raises of everything
                 raise self._lost() from error
             if self._nthreads:
                 self._last_worker = now
@@ -205,7 +205,7 @@ def look_at(jobs: Sequence[tuple[Any, ...]], settings: tuple[Any, ...]) -> tuple
     supervisor.settings = wanted
     try:
         rows = [tuple(seen) for seen in supervisor.look([Job(*job) for job in jobs])]
-    except BaseException:
+    except BaseException:  # Ctrl-C as well; it is passed on
         supervisor.end()
         raise
     with _lock:

@@ -83,7 +83,7 @@ class LocalEngine:
             except EngineError as error:
                 self._answers.put(error)
                 return
-            except Exception as error:
+            except Exception as error:  # a guard that ends without a word would be waited for
                 self._answers.put(EngineError(f"a worker's guard failed: {type(error).__name__}: {error}"))
                 return
         supervisor.end()

@@ -33,7 +33,7 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
             if not row.wraps or isinstance(disk, Machine):
                 return disk
         raise ImageError(below.name, f"is wrapped more than {DEEPEST} times")
-    except BaseException:
+    except BaseException:  # Ctrl-C as well; it is passed on
         if disk is not below:
             disk.close()
         raise

@@ -50,7 +50,7 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
             raise ImageError(owner.name, f"{shown} leads back to a file of the same chain")
         inner = context._replace(folder=disk.folder, chain=(*context.chain, disk.identity))
         return disk if image_format == "raw" else formats.unwrap(disk, image_format, inner)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well; it is passed on
         disk.close()
         raise
 

@@ -77,7 +77,7 @@ def open_bundle(below: Disk, context: Context) -> Disk:
     unpacked = Spool(below.name, stream, Layer("bundle", below.name, 0, "AES-128-CBC, gzip"), context, below=below)
     try:
         return _image(below.name, unpacked, manifest)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well; it is passed on
         unpacked.close()
         raise
 

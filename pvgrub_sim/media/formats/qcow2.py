@@ -27,7 +27,7 @@ def open_qcow2(below: Disk, context: Context) -> Disk:
     disk = Qcow2(below)
     try:
         disk.open_others(context)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well; it is passed on
         for other in disk.others:
             other.close()
         raise

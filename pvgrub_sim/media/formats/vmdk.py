@@ -32,7 +32,7 @@ def open_vmdk(below: Disk, context: Context) -> Disk:
         extents = _extents(below, descriptor, context, files)
         disk = Vmdk(below, descriptor, extents, files)
         disk.open_parent(context)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well; it is passed on
         for file in files:
             file.close()
         raise

@@ -135,7 +135,7 @@ def _wide(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
             found: list[int] = []
             for value in values:
                 if value == 0xFFFFFFFF and len(field) >= 8:
-                    value, field = int.from_bytes(field[:8], "little"), field[8:]  # noqa: PLW2901
+                    value, field = int.from_bytes(field[:8], "little"), field[8:]  # noqa: PLW2901  (what is left of it)
                 found.append(value)
             return found[0], found[1], found[2]
         at += 4 + length

@@ -109,7 +109,7 @@ class _Snapshot:
             nonlocal token
             try:
                 answer = self._ebs.get_snapshot_block(SnapshotId=self._snapshot, BlockIndex=number, BlockToken=token)
-            except Exception as error:
+            except Exception as error:  # botocore makes its errors at run time
                 if code_of(error) != "ValidationException" or (renewed := self._renewed(number, token)) == token:
                     raise
                 # Tokens expire before the time that is told, when keys change.

@@ -35,7 +35,7 @@ def open_filesystem(name: str, context: Context) -> Disk:
     except (ImportError, ValueError):
         extra = _EXTRAS[scheme]
         raise UsageError(f"{name}: what reads it is not installed (pip install 'pvgrub-sim[{extra}]')") from None
-    except Exception as error:
+    except Exception as error:  # each client has errors of its own
         raise ImageError(name, _words(error)) from None
     source = _Object(name, filesystem, path)
     layer = Layer(scheme, name, source.size, "in ranges")
@@ -66,7 +66,7 @@ class _Object:
             try:
                 data: bytes = self._filesystem.cat_file(self._path, start=offset, end=end)
                 wrong = "" if len(data) == end - offset else f"{len(data)} bytes instead of {end - offset}"
-            except Exception as error:
+            except Exception as error:  # each client has errors of its own
                 wrong = _words(error)
             if not wrong:
                 break
@@ -81,7 +81,7 @@ class _Object:
     def _info(self, offset: int | None) -> dict[str, Any]:
         try:
             return dict(self._filesystem.info(self._path))
-        except Exception as error:
+        except Exception as error:  # each client has errors of its own
             raise ImageError(self.name, _words(error), offset) from None
 
     @staticmethod

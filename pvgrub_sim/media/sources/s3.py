@@ -57,7 +57,7 @@ class _Object:
                 answer = self._s3.get_object(
                     **self._which, Range=f"bytes={offset}-{offset + length - 1}", IfMatch=self.etag
                 )
-            except Exception as error:
+            except Exception as error:  # botocore makes its errors at run time
                 if code_of(error) in ("PreconditionFailed", "412", "InvalidRange", "416"):
                     raise ImageError(self.name, "changed while it was read", offset) from None
                 raise
