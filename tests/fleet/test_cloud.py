@@ -1,4 +1,7 @@
-"""Buckets and AMIs, on a local server that speaks for AWS (moto, which nobody here wrote)."""
+"""Buckets and AMIs, on a local server that speaks for AWS (moto, which nobody here wrote).
+
+Modules that take long to import are imported where they are used: every process of a run reads all files of tests.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ec2.models import ec2_backends
-from moto.server import ThreadedMotoServer
 
 from pvgrub_sim import ImageError, ScanState, UsageError, local_engine, scan
 from pvgrub_sim.fleet.listing import targets
@@ -25,6 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a server with an empty account."""
+    from moto.server import ThreadedMotoServer
+
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     yield "http://{}:{}".format(*running.get_host_and_port())
@@ -51,6 +52,8 @@ def account(server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 @pytest.fixture(scope="module")
 def bucket(server: str, small: Path) -> str:
     """A bucket with images, and with what is none."""
+    import boto3
+
     session = boto3.session.Session("testing", "testing", region_name=REGION)
     s3 = session.client("s3", endpoint_url=server)
     s3.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -79,6 +82,8 @@ def test_a_prefix_is_scanned_by_content_and_not_twice(bucket: str, tmp_path: Pat
 
 
 def test_a_changed_object_is_looked_at_again(bucket: str, small: Path, tmp_path: Path) -> None:
+    import boto3
+
     store = tmp_path / "scan.db"
     word = f"s3://{bucket}/changing.img"
     s3 = boto3.client("s3")
@@ -110,6 +115,10 @@ def test_a_bucket_that_is_not_there_is_one_line(bucket: str) -> None:
 @pytest.fixture
 def amis() -> Iterator[dict[str, str]]:
     """Two paravirtual AMIs of the account and an HVM one; ids by name."""
+    import boto3
+    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.ec2.models import ec2_backends
+
     ec2 = boto3.client("ec2")
     backend = ec2_backends[DEFAULT_ACCOUNT_ID][REGION]
     found: dict[str, str] = {}

@@ -24,11 +24,16 @@ from tests.rounds import rounds
 # What Dask's own parts warn of when their processes are killed is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
 KILLS = rounds(20, otherwise=3)
-distributed = pytest.importorskip("distributed") if not os.environ.get("CI") else __import__("distributed")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def distributed() -> Any:
+    """Dask's module, which takes long to import; where it is not installed nothing here is run, but in CI."""
+    return __import__("distributed") if os.environ.get("CI") else pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(distributed: Any) -> Iterator[Any]:
     """Two worker processes and a scheduler."""
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         yield cluster
@@ -55,7 +60,7 @@ def start_worker(address: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_workers_killed_at_random_moments(fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
+def test_workers_killed_at_random_moments(distributed: Any, fleet: Path, tmp_path: Path, expected: list[Any]) -> None:
     """Nothing is lost, and nothing is there twice."""
     kills = 0
     done = threading.Event()
@@ -116,7 +121,7 @@ def test_poison_is_recorded_as_on_one_machine(small: Path, tmp_path: Path, monke
 
 
 @pytest.fixture
-def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def scheduler(distributed: Any, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A scheduler and a worker as one starts them by hand: its process and its address."""
     told = tmp_path / "scheduler.json"
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard"]

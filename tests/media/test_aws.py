@@ -7,9 +7,7 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pvgrub_sim import Access, boot, open_image
 from pvgrub_sim.errors import ImageError, PvgrubSimError
@@ -245,6 +243,8 @@ def test_without_credentials_or_region_it_says_so(server: AwsServer, monkeypatch
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -253,6 +253,8 @@ def moto() -> Iterator[str]:
 
 
 def test_s3_and_ebs_of_moto(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
     raw = random.Random(1).randbytes((3 << 20) + 77)
     s3 = boto3.client("s3", region_name="us-east-1")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from azure.storage.blob.aio import ExponentialRetry
 
 from pvgrub_sim import ImageError, boot, open_image
 from pvgrub_sim.cli import main
@@ -71,6 +70,8 @@ def test_a_server_that_is_busy_is_asked_again(
 ) -> None:
     address, server, image = cloud
     if address.startswith("abfs"):
+        from azure.storage.blob.aio import ExponentialRetry
+
         # Microsoft's client waits for 15 s before it asks again.
         monkeypatch.setattr(ExponentialRetry, "get_backoff_time", lambda *_: 0.01)
     server.failures = 1
