@@ -13,7 +13,7 @@ from tests.conformance.test_conformance import CASES, load_cases
 from tests.images import unpack_sparse
 from tests.media.containers import convert
 from tests.media.machines import write_ova, write_xva
-from tests.tools import run
+from tests.tools import require, run
 
 FORMATS: dict[str, tuple[str, tuple[str, ...], bool]] = {
     "qcow2": ("qcow2", (), False),
@@ -51,6 +51,8 @@ def test_the_same_verdict_in_streams_and_machines(case: dict[str, Any], tmp_path
     raw = unpack_sparse(CASES / "amazon" / case["image"], tmp_path / "disk.raw")
     version = case["profile"].removeprefix("amazon-")
     aki = f"pv-grub-{case['aki_device']}_{version}-{case['arch']}.gz"
+    for tool in STREAMS.values():
+        require(tool)
     made = {name: tmp_path / f"packed.{name}" for name in (*STREAMS, "ova", "xva", "tar")}
     for name, tool in STREAMS.items():
         made[name].write_bytes(run(tool, "-1", "-c", raw))

@@ -178,23 +178,23 @@ def test_parquet_without_pyarrow_is_one_clear_line(store: Path, monkeypatch: pyt
 # --- the difference
 
 
-@pytest.fixture
-def nights(small: Path, tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def nights(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two nights: an image breaks, one is mended, one comes, one goes, one has other findings."""
-    stores = []
     plan = {
         "monday": {"a.img": "boots", "b.img": "ext4-today", "c.img": "demo", "d.img": "boots", "f.img": "ext4-today"},
         "tuesday": {"a.img": "ext4-zstd", "b.img": "boots", "c.img": "demo", "e.img": "boots", "f.img": "ext4-zstd"},
     }
-    for night, images in plan.items():
-        folder = tmp_path / night
-        folder.mkdir()
-        for name, image in images.items():
-            os.link(small / f"{image}.img", folder / name)
-        store = tmp_path / f"{night}.db"
-        scan([folder], store=store, versions=["amazon-1.05"], engine=local_engine(1))
-        stores.append(store)
-    return stores[0], stores[1]
+
+    def make(home: Path) -> None:
+        for night, images in plan.items():
+            (home / night).mkdir()
+            for name, image in images.items():
+                os.link(small / f"{image}.img", home / night / name)
+            scan([home / night], store=home / f"{night}.db", versions=["amazon-1.05"], engine=local_engine(1))
+
+    home = made_once(tmp_path_factory, "nights", make)
+    return home / "monday.db", home / "tuesday.db"
 
 
 def test_what_changed_between_two_nights(nights: tuple[Path, Path]) -> None:

@@ -16,7 +16,6 @@ from pvgrub_sim.model import Outcome
 from tests.cli.running import Run
 from tests.images import unpack_sparse
 from tests.media.aws_server import BLOCK, AwsServer, Fault, Handler, aws, image_xml
-from tests.media.big_image import write_big_image
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SNAPSHOT = "snap-0123456789abcdef0"
@@ -75,11 +74,10 @@ def reads(path: Path, count: int = 60) -> Iterator[tuple[int, bytes]]:
 # --- EBS
 
 
-def test_a_boot_fetches_few_blocks_findings_included(server: AwsServer, tmp_path: Path) -> None:
-    image = write_big_image(tmp_path)
-    server.snapshots[SNAPSHOT] = image
+def test_a_boot_fetches_few_blocks_findings_included(server: AwsServer, big_image: Path) -> None:
+    server.snapshots[SNAPSHOT] = big_image
     far = boot(f"ebs:{SNAPSHOT}")
-    local = boot(image)
+    local = boot(big_image)
     assert far == local._replace(image=far.image)
     assert far.outcome is Outcome.BOOTS
     assert len(server.blocks) <= 70

@@ -39,10 +39,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("gzipped", [True, False], ids=["gzipped initrd", "plain initrd"])
-def test_a_boot_fetches_little_more_than_the_files_it_reads(gzipped: bool, tmp_path: Path) -> None:
-    local = boot(write_big_image(tmp_path, gzipped))
+def test_a_boot_fetches_little_more_than_the_files_it_reads(gzipped: bool, big_image: Path, tmp_path: Path) -> None:
+    image = big_image if gzipped else write_big_image(tmp_path, gzipped=False)
+    local = boot(image)
     assert local.outcome is Outcome.BOOTS
-    with serving(tmp_path) as server:
+    with serving(image.parent) as server:
         far = boot(server.url("big.img"))
     assert far == local._replace(image=far.image)
     assert len(server.asked) <= 25

@@ -142,9 +142,10 @@ def unwritable(folder: Path, name: str, entry: bytes) -> Path:
     from tests.findings.test_rules import unpack
 
     image = unpack("rules/xfs-v4", folder)
-    data = image.read_bytes()
-    at = data.index(b"root (hd0)")
-    image.write_bytes(data[:at] + entry + data[at + len(entry) :])
+    at = image.read_bytes().index(b"root (hd0)")
+    with image.open("r+b") as file:
+        file.seek(at)
+        file.write(entry)
     return image.rename(folder / name)
 
 
