@@ -7,12 +7,16 @@ import pytest
 
 from pvgrub_sim import console_text
 from tests.conformance.test_sessions import load_sessions
+from tests.rounds import spread
 
 ROWS = 400
 CLEARED = b"\x1b[H\x1b[J"
+RANDOM = [name for name in load_sessions() if name.startswith("random")]
+"""Sessions of the same kind: keys that chance pressed."""
+SESSIONS = [*(name for name in load_sessions() if name not in RANDOM), *spread(RANDOM, otherwise=15)]
 
 
-@pytest.mark.parametrize("name", load_sessions())
+@pytest.mark.parametrize("name", SESSIONS)
 def test_the_last_screen_is_what_pyte_shows(name: str) -> None:
     """On a terminal so high that nothing scrolls out of it."""
     raw = bytes.fromhex(load_sessions()[name]["raw_hex"])

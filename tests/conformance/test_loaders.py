@@ -14,6 +14,7 @@ import zstandard
 from pvgrub_sim import LoaderMemory, boot
 from tests.conformance.compare import differences
 from tests.images import unpack_sparse
+from tests.rounds import rounds
 
 CASES = Path(__file__).parents[2] / "fixtures" / "conformance"
 
@@ -42,7 +43,9 @@ def test_kernel_in_every_loader(name: str, tmp_path: Path) -> None:
     image = unpack_sparse(CASES / "kernels" / kernel["image"], tmp_path / "disk.img")
     memory = LoaderMemory()
     wrong = []
-    for case in RECORDINGS[name]:
+    # Each tree with a part of the kernels, each kernel in a part of the trees.
+    step = rounds(1, otherwise=3)
+    for case in RECORDINGS[name][sorted(RECORDINGS).index(name) % step :: step]:
         verdict = boot(
             image,
             pvgrub=f"xen-{case['xen']}",

@@ -47,7 +47,8 @@ def assert_verdict(image: Path, menu: bytes) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=bytes.decode)
 def test_any_byte_in_any_argument(command: bytes, image: Path) -> None:
-    for number, form in enumerate(FORMS):
+    step = rounds(1, otherwise=2)
+    for number, form in list(enumerate(FORMS))[COMMANDS.index(command) % step :: step]:
         # Each form with one of the odd strings, another one with the next command and form.
         odd = ODD[(number + COMMANDS.index(command)) % len(ODD)]
         line = command + b" " + form.replace(b"%s", odd)

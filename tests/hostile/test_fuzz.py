@@ -14,12 +14,13 @@ from fuzz.disks import Image
 from fuzz.invariants import Broken, text
 from fuzz.targets import TARGETS
 from fuzz.world import World
+from tests.rounds import rounds
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_short_run() -> None:
-    command = [sys.executable, "-m", "fuzz", "--few", "--seconds", "8", "--seed", "1"]
+    command = [sys.executable, "-m", "fuzz", "--few", "--seconds", str(rounds(8, otherwise=3)), "--seed", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(f"{name} " in done.stdout for name in TARGETS)

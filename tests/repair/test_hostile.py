@@ -18,6 +18,7 @@ from tests.findings.cases import Hit
 from tests.findings.hostile_names import SHELLS
 from tests.repair.generator import kernel
 from tests.repair.test_fix import DEMO, fixture
+from tests.rounds import ALL
 from tests.tools import require, run
 
 NAMES = ("-rf.img", "a b.img", "it's.img", "$(touch P).img", "`touch P`.img", "a\n>P\n.img", 'a".img', "a?b.img",
@@ -108,7 +109,7 @@ def test_names_on_an_image_are_names(
     assert Path("disk.img").read_bytes() == before
     plan = boot("disk.img").plan
     assert plan is not None
-    for shell in SHELLS:
+    for shell in SHELLS if ALL else SHELLS[(INSIDE.index(name) + (filesystem == "vfat")) % 2 :][:1]:
         copy = tmp_path / shell
         copy.mkdir()
         shutil.copy("disk.img", copy)

@@ -24,6 +24,7 @@ from tests.kernel_images import (
     payload,
     size_word,
 )
+from tests.rounds import rounds
 from tests.xen.loading import boots, load, probe_line, unpacked
 from tests.xen.tools import lzo_file
 
@@ -248,8 +249,9 @@ def test_bombs_end_at_the_limit(form: str) -> None:
 @pytest.mark.parametrize("form", ["gzip", "lz4", *STREAM_DRIVEN])
 def test_what_is_kept_is_what_was_unpacked(form: str) -> None:
     """Of a large kernel only headers and notes are kept; the verdict is the same."""
-    large = Elf(size=3 << 20, in_section=True).build()
+    size = rounds(3, otherwise=1) << 20
+    large = Elf(size=size, in_section=True).build()
     assert load(bzimage(payload(form, large))).guest_type == "xen-3.0-x86_64"
     guest = b"GUEST_OS=linux,XEN_VER=xen-3.0,VIRT_BASE=0xffffffff80000000,ELF_PADDR_OFFSET=0"
-    old = Elf(size=3 << 20, in_segment=False, notes=b"", guest=guest, extra_segments=()).build()
+    old = Elf(size=size, in_segment=False, notes=b"", guest=guest, extra_segments=()).build()
     assert load(bzimage(payload(form, old))).guest_type == "xen-3.0-x86_64"
