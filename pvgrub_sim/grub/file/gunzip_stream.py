@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.fs.read import grub_read
+from pvgrub_sim.grub.fs.read import grub_read, read_at_once
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -95,6 +95,13 @@ class Input:
     def chunk(self) -> bytes:
         """Some buffers at once: the next bytes that byte() would give. Raises GrubError when a read fails."""
         m = self.m
+        m.filepos = self.filepos
+        whole = read_at_once(m, READ_AHEAD * INBUFSIZ)
+        if whole is not None:
+            m.tick(READ_AHEAD)
+            self.filepos = m.filepos
+            self.inbuf[:] = whole[-INBUFSIZ:]
+            return whole
         parts: list[bytes] = []
         for _ in range(READ_AHEAD):
             m.tick()

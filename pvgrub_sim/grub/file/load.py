@@ -7,8 +7,7 @@ from io import BytesIO
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_close, grub_open
-from pvgrub_sim.grub.fs.base import ReadsWhole
-from pvgrub_sim.grub.fs.read import grub_read
+from pvgrub_sim.grub.fs.read import grub_read, read_at_once
 from pvgrub_sim.grub.machine import Handover, KernelType, Machine, ModuleArea, Place
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.grub.words import first_word, skip_to
@@ -22,7 +21,7 @@ LAST_BUFFER = 1 << 30
 MOST_AT_ONCE = 64 << 20
 """Bytes of a file that is read in one piece; two of them have room in memory."""
 LARGEST_BLOCK = 64 << 10
-"""Bytes: no driver has larger blocks where it offers read_whole()."""
+"""Bytes: no driver has larger blocks of which whole files are read at once."""
 PAGE_SIZE = 4096
 MODULE_ENTRY = struct.Struct("<IIII")
 """struct xen_multiboot_mod_list: first and last byte of a module, its command line, padding."""
@@ -70,14 +69,13 @@ def _place(m: Machine, name: bytes) -> Place | None:
 def _at_once(m: Machine) -> bytes | None:
     """The open file in one read, which saves a copy; None where the steps in which PV-GRUB reads might matter."""
     size = m.filemax
-    if m.compressed_file or m.block_list is not None or not FIRST_BUFFER < size < MOST_AT_ONCE:
+    if m.compressed_file or m.filepos or not FIRST_BUFFER < size < MOST_AT_ONCE:
         return None
     last_step = size - (1 << size.bit_length() - 1)
-    driver: object = m.fsys
     # A driver may read the last block by itself in another way.
-    if 0 < last_step <= LARGEST_BLOCK or buffer_for(size) > _memory_left(m) or not isinstance(driver, ReadsWhole):
+    if 0 < last_step <= LARGEST_BLOCK or buffer_for(size) > _memory_left(m):
         return None
-    data = driver.read_whole()
+    data = read_at_once(m, size)
     if data is not None:
         m.budget.take(len(data))
     return data

@@ -42,7 +42,7 @@ class FileSystem(MountedFileSystem, Protocol):
 
     A driver keeps its own superblock and its own open file; position and size of that file live in the
     machine (filepos, filemax, fsmax), as in GRUB. Disk reads go through disk.devread only. A driver of which several
-    reads surely come to the same as one may be a ReadsWhole besides.
+    reads surely come to the same as one may be a ReadsAtOnce besides.
     """
 
     @classmethod
@@ -54,8 +54,8 @@ class FileSystem(MountedFileSystem, Protocol):
 
 
 @runtime_checkable
-class ReadsWhole(Protocol):
-    """An optional power of a driver: a whole file in one read, which saves a copy (file/load.py)."""
+class ReadsAtOnce(Protocol):
+    """An optional power of a driver: what GRUB reads in many steps, in one read (fs/read.py)."""
 
-    def read_whole(self) -> bytes | None:
-        """All of the open file; None where it must be read as GRUB reads it. Raises GrubError."""
+    def read_at_once(self, length: int) -> bytes | None:
+        """The next bytes of the open file, which has as many; None, and nothing has changed, where that may differ."""

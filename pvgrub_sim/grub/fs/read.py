@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread_contents
 from pvgrub_sim.grub.errnum import ErrNum
+from pvgrub_sim.grub.fs.base import ReadsAtOnce
 from pvgrub_sim.grub.machine import Machine
 
 
@@ -33,6 +34,23 @@ def read_stored(m: Machine, length: int) -> bytes:
     if m.fsys is None:
         m.fail(ErrNum.FSYS_MOUNT)
     return m.fsys.read(length)
+
+
+def read_at_once(m: Machine, length: int) -> bytes | None:
+    """The next `length` stored bytes of a file that GRUB reads in smaller steps, which comes to the same.
+
+    None, and nothing has changed, where it may not, or where the file does not have as many.
+    """
+    driver: object = m.fsys
+    end = m.filepos + length
+    if (
+        m.block_list is not None
+        or m.filepos < 0
+        or end > min(m.filemax, m.fsmax)
+        or not isinstance(driver, ReadsAtOnce)
+    ):
+        return None
+    return driver.read_at_once(length)
 
 
 def _read_block_list(m: Machine, length: int) -> bytes:

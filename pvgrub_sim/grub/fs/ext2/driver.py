@@ -107,14 +107,15 @@ class Ext2fs:
     def inode_u32(self, offset: int) -> int:
         return self.buf.u32(self.sb.inode + offset)
 
-    def map(self, logical_block: int) -> tuple[int, int]:
+    def map(self, logical_block: int, wanted: int = 1) -> tuple[int, int]:
         """The physical block of a logical one of the inode, and how many go on from there.
 
-        Physical block 0 is a hole. Raises MapEnd for a negative block number, GrubError.
+        wanted: blocks that are of use; a run is not followed further. Physical block 0 is a hole. Raises MapEnd for a
+        negative block number, GrubError.
         """
         if self.sb.incompat & INCOMPAT_EXTENTS and self.inode_u32(ext2.I_FLAGS) & ext2.EXTENTS_FL:
             return self.extents.map(logical_block)
-        return self.blocks.map(logical_block)
+        return self.blocks.map(logical_block, wanted)
 
     def read(self, length: int) -> bytes:
         """As ext2fs_read(): a failing block does not end the loop, but leaves its error behind."""
@@ -140,17 +141,18 @@ class Ext2fs:
             raise GrubError(m.errnum)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def read_whole(self) -> bytes | None:
-        """The whole open file at once; None, and nothing has changed, when that fails: then it is read in steps."""
+    def read_at_once(self, length: int) -> bytes | None:
+        """The next bytes of the open file; None, and nothing has changed, where not all of them can be had at once."""
         m, blocks = self.m, self.blocks
-        if m.filepos or m.errnum or m.track_buffer or m.overlay or m.disk_read_hook:
+        if m.errnum or m.track_buffer or m.overlay or m.disk_read_hook:
             return None
-        before = bytes(self.buf.memory), blocks.mapblock1, blocks.mapblock2, m.buf_track
-        data = self._read_ahead(m.filemax)
-        if data is not None and len(data) == m.filemax:
+        memory = bytes(self.buf.memory)
+        before = m.filepos, blocks.mapblock1, blocks.mapblock2, m.buf_track
+        data = self._read_ahead(length)
+        if data is not None and len(data) == length:
             return data
-        self.buf.memory[:], blocks.mapblock1, blocks.mapblock2, m.buf_track = before
-        m.filepos, m.errnum = 0, ErrNum.NONE
+        self.buf.memory[:], m.errnum = memory, ErrNum.NONE
+        m.filepos, blocks.mapblock1, blocks.mapblock2, m.buf_track = before
         return None
 
     def _runs(self, length: int) -> Iterator[tuple[int, int, int]]:
@@ -158,8 +160,9 @@ class Ext2fs:
         m, block_size = self.m, self.sb.block_size
         while length > 0:
             offset = m.filepos & (block_size - 1)
+            wanted = offset + length + block_size - 1 >> self.sb.block_bits
             try:
-                block, count = self.map(m.filepos >> self.sb.block_bits)
+                block, count = self.map(m.filepos >> self.sb.block_bits, wanted)
             except (MapEnd, GrubError):
                 # QUIRK: a block number with its highest bit set ends the file early, without an error.
                 return

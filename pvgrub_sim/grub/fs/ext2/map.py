@@ -67,21 +67,21 @@ class BlockMap:
         """The second buffered block has been overwritten."""
         self.mapblock2 = -1
 
-    def map(self, logical: int) -> tuple[int, int]:
-        """The block of a logical one and the length of the run that begins there.
+    def map(self, logical: int, wanted: int) -> tuple[int, int]:
+        """The block of a logical one and the length of the run that begins there, `wanted` blocks at most.
 
         Raises MapEnd, GrubError 16 when an indirect block cannot be read.
         """
         fs, per_block, bits = self.fs, self.per_block, self.bits
         i_block = fs.sb.inode + ext2.I_BLOCK
         if logical < ext2.NDIR_BLOCKS:
-            return self._run(i_block, logical, ext2.NDIR_BLOCKS)
+            return self._run(i_block, logical, ext2.NDIR_BLOCKS, wanted)
         logical -= ext2.NDIR_BLOCKS
         first, second = fs.sb.datablock1, fs.sb.datablock2
         if logical < per_block:
             # QUIRK: a hole that covers a whole indirect block reads block 0 in its place, here and below.
             self._load_first(1, i_block + 4 * ext2.IND_BLOCK)
-            return self._run(first, logical, per_block)
+            return self._run(first, logical, per_block, wanted)
         logical -= per_block
         if logical < s32(1 << (bits * 2 & 31)):
             self._load_first(2, i_block + 4 * ext2.DIND_BLOCK)
@@ -89,13 +89,13 @@ class BlockMap:
             if block != self.mapblock2:
                 self._read(block, second)
             self.mapblock2 = block
-            return self._run(second, logical & (per_block - 1), per_block)
+            return self._run(second, logical & (per_block - 1), per_block, wanted)
         self.mapblock2 = -1
         logical -= s32(1 << (bits * 2 & 31))
         self._load_first(3, i_block + 4 * ext2.TIND_BLOCK)
         self._read(fs.buf.u32(first + 4 * (logical >> (bits * 2))), second)
         self._read(fs.buf.u32(second + 4 * ((logical >> bits) & (per_block - 1))), second)
-        return self._run(second, logical & (per_block - 1), per_block)
+        return self._run(second, logical & (per_block - 1), per_block, wanted)
 
     def _load_first(self, which: int, pointer: int) -> None:
         if self.mapblock1 != which:
@@ -108,8 +108,8 @@ class BlockMap:
         except GrubError:
             self.fs.m.fail(ErrNum.FSYS_CORRUPT)
 
-    def _run(self, table: int, index: int, end: int) -> tuple[int, int]:
-        return run_of(self.fs.buf.load(table + 4 * index, 4 * max(end - index, 1)))
+    def _run(self, table: int, index: int, end: int, wanted: int) -> tuple[int, int]:
+        return run_of(self.fs.buf.load(table + 4 * index, 4 * max(min(end - index, wanted), 1)))
 
 
 class ExtentMap:
