@@ -21,8 +21,8 @@ from docs.versions_page import versions
 from pvgrub_sim.cli import build_parser
 from pvgrub_sim.findings.pages import as_json as rule_pages
 from pvgrub_sim.findings.pages import as_markdown as rules
-from pvgrub_sim.grub.builtins import BUILTINS, Builtin, Flag
 from pvgrub_sim.grub.builtins.screen import help_texts
+from pvgrub_sim.grub.builtins.table import Builtin, Flag, all_builtins
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "cli.md"
@@ -274,8 +274,7 @@ def builtins() -> str:
     """docs/commands.md: PV-GRUB's own commands."""
     texts = help_texts()
     rows = ["| command | where | echo | what it does here | source |", "|---|---|---|---|---|"]
-    for name in sorted(BUILTINS):
-        command = BUILTINS[name]
+    for _name, command in sorted(all_builtins().items()):
         usage = texts.get(command.name, (command.name, ""))[0].replace("|", "\\|")
         echo = "no" if command.flags & (Flag.NO_ECHO | Flag.TITLE) else "yes"
         does = command.does.replace("|", "\\|")

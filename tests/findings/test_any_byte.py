@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim import REPORT_FORMATS, boot, render_report
-from pvgrub_sim.grub.builtins import BUILTINS
+from pvgrub_sim.grub.builtins.table import all_builtins
 from tests.grub.ext_images import make_ext
 from tests.grub.patching import PatchedDisk
 from tests.rounds import rounds
 
 ROOM = 1500
 PLACEHOLDER = b"#" * (ROOM - 1) + b"\n"
-COMMANDS = sorted(BUILTINS, key=bytes.decode)
+COMMANDS = sorted(all_builtins(), key=bytes.decode)
 FORMS = (
     b"(hd0%s)", b"(hd%s)/k", b"(%s)/k", b"(hd0,%s)/k", b"(hd0)%s", b"(hd0)/%s", b"/%s", b"%s", b"x%s y%s", b"--%s=x",
     b"/k root=%s", b"0%s", b"1 %s",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pvgrub_sim.grub.builtins import BUILTINS, Flag
 from pvgrub_sim.grub.builtins.screen import fold, help_texts
+from pvgrub_sim.grub.builtins.table import Flag, all_builtins
 from pvgrub_sim.grub.file.load import PAGE_SIZE
 from pvgrub_sim.model import Outcome
 from tests.grub.memory_fs import FIRST_SECTOR, GOOD_KERNEL, Runner, boot
@@ -28,7 +28,7 @@ def output(boot: Runner) -> str:
 
 
 def test_every_command_that_may_be_typed_has_a_help_text() -> None:
-    usable = {name.decode() for name, command in BUILTINS.items() if command.flags & Flag.CMDLINE}
+    usable = {name.decode() for name, command in all_builtins().items() if command.flags & Flag.CMDLINE}
     assert set(help_texts()) == usable
 
 
@@ -37,7 +37,7 @@ def test_commands_that_are_compiled_out_are_not_in_the_table() -> None:
         "displayapm displaymem embed impsprobe install ioprobe serial setkey setup testload testvbe uppermem "
         "vbeprobe md5crypt quit device"
     )
-    assert not {name.encode() for name in absent.split()} & set(BUILTINS)
+    assert not {name.encode() for name in absent.split()} & set(all_builtins())
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pvgrub_sim.grub.builtins import BUILTINS
+from pvgrub_sim.grub.builtins.table import all_builtins
 from pvgrub_sim.grub.machine import STEP_BUDGET
 from pvgrub_sim.grub.menu.config import NEW_HEAPSIZE, ConfigReader
 from pvgrub_sim.model import Outcome
 from tests.grub.memory_fs import Runner
 from tests.rounds import rounds
 
-COMMANDS = sorted(BUILTINS)
+COMMANDS = sorted(all_builtins())
 ARGUMENTS = [
     b"", b"0", b"1 2", b"saved", b"x", b"(hd0)", b"(hd1)", b"(hd0,0)", b"(fd0)", b"(", b"/k", b"/bad", b"/i", b"/d/",
     b"(hd0)/boot/grub/menu.lst", b"0+1", b"--type=linux /k", b"--md5 x", b"graphics", b"--name=x --cursor-address=y",

@@ -49,7 +49,7 @@ def _print_root_device(m: Machine) -> None:
     "Makes a device the root device and prints its filesystem; an unknown filesystem is no error. Without an "
     "argument it prints the root device.",
 )
-def root(m: Machine, arg: bytes, flags: Flag) -> None:
+def root(m: Machine, arg: bytes, flags: int) -> None:
     """Set the root device; raises GrubError for a device that cannot be opened."""
     if not arg:
         _print_root_device(m)
@@ -72,7 +72,7 @@ def root(m: Machine, arg: bytes, flags: Flag) -> None:
     Flag.CMDLINE | Flag.HELP_LIST,
     "As root without mounting; what cannot be opened is no error yet.",
 )
-def rootnoverify(m: Machine, arg: bytes, flags: Flag) -> None:
+def rootnoverify(m: Machine, arg: bytes, flags: int) -> None:
     """Set the root device; raises GrubError for what is no device string."""
     if not arg:
         _print_root_device(m)
@@ -92,7 +92,7 @@ def rootnoverify(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("map", Flag.CMDLINE | Flag.HELP_LIST, "Keeps a BIOS drive map that nothing in a Xen guest ever uses.")
-def map_drives(m: Machine, arg: bytes, flags: Flag) -> None:
+def map_drives(m: Machine, arg: bytes, flags: int) -> None:
     """Map one drive to another; raises GrubError for bad drives, 28 when the map is full."""
     from pvgrub_sim.grub.words import skip_to
 
@@ -116,7 +116,7 @@ def map_drives(m: Machine, arg: bytes, flags: Flag) -> None:
     Flag.CMDLINE | Flag.HELP_LIST,
     "Prints every partition that has the file (never a disk without partition table); Error 15 when none has.",
 )
-def find(m: Machine, arg: bytes, flags: Flag) -> None:
+def find(m: Machine, arg: bytes, flags: int) -> None:
     """Look for a file on all partitions; raises GrubError 15 when it is nowhere."""
     root_device = m.saved_drive, m.saved_partition
     found = False
@@ -163,7 +163,7 @@ def _has_file(m: Machine, name: bytes) -> bool:
 
 
 @builtin("geometry", Flag.CMDLINE | Flag.HELP_LIST, "Prints a drive's made-up geometry and its partitions.")
-def geometry(m: Machine, arg: bytes, flags: Flag) -> None:
+def geometry(m: Machine, arg: bytes, flags: int) -> None:
     """Print a drive's geometry; raises GrubError for a bad device, 21 when it does not exist, 25 when it is empty."""
     set_device(m, arg)
     total = get_diskinfo(m, m.current_drive)

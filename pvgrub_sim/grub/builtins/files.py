@@ -27,7 +27,7 @@ SAVED_LENGTH = 10
 
 
 @builtin("cat", Flag.CMDLINE | Flag.HELP_LIST, "Prints a file; what is neither ASCII text nor white space as `?`.")
-def cat(m: Machine, arg: bytes, flags: Flag) -> None:
+def cat(m: Machine, arg: bytes, flags: int) -> None:
     """Print a file; raises GrubError when it cannot be opened, and ends with errnum set when it cannot be read."""
     grub_open(m, arg)
     blocks = BlockReader(m)
@@ -45,7 +45,7 @@ def _check_room(m: Machine, size: int) -> None:
 
 
 @builtin("cmp", Flag.CMDLINE, "Prints where two files differ; a difference is no error.")
-def cmp(m: Machine, arg: bytes, flags: Flag) -> None:
+def cmp(m: Machine, arg: bytes, flags: int) -> None:
     """Compare two files; raises GrubError 30 without two names, or what reading meets."""
     second = skip_to(arg)
     if not arg or not second:
@@ -162,7 +162,7 @@ class _BlockList:
 
 
 @builtin("blocklist", Flag.CMDLINE | Flag.HELP_LIST, "Prints the sectors that a file lies in.")
-def blocklist(m: Machine, arg: bytes, flags: Flag) -> None:
+def blocklist(m: Machine, arg: bytes, flags: int) -> None:
     """Print a file's block list; raises GrubError when it cannot be opened or read."""
     grub_open(m, arg)
     _check_room(m, m.filemax)
@@ -190,7 +190,7 @@ def blocklist(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("fstest", Flag.CMDLINE, "Switches a trace of every sector read from files on or off.")
-def fstest(m: Machine, arg: bytes, flags: Flag) -> None:
+def fstest(m: Machine, arg: bytes, flags: int) -> None:
     """Toggle the trace."""
     if m.disk_read_hook:
         m.disk_read_hook = None
@@ -213,7 +213,7 @@ def fstest(m: Machine, arg: bytes, flags: Flag) -> None:
     "the sectors are reported. Error 15 without the file.",
     "stage2/builtins.c:savedefault_helper",
 )
-def savedefault(m: Machine, arg: bytes, flags: Flag) -> None:
+def savedefault(m: Machine, arg: bytes, flags: int) -> None:
     """Save the default entry; raises GrubError 30 with no fallback left, 23 or 35 for no number, or a read's."""
     if not flags & Flag.SCRIPT:
         m.fail(ErrNum.UNRECOGNIZED)

@@ -20,28 +20,28 @@ BACKGROUNDS = COLORS[:8]
 
 
 @builtin("foreground", ANYWHERE, "Nothing; a colour of other than six digits fails without an error.")
-def foreground(m: Machine, arg: bytes, flags: Flag) -> None:
+def foreground(m: Machine, arg: bytes, flags: int) -> None:
     """Set a colour."""
 
 
 @builtin("background", ANYWHERE, "Nothing; a colour of other than six digits fails without an error.")
-def background(m: Machine, arg: bytes, flags: Flag) -> None:
+def background(m: Machine, arg: bytes, flags: int) -> None:
     """Set a colour."""
 
 
 @builtin("border", ANYWHERE, "Nothing; a colour of other than six digits fails without an error.")
-def border(m: Machine, arg: bytes, flags: Flag) -> None:
+def border(m: Machine, arg: bytes, flags: int) -> None:
     """Set a colour."""
 
 
 @builtin("shade", ANYWHERE, "Nothing but a look at the number.")
-def shade(m: Machine, arg: bytes, flags: Flag) -> None:
+def shade(m: Machine, arg: bytes, flags: int) -> None:
     """Switch shades; raises GrubError 23 or 35 for what is no number."""
     safe_parse_maxint(m, arg)
 
 
 @builtin("viewport", ANYWHERE, "Nothing but a look at the four numbers; missing or bad ones fail without an error.")
-def viewport(m: Machine, arg: bytes, flags: Flag) -> None:
+def viewport(m: Machine, arg: bytes, flags: int) -> None:
     """Set the window; raises GrubError 23 or 35 for what is no number."""
     for _ in range(4):
         if not arg:
@@ -58,7 +58,7 @@ def viewport(m: Machine, arg: bytes, flags: Flag) -> None:
     "Makes `terminal graphics` possible. In the menu's head it switches to the graphics terminal, which cannot be "
     "started without a frame buffer, so the menu appears on the console all the same.",
 )
-def splashimage(m: Machine, arg: bytes, flags: Flag) -> None:
+def splashimage(m: Machine, arg: bytes, flags: int) -> None:
     """Choose a picture; a name of more than 256 characters waits for a key."""
     if len(arg) > SPLASH_LENGTH:
         m.term.write(b"Splash image filename too large\nPress any key to continue...")
@@ -70,7 +70,7 @@ def splashimage(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("color", ANYWHERE, "Nothing but a look at the colours: Error 23 for a name that is none.")
-def color(m: Machine, arg: bytes, flags: Flag) -> None:
+def color(m: Machine, arg: bytes, flags: int) -> None:
     """Set the menu's colours, which the console does not have; raises GrubError 23 or 35 for what is no colour."""
     text = bytearray(arg)
     second = len(arg) - len(skip_to(arg))

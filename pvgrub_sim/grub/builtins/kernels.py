@@ -23,7 +23,7 @@ BOOTSEC_SIGNATURE = b"\x55\xaa"
     "Reads the whole file, whatever it is; the rest of the line is the kernel's command line. `--type` is checked "
     "and forgotten.",
 )
-def kernel(m: Machine, arg: bytes, flags: Flag) -> None:
+def kernel(m: Machine, arg: bytes, flags: int) -> None:
     """Load a kernel; raises GrubError 30 for an unknown --type, 28 for a line too long, or what reading meets."""
     while True:
         if arg.startswith(b"--type="):
@@ -45,7 +45,7 @@ def kernel(m: Machine, arg: bytes, flags: Flag) -> None:
     Flag.CMDLINE | Flag.HELP_LIST,
     "Reads the file in the place of any initrd or modules. Only the first word counts.",
 )
-def initrd(m: Machine, arg: bytes, flags: Flag) -> None:
+def initrd(m: Machine, arg: bytes, flags: int) -> None:
     """Load an initrd; raises GrubError 19 without a kernel, or what reading meets."""
     if m.kernel_type is not KernelType.PV:
         m.fail(ErrNum.NEED_LX_KERNEL)
@@ -57,7 +57,7 @@ def initrd(m: Machine, arg: bytes, flags: Flag) -> None:
     Flag.CMDLINE | Flag.HELP_LIST,
     "Packs the file, with its line, behind a header page and the modules before it; an initrd is dropped.",
 )
-def module(m: Machine, arg: bytes, flags: Flag) -> None:
+def module(m: Machine, arg: bytes, flags: int) -> None:
     """Load a module; raises GrubError 20 without a kernel, 28 when there is no more room, or what reading meets."""
     if m.kernel_type is not KernelType.PV:
         m.fail(ErrNum.NEED_MB_KERNEL)
@@ -68,7 +68,7 @@ def module(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("modulenounzip", Flag.CMDLINE | Flag.HELP_LIST, "As module, without GRUB's gunzip.")
-def modulenounzip(m: Machine, arg: bytes, flags: Flag) -> None:
+def modulenounzip(m: Machine, arg: bytes, flags: int) -> None:
     """Load a module as it is stored; errors as for module()."""
     m.no_decompression = True
     try:
@@ -83,7 +83,7 @@ def modulenounzip(m: Machine, arg: bytes, flags: Flag) -> None:
     "Reads a boot sector and looks for its signature (Error 13 without, unless `--force`). It can never be started: "
     "Error 8 at boot.",
 )
-def chainloader(m: Machine, arg: bytes, flags: Flag) -> None:
+def chainloader(m: Machine, arg: bytes, flags: int) -> None:
     """Load a boot sector; raises GrubError 13 when it is none, or what reading meets."""
     force = is_substring(b"--force", arg)
     m.kernel_type = KernelType.NONE
@@ -103,7 +103,7 @@ def chainloader(m: Machine, arg: bytes, flags: Flag) -> None:
     "Hands kernel, initrd or modules and command line to the kernel loader. It is implied at the end of an entry "
     "that loaded a kernel.",
 )
-def boot(m: Machine, arg: bytes, flags: Flag) -> None:
+def boot(m: Machine, arg: bytes, flags: int) -> None:
     """Start what was loaded: raises Stop when the loader takes it, GrubError 8 without a kernel, 9 or 13 when not."""
     # The graphics terminal is shut down first.
     m.term.kind = TermKind.SERIAL

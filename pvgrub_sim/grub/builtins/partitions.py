@@ -52,7 +52,7 @@ def _type_in_table(found: Slice) -> int:
 
 
 @builtin("hide", Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST, "Sets the hidden bit of a partition's type.")
-def hide(m: Machine, arg: bytes, flags: Flag) -> None:
+def hide(m: Machine, arg: bytes, flags: int) -> None:
     """Hide a partition; raises GrubError for a bad one."""
     set_device(m, arg)
     found = _slice_of_disk(m)
@@ -60,7 +60,7 @@ def hide(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("unhide", Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST, "Clears the hidden bit of a partition's type.")
-def unhide(m: Machine, arg: bytes, flags: Flag) -> None:
+def unhide(m: Machine, arg: bytes, flags: int) -> None:
     """Unhide a partition; raises GrubError for a bad one."""
     set_device(m, arg)
     found = _slice_of_disk(m)
@@ -68,7 +68,7 @@ def unhide(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("parttype", Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST, "Sets a partition's type.")
-def parttype(m: Machine, arg: bytes, flags: Flag) -> None:
+def parttype(m: Machine, arg: bytes, flags: int) -> None:
     """Change a partition's type; raises GrubError for a bad partition or number."""
     set_device(m, arg)
     if not m.current_drive & 0x80:
@@ -87,7 +87,7 @@ def _byte(m: Machine, text: bytes) -> int:
 
 
 @builtin("makeactive", Flag.CMDLINE | Flag.HELP_LIST, "Sets the active flag of the root partition.")
-def makeactive(m: Machine, arg: bytes, flags: Flag) -> None:
+def makeactive(m: Machine, arg: bytes, flags: int) -> None:
     """Make the root partition the active one; raises GrubError 12 unless it is a primary one."""
     part = m.saved_partition >> 16
     if not m.saved_drive & 0x80 or part > 3:
@@ -113,7 +113,7 @@ def _chs(lba: int) -> tuple[int, int, int]:
 
 
 @builtin("partnew", Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST, "Writes an entry of the primary partition table.")
-def partnew(m: Machine, arg: bytes, flags: Flag) -> None:
+def partnew(m: Machine, arg: bytes, flags: int) -> None:
     """Make a primary partition; raises GrubError 30 for a bad one, 18 when it does not fit, 23 or 35 for no number."""
     set_device(m, arg)
     entry = m.current_partition >> 16

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.grub.builtins.table import BUILTINS, Flag, builtin
+from pvgrub_sim.grub.builtins.table import Flag, all_builtins, builtin
 from pvgrub_sim.grub.console.keys import getkey
 from pvgrub_sim.grub.console.terminal import MAX_LINES, TermKind
 from pvgrub_sim.grub.console.terminfo import FIELDS, TERMINFO_LEN, Terminfo, escape, unescape
@@ -21,26 +21,26 @@ TERMINAL_OPTIONS = (b"--dumb", b"--no-echo", b"--no-edit", b"--timeout=", b"--li
 
 
 @builtin("print", Flag.CMDLINE | Flag.MENU | Flag.NO_ECHO, "Prints its argument.")
-def print_text(m: Machine, arg: bytes, flags: Flag) -> None:
+def print_text(m: Machine, arg: bytes, flags: int) -> None:
     """Print a line."""
     m.term.write(arg + b"\n")
 
 
 @builtin("pause", Flag.CMDLINE | Flag.NO_ECHO, "Prints its argument and waits for a key.")
-def pause(m: Machine, arg: bytes, flags: Flag) -> None:
+def pause(m: Machine, arg: bytes, flags: int) -> None:
     """Print a line and wait; escape fails without an error, so it changes nothing."""
     m.term.write(arg + b"\n")
     getkey(m, Outcome.WAITS, "pause waits for a key")
 
 
 @builtin("clear", Flag.CMDLINE | Flag.HELP_LIST, "Clears the screen.")
-def clear(m: Machine, arg: bytes, flags: Flag) -> None:
+def clear(m: Machine, arg: bytes, flags: int) -> None:
     """Clear the screen."""
     m.term.cls()
 
 
 @builtin("pager", Flag.CMDLINE | Flag.MENU | Flag.HELP_LIST, "Switches the pager of the prompt on or off.")
-def pager(m: Machine, arg: bytes, flags: Flag) -> None:
+def pager(m: Machine, arg: bytes, flags: int) -> None:
     """Set or toggle the pager; raises GrubError 30 for anything but on and off."""
     term = m.term
     if not arg:
@@ -65,15 +65,16 @@ def help_texts() -> dict[str, tuple[str, str]]:
 
 
 @builtin("help", Flag.CMDLINE | Flag.HELP_LIST, "Prints the commands, or how those are used whose names begin so.")
-def show_help(m: Machine, arg: bytes, flags: Flag) -> None:
+def show_help(m: Machine, arg: bytes, flags: int) -> None:
     """Print help."""
     everything = arg.startswith(b"--all")
     if everything:
         arg = skip_to(arg)
     texts = help_texts()
-    usable = [name for name in sorted(BUILTINS) if BUILTINS[name].flags & Flag.CMDLINE]
+    builtins = all_builtins()
+    usable = [name for name in sorted(builtins) if builtins[name].flags & Flag.CMDLINE]
     if not arg:
-        listed = [name for name in usable if everything or BUILTINS[name].flags & Flag.HELP_LIST]
+        listed = [name for name in usable if everything or builtins[name].flags & Flag.HELP_LIST]
         for index, name in enumerate(listed):
             m.term.write(texts[name.decode()][0].encode()[: SHORT_DOC_WIDTH - 1].ljust(SHORT_DOC_WIDTH))
             if index % 2:
@@ -112,7 +113,7 @@ def fold(text: str) -> list[str]:
     "Prints the terminal, or chooses one: `console` is unknown (Error 30), `serial` and `graphics` are not "
     "initialised (Error 33; graphics is after splashimage, and PV-GRUB dies of printing on it).",
 )
-def terminal(m: Machine, arg: bytes, flags: Flag) -> None:
+def terminal(m: Machine, arg: bytes, flags: int) -> None:
     """Choose a terminal; raises GrubError 30 for an unknown one or too few lines, 33 for one that is not ready."""
     term = m.term
     lines = 0
@@ -151,7 +152,7 @@ def terminal(m: Machine, arg: bytes, flags: Flag) -> None:
     Flag.MENU | Flag.CMDLINE | Flag.HELP_LIST,
     "Prints the terminal's control sequences or sets others (`--name` and `--cursor-address` are a must).",
 )
-def terminfo(m: Machine, arg: bytes, flags: Flag) -> None:
+def terminfo(m: Machine, arg: bytes, flags: int) -> None:
     """Set control sequences; raises GrubError 30 for unknown or missing options."""
     if not arg:
         for field in FIELDS:

@@ -16,7 +16,7 @@ CONFIG_FILE_BUFLEN = 0x60
 
 
 @builtin("default", Flag.MENU, "Chooses the entry that boots by itself, from 0; `saved` takes the `default` file's.")
-def default(m: Machine, arg: bytes, flags: Flag) -> None:
+def default(m: Machine, arg: bytes, flags: int) -> None:
     """Set default_entry; raises GrubError 23 or 35 for what is no number, which changes nothing."""
     if arg == b"saved":
         m.default_entry = m.saved_entryno
@@ -25,7 +25,7 @@ def default(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("fallback", Flag.MENU, "Lists up to eight entries to try, in order, when one fails with an error.")
-def fallback(m: Machine, arg: bytes, flags: Flag) -> None:
+def fallback(m: Machine, arg: bytes, flags: int) -> None:
     """Set the fallback entries; raises GrubError 23 or 35 at a word that is no number."""
     count = 0
     while arg:
@@ -46,19 +46,19 @@ def fallback(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("timeout", Flag.MENU, "Seconds until the default entry boots; without it the menu waits for ever.")
-def timeout(m: Machine, arg: bytes, flags: Flag) -> None:
+def timeout(m: Machine, arg: bytes, flags: int) -> None:
     """Set grub_timeout; raises GrubError 23 or 35 for what is no number, which changes nothing."""
     m.grub_timeout = safe_parse_maxint(m, arg)[0]
 
 
 @builtin("hiddenmenu", Flag.MENU, "Hides the menu while the timeout runs; a config file loaded later inherits it.")
-def hiddenmenu(m: Machine, arg: bytes, flags: Flag) -> None:
+def hiddenmenu(m: Machine, arg: bytes, flags: int) -> None:
     """Clear show_menu."""
     m.show_menu = False
 
 
 @builtin("title", Flag.TITLE, "Begins an entry; it counts once a known command follows.")
-def title(m: Machine, arg: bytes, flags: Flag) -> None:
+def title(m: Machine, arg: bytes, flags: int) -> None:
     """Never called: the parser deals with titles itself."""
 
 
@@ -68,7 +68,7 @@ def title(m: Machine, arg: bytes, flags: Flag) -> None:
     "In the menu's head: keeps editing and prompt away, but not the unattended boot. In an entry: waits for the "
     "password. `--md5` is not compiled in: no password matches it.",
 )
-def password(m: Machine, arg: bytes, flags: Flag) -> None:
+def password(m: Machine, arg: bytes, flags: int) -> None:
     """Set or ask for a password; raises GrubError 28 when it is too long, 32 when the wrong one is typed."""
     kind = PasswordType.PLAIN
     if arg.startswith(b"--"):
@@ -90,7 +90,7 @@ def password(m: Machine, arg: bytes, flags: Flag) -> None:
 
 
 @builtin("lock", Flag.CMDLINE, "Error 32 when the menu has a password that was not given.")
-def lock(m: Machine, arg: bytes, flags: Flag) -> None:
+def lock(m: Machine, arg: bytes, flags: int) -> None:
     """End the entry unless somebody is authenticated; raises GrubError 32."""
     if not m.auth and m.password is not None:
         m.fail(ErrNum.PRIVILEGED)
@@ -102,7 +102,7 @@ def lock(m: Machine, arg: bytes, flags: Flag) -> None:
     "Starts anew with another config file; root device, initrd and hiddenmenu are kept, everything else is not. A "
     "file that names itself without end is reported as a hang.",
 )
-def configfile(m: Machine, arg: bytes, flags: Flag) -> None:
+def configfile(m: Machine, arg: bytes, flags: int) -> None:
     """Restart stage 2 with a config file, by raising Restart; raises GrubError when the file cannot be opened."""
     grub_open(m, arg)
     grub_close(m)

@@ -14,26 +14,26 @@ MEMORY_END = 64 << 20
 
 
 @builtin("halt", Flag.CMDLINE | Flag.HELP_LIST, "Ends the run: the domain shuts down.")
-def halt(m: Machine, arg: bytes, flags: Flag) -> None:
+def halt(m: Machine, arg: bytes, flags: int) -> None:
     """Raises Stop."""
     raise Stop(Outcome.HALT)
 
 
 @builtin("reboot", Flag.CMDLINE | Flag.HELP_LIST, "Ends the run: the domain reboots.")
-def reboot(m: Machine, arg: bytes, flags: Flag) -> None:
+def reboot(m: Machine, arg: bytes, flags: int) -> None:
     """Raises Stop."""
     raise Stop(Outcome.REBOOT)
 
 
 @builtin("debug", Flag.CMDLINE, "Switches debug messages on or off; they only show together with fstest.")
-def debug(m: Machine, arg: bytes, flags: Flag) -> None:
+def debug(m: Machine, arg: bytes, flags: int) -> None:
     """Toggle debug."""
     m.debug = not m.debug
     m.term.write(b" Debug mode is turned %s\n" % (b"on" if m.debug else b"off"))
 
 
 @builtin("read", Flag.CMDLINE, "Prints a word of memory, here always 0; far behind GRUB's memory it dies of it.")
-def read(m: Machine, arg: bytes, flags: Flag) -> None:
+def read(m: Machine, arg: bytes, flags: int) -> None:
     """Print a word of memory; raises GrubError 23 or 35 for what is no number, Stop where there is no memory."""
     address = safe_parse_maxint(m, arg)[0]
     if address >= MEMORY_END:

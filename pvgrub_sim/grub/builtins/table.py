@@ -1,18 +1,35 @@
-"""The table of commands, and the decorator that fills it (stage2/builtins.c:builtin_table)."""
+"""The table of commands, and the decorator that fills it (stage2/builtins.c:builtin_table).
+
+A module of commands is imported when the first of them is looked up: a menu uses those of two or three.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from enum import IntFlag
+from collections.abc import Callable, Mapping
+from importlib import import_module
 
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.machine import Machine
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.typed import Final
+from pvgrub_sim.values import IntEnum, NamedTuple
+
+NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "devices": ("root", "rootnoverify", "map", "find", "geometry"),
+    "files": ("cat", "cmp", "blocklist", "fstest", "savedefault"),
+    "graphics": ("foreground", "background", "border", "shade", "viewport", "splashimage", "color"),
+    "kernels": ("kernel", "initrd", "module", "modulenounzip", "chainloader", "boot"),
+    "network": ("bootp", "dhcp", "rarp", "ifconfig", "tftpserver"),
+    "partitions": ("hide", "unhide", "parttype", "makeactive", "partnew"),
+    "screen": ("print", "pause", "clear", "pager", "help", "terminal", "terminfo"),
+    "settings": ("default", "fallback", "timeout", "hiddenmenu", "title", "password", "lock", "configfile"),
+    "system": ("halt", "reboot", "debug", "read"),
+}
+"""Module of this package, and the commands that it holds."""
 
 
-class Flag(IntFlag):
-    """Where a command may stand, and what it was called from (stage2/shared.h:BUILTIN_*)."""
+class Flag(IntEnum):
+    """Where a command may stand, and what it was called from; added up (stage2/shared.h:BUILTIN_*)."""
 
     CMDLINE = 0x1
     """At the prompt and in an entry."""
@@ -25,7 +42,7 @@ class Flag(IntFlag):
     HELP_LIST = 0x20
 
 
-Function = Callable[[Machine, bytes, Flag], None]
+Function = Callable[[Machine, bytes, int], None]
 """Runs a command with its argument and what it was called from; raises GrubError through Machine.fail()."""
 
 
@@ -33,32 +50,47 @@ class Builtin(NamedTuple):
     """One command: its flags, what it does here in words, and where it comes from."""
 
     name: str
-    flags: Flag
+    flags: int
     function: Function
     does: str
     source: str
-    is_title: bool = False
-    in_head: bool = False
-    """The two flags that every line of a menu is asked for; an IntFlag is slow."""
+
+    @property
+    def is_title(self) -> bool:
+        """Whether it begins an entry."""
+        return bool(self.flags & Flag.TITLE)
+
+    @property
+    def in_head(self) -> bool:
+        """Whether it may stand above the first entry."""
+        return bool(self.flags & Flag.MENU)
 
 
-BUILTINS: dict[bytes, Builtin] = {}
-"""All commands by name."""
+_MODULE_OF: Final = {name.encode(): module for module, names in NAMES.items() for name in names}
+_KNOWN: dict[bytes, Builtin] = {}
+"""The commands of the modules that have been imported."""
 
 
-def builtin(name: str, flags: Flag, does: str, source: str = "") -> Callable[[Function], Function]:
-    """Put a function into the table under a command's name.
+def builtin(name: str, flags: int, does: str, source: str = "") -> Callable[[Function], Function]:
+    """Put a function into the table under a command's name, which NAMES has for its module.
 
     does: what the simulation does, for docs/commands.md. source: where PV-GRUB's own function is; by default
     stage2/builtins.c:NAME_func.
     """
 
     def add(function: Function) -> Function:
-        where = source or f"stage2/builtins.c:{name}_func"
-        BUILTINS[name.encode()] = Builtin(name, flags, function, does, where, Flag.TITLE in flags, Flag.MENU in flags)
+        assert _MODULE_OF[name.encode()] == function.__module__.rpartition(".")[2]
+        _KNOWN[name.encode()] = Builtin(name, flags, function, does, source or f"stage2/builtins.c:{name}_func")
         return function
 
     return add
+
+
+def all_builtins() -> Mapping[bytes, Builtin]:
+    """All commands by name."""
+    for name in _MODULE_OF:
+        _named(name)
+    return _KNOWN
 
 
 _COMMAND = re.compile(rb"[^ \t=]*")
@@ -67,14 +99,20 @@ _COMMAND = re.compile(rb"[^ \t=]*")
 def find_command(line: bytes) -> Builtin | None:
     """The command that a line begins with; its name ends at a blank or `=` (stage2/cmdline.c:find_command)."""
     # What is found in front of the first blank is a command already, unless there is a `=` in it.
-    command = BUILTINS.get(line.partition(b" ")[0])
+    command = _named(line.partition(b" ")[0])
     if command is not None:
         return command
     found = _COMMAND.match(line)
-    return BUILTINS.get(found[0]) if found else None
+    return _named(found[0]) if found else None
 
 
-def run_builtin(m: Machine, command: Builtin, arg: bytes, flags: Flag) -> None:
+def _named(name: bytes) -> Builtin | None:
+    if name not in _KNOWN and name in _MODULE_OF:
+        import_module(f"{__package__}.{_MODULE_OF[name]}")
+    return _KNOWN.get(name)
+
+
+def run_builtin(m: Machine, command: Builtin, arg: bytes, flags: int) -> None:
     """Run a command; whether it failed is told by m.errnum afterwards."""
     try:
         command.function(m, arg, flags)

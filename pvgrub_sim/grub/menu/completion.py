@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.grub.builtins.table import BUILTINS, Flag
+from pvgrub_sim.grub.builtins.table import Flag, all_builtins
 from pvgrub_sim.grub.console.print_error import print_error
 from pvgrub_sim.grub.disk.device import DeviceString, PartChoice, parse_device
 from pvgrub_sim.grub.disk.partitions import BSD_TYPES, open_partition
@@ -64,8 +64,8 @@ def _commands(m: Machine, word: bytearray, found: _Candidates, listing: bool) ->
     if listing:
         m.term.write(b" Possible commands are:")
     beginning = c_string(word)
-    for name in sorted(BUILTINS):
-        if BUILTINS[name].flags & Flag.CMDLINE and is_substring(beginning, name):
+    for name, builtin in sorted(all_builtins().items()):
+        if builtin.flags & Flag.CMDLINE and is_substring(beginning, name):
             found.add(name)
     if listing:
         m.term.write(b"\n")
