@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
+
 SMALL = 512 << 10
 """Bytes that are not worth a thread, nor the import of OpenSSL."""
 
@@ -46,13 +49,11 @@ class Digest:
 
 def _small(data: bytes | bytearray) -> str:
     """The digest by Python's own code, which is slower than OpenSSL's and there at once."""
+    # A module that is not there costs a search in every folder of the path.
+    name = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
     try:
-        # Of 3.12 and later; before, the module had another name.
-        from _sha2 import sha256  # type: ignore[import-not-found]  # typeshed has none of it
+        sha256 = import_module(name).sha256
     except ImportError:
-        try:
-            from _sha256 import sha256  # type: ignore[import-not-found]  # as above
-        except ImportError:
-            from hashlib import sha256
+        from hashlib import sha256
     digest: str = sha256(data).hexdigest()
     return digest

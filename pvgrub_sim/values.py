@@ -3,8 +3,8 @@
 What typing does for a named tuple takes as long as importing a small module, most of it to compile a constructor;
 `boot` imports some eighty of them and makes values of most. Here a constructor is made when the first value is, and
 compiled once for each number of fields. A class of enum's costs as much for each of its members, of which there are
-more than a hundred on the way to a verdict. For a type checker they are typing's and enum's own; kinds that are public
-are made with enum itself.
+more than a hundred on the way to a verdict. For a type checker they are typing's and enum's own; kinds that are texts,
+which others write into their own records, are made with enum itself.
 """
 
 from __future__ import annotations

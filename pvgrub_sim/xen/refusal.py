@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from types import MappingProxyType
 
 from pvgrub_sim.typed import Any
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.values import Enum, NamedTuple
 
 BOOT_FAILURE = 9
 """GRUB's ERR_BOOT_FAILURE: everything that libxenguest refuses."""
