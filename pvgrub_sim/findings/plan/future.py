@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from pvgrub_sim.errors import ImageError, KernelFormatError
-from pvgrub_sim.findings.plan.ext64 import without_64bit
-from pvgrub_sim.findings.plan.tables import as_hybrid, as_mbr, gpt_type, one_partition, with_type
 from pvgrub_sim.findings.plan.volume import LARGEST_FILE, PlannedVolume
 from pvgrub_sim.findings.remedies.edited import LineGone, edited
 from pvgrub_sim.findings.remedies.edits import unpacked
@@ -27,9 +25,7 @@ from pvgrub_sim.findings.remedies.steps import (
     device_of,
     start_of,
 )
-from pvgrub_sim.media import AttachedDisk, vbd_number
-from pvgrub_sim.media.overlay import OverlayDisk
-from pvgrub_sim.media.zeros import ZeroDisk
+from pvgrub_sim.media import AttachedDisk, Disk, vbd_number
 from pvgrub_sim.ondisk.compressed import GZIP
 from pvgrub_sim.survey.area import READER_UNITS, Area, Budget, Damaged
 from pvgrub_sim.survey.boot_files import boot_files
@@ -80,6 +76,10 @@ class Future:
     @property
     def disks(self) -> tuple[AttachedDisk, ...]:
         """The disks, in the order of their vbd numbers."""
+        if not self._patches:
+            return tuple(self._disks)
+        from pvgrub_sim.media.overlay import OverlayDisk
+
         return tuple(
             attached._replace(disk=OverlayDisk(attached.disk, patches))
             if (patches := self._patches.get(attached.disk.name))
@@ -167,17 +167,23 @@ class Future:
     def _run(self, step: Run, target: Target) -> None:
         tool, *words = (str(word) for word in step.commands[0])
         if tool == "sfdisk" and "--part-type" in words:
+            from pvgrub_sim.findings.plan.tables import with_type
+
             patch = with_type(self._disk(target.image).disk, int(words[-2]), int(words[-1], 16))
             if patch is None:
                 raise CannotTell(f"{target.image} has no partition {words[-2]}")
             self._patch(target.image, patch)
         elif tool == "sgdisk" and words[0].startswith("--gpttombr="):
+            from pvgrub_sim.findings.plan.tables import as_mbr
+
             numbers = [int(number) for number in words[0].partition("=")[2].split(":")]
             view = next(view for view in self._surveys if view.image == target.image)
             self._patch(target.image, as_mbr(view.partitions, numbers))
         elif tool == "sgdisk" and words[0].startswith("--hybrid="):
             self._patch(target.image, self._hybrid(step, target))
         elif target.filesystem in EXT and any(words[0] == "resize2fs" for words in step.commands):
+            from pvgrub_sim.findings.plan.ext64 import without_64bit
+
             patch = without_64bit(self._disk(target.image).disk, target.offset)
             if patch is None:
                 self._volume(target).anew = DRIVERS[target.filesystem]
@@ -200,6 +206,8 @@ class Future:
 
     def _hybrid(self, step: Run, target: Target) -> Mapping[int, bytes]:
         """What a hybrid MBR and the types behind it come to."""
+        from pvgrub_sim.findings.plan.tables import as_hybrid, gpt_type
+
         words = [str(word) for word in step.commands[0]]
         numbers = [int(number) for number in words[1].partition("=")[2].split(":") if number.isdigit()]
         partitions = next(view for view in self._surveys if view.image == target.image).partitions
@@ -247,6 +255,9 @@ class Future:
 
     def _attach_boot_disk(self, step: BootDisk) -> None:
         """Put a disk in front of the others, which keep their order behind it."""
+        from pvgrub_sim.findings.plan.tables import one_partition
+        from pvgrub_sim.media.zeros import ZeroDisk
+
         start = start_of(step.partition)
         disk = ZeroDisk(step.output, start + step.size)
         reader = PlannedReader(None, Area(disk, start, step.size, Budget(READER_UNITS)))
@@ -276,7 +287,7 @@ def displaced(disks: Sequence[AttachedDisk]) -> tuple[AttachedDisk, tuple[Attach
     raise CannotTell("there is no device name left for a disk more")
 
 
-def _survey_of(disk: ZeroDisk, step: BootDisk) -> Survey:
+def _survey_of(disk: Disk, step: BootDisk) -> Survey:
     """A boot disk's survey: ext2 on the whole of it, or in a partition."""
     ext2 = Content(ContentKind.FILESYSTEM, "ext2", size=step.size, readable=True)
     whole = Volume(None, "(hd0)", 0, disk.size)

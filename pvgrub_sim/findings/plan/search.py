@@ -10,7 +10,6 @@ from pvgrub_sim.findings.examine import Found, diagnose
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place, not_all
 from pvgrub_sim.findings.plan.future import CannotTell, Future
-from pvgrub_sim.findings.remedies.boot_disks import boot_disk
 from pvgrub_sim.findings.remedies.steps import (
     Advice,
     BootDisk,
@@ -179,6 +178,8 @@ def _on_a_disk_of_its_own(case: Case, found: Sequence[Found], done: Sequence[Pla
         return []
     rules = tuple(dict.fromkeys(one.rule for one in errors))
     why = " ".join(one.message for one in errors)
+    from pvgrub_sim.findings.remedies.boot_disks import boot_disk
+
     return [PlannedStep(step, rules, why, True) for step in boot_disk(case, home) if isinstance(step, BootDisk)]
 
 

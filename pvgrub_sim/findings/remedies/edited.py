@@ -9,8 +9,6 @@ from pvgrub_sim.findings.facts.menufile import Line, parse
 from pvgrub_sim.findings.remedies.steps import Change, Edit
 from pvgrub_sim.values import NamedTuple
 
-_BLANKS = re.compile(r"[ \t]")
-
 
 class LineGone(Exception):
     """The menu has no line any more that an edit is about; str() is the line's text."""
@@ -82,10 +80,15 @@ def _apply(physical: list[str], place: _Place) -> None:
 
 def _replace(physical: list[str], first: int, end: int, edit: Edit) -> None:
     """Replace a text once in each physical line, its blanks standing for tabs too; or the line as a whole."""
-    pattern = re.compile(r"[ \t]".join(map(re.escape, _BLANKS.split(edit.old))))
     done = 0
     for at in range(first, end):
-        physical[at], count = pattern.subn(lambda _: edit.new, physical[at], count=1)
+        before = physical[at]
+        if "\t" in before + edit.old:
+            words = edit.old.replace("\t", " ").split(" ")
+            pattern = r"[ \t]".join(map(re.escape, words))
+            physical[at], count = re.subn(pattern, lambda _: edit.new, before, count=1)
+        else:
+            physical[at], count = before.replace(edit.old, edit.new, 1), edit.old in before
         done += count
     if not done:
         # The text goes over the end of a physical line.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files, looked_at, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
@@ -12,9 +13,7 @@ from pvgrub_sim.findings.facts.kernels import ask_loader, whole
 from pvgrub_sim.findings.facts.menufile import Entry, Line, split_device
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import kernel_arguments
-from pvgrub_sim.findings.remedies.boot_disks import boot_disk
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, overwrite, set_header, substitute
-from pvgrub_sim.findings.remedies.files import install, link, replace
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, FAT, Edit, MoveFile, Remedy, advice
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of
@@ -45,13 +44,13 @@ def bring_menu(case: Case, place: Place, path: str) -> Remedy:
     folder, _, name = path.rpartition("/")
     for target in targets:
         if target.rpartition("/")[0] == folder and place.type == FAT:
-            return install(place, target, source_of(place, path))
+            return remedies.files.install(place, target, source_of(place, path))
         if target.rpartition("/")[0] == folder:
-            return link(place, target, name)
+            return remedies.files.link(place, target, name)
     target = targets[0]
     if target == "/boot" + path and place.is_free("/boot"):
-        return link(place, "/boot", ".")
-    return install(place, target, source_of(place, path))
+        return remedies.files.link(place, "/boot", ".")
+    return remedies.files.install(place, target, source_of(place, path))
 
 
 def _another_pvgrub(case: Case, place: Place, path: str) -> Remedy:
@@ -76,7 +75,10 @@ def _another_pvgrub(case: Case, place: Place, path: str) -> Remedy:
         lines.append("an hd00 AKI for a menu on (hd0,0); see `pvgrub-sim aki recommend`:")
     if case.profile.name != NEWEST_AMAZON:
         lines.append(f"pvgrub-sim boot --pvgrub {NEWEST_AMAZON} {shown_word(place.attached.disk.name)}")
-    return (*advice(*lines, "to keep this one, a small disk that is attached first:"), *boot_disk(case, place))
+    return (
+        *advice(*lines, "to keep this one, a small disk that is attached first:"),
+        *remedies.boot_disks.boot_disk(case, place),
+    )
 
 
 def new_menu(case: Case, place: Place, path: str | None = None, *, home: Place | None = None) -> Remedy:
@@ -106,7 +108,7 @@ def new_menu(case: Case, place: Place, path: str | None = None, *, home: Place |
             *lines,
         )
     text = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
-    return replace(home, path, text) if path is not None else install(home, target, text)
+    return remedies.files.replace(home, path, text) if path is not None else remedies.files.install(home, target, text)
 
 
 def _menu_elsewhere(case: Case, place: Place) -> Remedy:
@@ -123,7 +125,7 @@ def _menu_elsewhere(case: Case, place: Place) -> Remedy:
         lines.append("an AKI of 1.04 or later looks there as well; with this one, a small disk that is attached first")
     else:
         lines.append("put /boot on one of the first four partitions, or on a small disk that is attached first")
-    return (*advice(*lines), *boot_disk(case, place))
+    return (*advice(*lines), *remedies.boot_disks.boot_disk(case, place))
 
 
 def new_menu_somewhere(case: Case) -> Remedy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import (
     HARMLESS,
@@ -15,7 +16,6 @@ from pvgrub_sim.findings.facts.foreign import (
     roots,
 )
 from pvgrub_sim.findings.facts.menufile import Entry, Line, may_stand_in_entry, split_device
-from pvgrub_sim.findings.remedies.automagic import device_kept
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, overwrite
 from pvgrub_sim.findings.remedies.steps import Edit
 from pvgrub_sim.findings.rule import Draft, rule
@@ -85,7 +85,7 @@ def _dropped(case: Case, entry: Entry, unknown: Sequence[Line]) -> Draft:
     home = _root_for(case, entry, unknown) if rootless else None
     edits = [_edit(line, instead, root, home) for line in unknown]
     if root and home:
-        edits += device_kept(case, home)
+        edits += remedies.automagic.device_kept(case, home)
     elif kernel and home:
         # GRUB 2 has set the root above all entries.
         edits.append(insert_before(kernel, f"root {home}"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import chain_loaded
 from pvgrub_sim.findings.facts.guest import HVC0, XVC0, GuestKind, console_of, guest_of
@@ -12,9 +12,7 @@ from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.root import root_argument_of
 from pvgrub_sim.findings.facts.where import Where
-from pvgrub_sim.findings.remedies.automagic import console_kept, root_argument_kept
 from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, substitute
-from pvgrub_sim.findings.remedies.menus import ROOT_UNKNOWN
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.findings.rules.error_meanings import MEANINGS
@@ -22,9 +20,8 @@ from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
 from pvgrub_sim.typed import Final
 
-_ROOT: Final = re.compile(r"(?:^| )root=(?P<kind>LABEL|UUID|PARTUUID|PARTLABEL)=(?P<value>\S+)")
+_NAMED: Final = ("root=LABEL=", "root=UUID=", "root=PARTUUID=", "root=PARTLABEL=")
 NOT_FOUND: Final = 15
-_CONSOLE: Final = re.compile(r"(?:^| )console=(\S+)")
 
 
 @rule(
@@ -55,7 +52,8 @@ def no_console(case: Case) -> Iterator[Draft]:
         if guest is not None and guest.kind is not GuestKind.LINUX:
             continue
         mine = console_of(case, ref)
-        given = [name.split(",")[0] for name in _CONSOLE.findall(line.arguments)]
+        consoles = [word for word in line.arguments.split() if word.startswith("console=") and word != "console="]
+        given = [word.partition("=")[2].partition(",")[0] for word in consoles]
         if mine in given or XVC0 in given:
             # Which console a kernel of another old tree has is not always to be told.
             continue
@@ -69,7 +67,7 @@ def no_console(case: Case) -> Iterator[Draft]:
             told = f"names no console, and that of a kernel of Xen's old tree is {mine}"
         yield Draft(
             f"The kernel line of {entry.name} {told}.",
-            edit_menu(case, append(line, f" console={mine}"), *console_kept(case, mine)),
+            edit_menu(case, append(line, f" console={mine}"), *remedies.automagic.console_kept(case, mine)),
             case.at(line),
             line.text,
             None if given else Severity.NOTE,
@@ -94,20 +92,25 @@ the boot loader can no longer help. (Disks that were not given are not known her
 def root_argument(case: Case) -> Iterator[Draft]:
     for entry in case.reachable:
         line = entry.first("kernel")
-        wanted = _ROOT.search(line.arguments) if line else None
+        words = line.arguments.split() if line else []
+        wanted = next((word for word in words if word.startswith(_NAMED) and word not in _NAMED), None)
         if line is None or wanted is None:
             continue
-        kind, value = wanted["kind"], wanted["value"].strip('"')
+        kind, value = wanted.split("=", 2)[1:]
+        value = value.strip('"')
         known = [text if kind in ("LABEL", "PARTLABEL") else text.casefold() for _, text in _labels(case, kind)]
         if (value if kind in ("LABEL", "PARTLABEL") else value.casefold()) in known or any(
             place.has(ContentKind.LVM) for place in case.places
         ):
             continue
         right = root_argument_of(case)
-        remedy: Remedy = advice(ROOT_UNKNOWN)
+        remedy: Remedy = advice(remedies.menus.ROOT_UNKNOWN)
         if right:
-            old = wanted[0].strip()
-            remedy = edit_menu(case, substitute(line, old, right), *root_argument_kept(case, old, right))
+            remedy = edit_menu(
+                case,
+                substitute(line, wanted, right),
+                *remedies.automagic.root_argument_kept(case, wanted, right),
+            )
         there = ", ".join(f"{place.device} {kind}={text}" for place, text in _labels(case, kind)) or f"no {kind} at all"
         yield Draft(
             f"{entry.opening} tells the kernel root={kind}={value}, which no filesystem of the disks given has.",

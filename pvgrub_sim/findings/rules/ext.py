@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.boot_files import boot_places, needed_paths, read_error
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.readings import differing
-from pvgrub_sim.findings.remedies.boot_disks import boot_disk
-from pvgrub_sim.findings.remedies.files import rewrite
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Run, advice
-from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.findings.rules.ext_features import HARMFUL
 from pvgrub_sim.model import Severity
@@ -49,7 +47,9 @@ def ext4_64bit(case: Case) -> Iterator[Draft]:
         path, number = failed
         sound = ("e2fsck", "-f", "-n", Operand.VOLUME)
         convert = ("resize2fs", "-s", Operand.VOLUME)
-        remedy = (Run((("e2fsck", "-f", "-y", Operand.VOLUME), sound, convert, sound), target_of(place)),)
+        remedy = (
+            Run((("e2fsck", "-f", "-y", Operand.VOLUME), sound, convert, sound), remedies.volumes.target_of(place)),
+        )
         yield Draft(
             f"The {content.type} filesystem on {place.device} has the feature 64bit, with which PV-GRUB can "
             "open no file: "
@@ -92,7 +92,10 @@ def ext4_extents(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"The files on {place.device} are mapped by ext4's extents, and {case.pvgrub} reads block maps "
             f"only{ending}.",
-            (*advice(f"{newer}; to keep this one, /boot has to be on ext2 or ext3:"), *boot_disk(case, place)),
+            (
+                *advice(f"{newer}; to keep this one, /boot has to be on ext2 or ext3:"),
+                *remedies.boot_disks.boot_disk(case, place),
+            ),
             place.where,
             "features: " + " ".join(place.filesystem.features if place.filesystem else ()),
         )
@@ -153,7 +156,7 @@ def ext4_holes(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{ref.path} on {ref.device} has a hole of {gap.length} bytes at byte {gap.offset} and is mapped by "
             f"{mapped}: {_consequence(case, ref, at)}.",
-            rewrite(ref.place, ref.path),
+            remedies.files.rewrite(ref.place, ref.path),
             ref.where(gap.offset),
             f"holes: {_list(ref.place.gaps(ref.path), False)}",
         )
@@ -188,7 +191,7 @@ def ext4_unwritten(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{ref.path} on {ref.device} has {gap.length} unwritten bytes at byte {gap.offset}, which are zeros for "
             f"Linux: {_consequence(case, ref, at)}.",
-            rewrite(ref.place, ref.path),
+            remedies.files.rewrite(ref.place, ref.path),
             ref.where(gap.offset),
             f"unwritten: {_list(ref.place.gaps(ref.path), True)}",
         )
@@ -234,7 +237,7 @@ def ext4_feature_unknown(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"The {content.type} filesystem on {place.device} has {_words(strange)}, of which PV-GRUB's driver knows "
             f"nothing: {result}.",
-            boot_disk(case, place) if failed else (),
+            remedies.boot_disks.boot_disk(case, place) if failed else (),
             place.where,
             told,
             Severity.ERROR if failed else Severity.WARNING,

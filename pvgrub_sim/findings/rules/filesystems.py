@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.boot_files import boot_places, read_error
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.readings import differing
-from pvgrub_sim.findings.remedies.boot_disks import boot_disk
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, Operand, Remedy, Run, advice
-from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 
@@ -19,7 +18,7 @@ from pvgrub_sim.model import Severity
 def check_on_copy(place: Place) -> Remedy:
     """Replay an ext filesystem's journal and repair it, on a copy that takes its place only when it is clean then."""
     look = ("e2fsck", "-f", "-y", Operand.VOLUME), ("e2fsck", "-f", "-n", Operand.VOLUME)
-    return (Run(look, target_of(place)),)
+    return (Run(look, remedies.volumes.target_of(place)),)
 
 
 def xfs_places(case: Case) -> Iterator[Place]:
@@ -52,7 +51,7 @@ def xfs_v5(case: Case) -> Iterator[Draft]:
             continue
         yield Draft(
             f"The filesystem on {place.device} is XFS version 5, and PV-GRUB mounts version 4 only.",
-            boot_disk(case, place),
+            remedies.boot_disks.boot_disk(case, place),
             place.where,
             "features: " + " ".join(content.features),
         )
@@ -85,7 +84,7 @@ def xfs_ftype(case: Case) -> Iterator[Draft]:
             f"The XFS on {place.device} keeps file types in its directories (ftype=1), which PV-GRUB misreads: "
             f"{path} is "
             f"there, but opening it ends in Error {number}.",
-            boot_disk(case, place),
+            remedies.boot_disks.boot_disk(case, place),
             place.where,
             "features: " + " ".join(content.features),
         )
@@ -194,7 +193,7 @@ def damaged(case: Case) -> Iterator[Draft]:
         if content is None or not (content.problems or content.state == "errors"):
             continue
         problems = content.problems or (f"its state is: {content.state}",)
-        if short := target_of(place).short:
+        if short := remedies.volumes.target_of(place).short:
             yield Draft(
                 f"The {content.type} filesystem on {place.device} is truncated: the image lacks {short} bytes of it.",
                 advice(f"copy {place.attached.disk.name} anew from where it came from; no tool may repair it as it is"),

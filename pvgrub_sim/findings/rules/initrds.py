@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
@@ -42,10 +43,9 @@ def initrd_unreadable(case: Case) -> Iterator[Draft]:
     if contents is None or not contents.known:
         return
     from pvgrub_sim.findings.facts.initrd_needs import not_unpacked
-    from pvgrub_sim.findings.remedies.initrds import make_initrd
 
     path, where = start.initrd.path, start.initrd.where()
-    remedy = make_initrd(case, start)
+    remedy = remedies.initrds.make_initrd(case, start)
     shown = ", ".join(f"{one.format} at byte {one.offset}" for one in contents.segments)
     if start.initrd.seen.packed and not contents.formats:
         shown += " of what PV-GRUB unpacks"
@@ -90,7 +90,6 @@ def initrd_not_for_this_kernel(case: Case) -> Iterator[Draft]:
     if contents is None or contents.trouble or contents.beyond or is_for(contents, start.release):
         return
     from pvgrub_sim.findings.facts.drivers import Built, knowledge_of, needed
-    from pvgrub_sim.findings.remedies.initrds import use_right_initrd
 
     known = knowledge_of(case, start, contents)
     built = [known.has_any(names) for _, names in needed(case, start)]
@@ -101,7 +100,7 @@ def initrd_not_for_this_kernel(case: Case) -> Iterator[Draft]:
     yield Draft(
         f"The initrd {start.initrd.path} has the modules of {found}, and the kernel {start.kernel.path} is "
         f"{start.release}: it finds none of them.",
-        use_right_initrd(case, start),
+        remedies.initrds.use_right_initrd(case, start),
         start.initrd.where(),
         known.source or "there is no modules.builtin or configuration of this kernel",
         None if sure else Severity.NOTE,
@@ -143,8 +142,6 @@ def initrd_without_block_front_end(case: Case) -> Iterator[Draft]:
         return
     from pvgrub_sim.findings.facts.drivers import Built, knowledge_of, needed
     from pvgrub_sim.findings.facts.initrd_needs import missing_programs
-    from pvgrub_sim.findings.remedies.initrds import make_initrd, use_right_initrd
-    from pvgrub_sim.findings.remedies.menus import use_other_kernel
 
     known = knowledge_of(case, start, contents)
     kernel = f"{start.kernel.path} ({start.release})"
@@ -155,13 +152,13 @@ def initrd_without_block_front_end(case: Case) -> Iterator[Draft]:
         module = names[0].replace("_", "-")
         if built is Built.NOT:
             message = f"The kernel {kernel} is built without {module}, {what}."
-            remedy = use_other_kernel(case, start.kernel)
+            remedy = remedies.menus.use_other_kernel(case, start.kernel)
         elif start.initrd is None:
             message = f"The kernel {kernel} has {module}, {what}, as a module, and {start.entry.name} has no initrd."
-            remedy = use_right_initrd(case, start)
+            remedy = remedies.initrds.use_right_initrd(case, start)
         else:
             message = f"The initrd {start.initrd.path} has no {module}, {what}, which {kernel} has as a module."
-            remedy = make_initrd(case, start, module)
+            remedy = remedies.initrds.make_initrd(case, start, module)
         yield Draft(message, remedy, case.at(start.kernel.line), known.source)
     for message in missing_programs(case, start, contents):
-        yield Draft(message, make_initrd(case, start), case.at(start.kernel.line))
+        yield Draft(message, remedies.initrds.make_initrd(case, start), case.at(start.kernel.line))

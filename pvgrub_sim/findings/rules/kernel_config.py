@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.where import Where
-from pvgrub_sim.findings.remedies.menus import use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.survey.result import BootFile
@@ -47,7 +47,7 @@ def kernel_config(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{file.path} beside the kernel {ref.path} has CONFIG_XEN_PV not set: the kernel is not built for Xen's "
             "paravirtual mode.",
-            use_other_kernel(case, ref),
+            remedies.menus.use_other_kernel(case, ref),
             Where(ref.device, file.path),
             ", ".join(f"{name}={value}" for name, value in told.items()),
         )

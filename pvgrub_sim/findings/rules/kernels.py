@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import bios_loader, chain_loaded, modules_of_hypervisor
 from pvgrub_sim.findings.facts.kernels import Inside, LoaderAnswer, inside, loader_answers
 from pvgrub_sim.findings.facts.packed import gunzip
-from pvgrub_sim.findings.remedies.files import repack
-from pvgrub_sim.findings.remedies.menus import guest_entry, use_other_entry, use_other_kernel
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage
@@ -65,7 +64,7 @@ def payload_unsupported(case: Case) -> Iterator[Draft]:
             f"The payload of the kernel {ref.path}{f' (Linux {version})' if version else ''} is {found.name}, "
             "and this is "
             f"{case.pvgrub}, {why}.",
-            repack(ref.place, ref.path),
+            remedies.files.repack(ref.place, ref.path),
             ref.where(header.payload_start),
             f"payload magic {raw[header.payload_start : header.payload_start + 6].hex(' ')}, "
             f"{header.payload_length} bytes",
@@ -98,7 +97,7 @@ def no_xen_notes(case: Case) -> Iterator[Draft]:
             continue
         yield Draft(
             f"The kernel {_name(answer)} has no notes that Xen's loader accepts: {_own(answer.reason)}.",
-            use_other_kernel(case, answer.ref),
+            remedies.menus.use_other_kernel(case, answer.ref),
             case.at(answer.ref.line),
             _notes(found),
         )
@@ -146,7 +145,7 @@ def pvh_only(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"The kernel {_name(answer)} has the note PHYS32_ENTRY and none for the paravirtual mode: it is "
             "for PVH only." + taken,
-            use_other_kernel(case, answer.ref),
+            remedies.menus.use_other_kernel(case, answer.ref),
             case.at(answer.ref.line),
             _notes(found),
             Severity.ERROR if answer.error else Severity.WARNING,
@@ -186,7 +185,7 @@ def pae_missing(case: Case) -> Iterator[Draft]:
         told = "no PAE_MODE note" if mode is None else f"its PAE mode {mode!r} does not count"
         yield Draft(
             f"The kernel {_name(answer)} is a 32-bit one without PAE ({told}), which Xen does not run.",
-            use_other_kernel(case, answer.ref),
+            remedies.menus.use_other_kernel(case, answer.ref),
             case.at(answer.ref.line),
             _notes(found),
         )
@@ -215,7 +214,7 @@ def boot_protocol(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"The kernel {_name(answer)} has boot protocol {answer.facts.protocol}, and PV-GRUB's loader wants 2.08 "
             "or later.",
-            use_other_kernel(case, answer.ref),
+            remedies.menus.use_other_kernel(case, answer.ref),
             answer.ref.where(bzimage.VERSION),
         )
 
@@ -244,14 +243,14 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
         if path is not None:
             yield Draft(
                 f"{entry.opening} starts {path}, a boot loader for a BIOS, which a paravirtual guest does not have.",
-                use_other_entry(case, entry),
+                remedies.menus.use_other_entry(case, entry),
                 case.at(entry.first("kernel")),
             )
         elif (modules := modules_of_hypervisor(entry)) and not case.healthy:
             yield Draft(
                 f"{entry.opening} is one for a dom0: it starts Xen's hypervisor with {modules[0].file} as its module, "
                 "and a guest starts that kernel itself.",
-                guest_entry(case, entry, modules),
+                remedies.menus.guest_entry(case, entry, modules),
                 case.at(entry.first("kernel")),
             )
     for answer in loader_answers(case):
@@ -262,7 +261,7 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
             continue
         yield Draft(
             f"{answer.ref.path} is neither a bzImage nor an ELF file: it begins with {head[:8].hex(' ') or 'nothing'}.",
-            use_other_kernel(case, answer.ref),
+            remedies.menus.use_other_kernel(case, answer.ref),
             case.at(answer.ref.line),
             f"{answer.facts.size if answer.facts else 0} bytes",
         )
@@ -271,7 +270,7 @@ def not_a_kernel(case: Case) -> Iterator[Draft]:
         if line is not None:
             yield Draft(
                 f"{entry.opening} chain-loads {line.argument}, and there is no BIOS in a paravirtual guest to run it.",
-                use_other_entry(case, entry),
+                remedies.menus.use_other_entry(case, entry),
                 case.at(line),
             )
 
@@ -299,6 +298,6 @@ def kernel_refused(case: Case) -> Iterator[Draft]:
         if refused and not case.explained(answer.ref.entry):
             yield Draft(
                 f"The loader refuses the kernel {_name(answer)}: {_own(answer.reason)}.",
-                use_other_kernel(case, answer.ref),
+                remedies.menus.use_other_kernel(case, answer.ref),
                 case.at(answer.ref.line),
             )

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.boot_files import kernel_files, looked_at, menus, places_looked_at
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import chain_loaded, command_names, for_illumos, lost_root
 from pvgrub_sim.findings.facts.misnamed import nearly_elsewhere
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
-from pvgrub_sim.findings.remedies.automagic import device_kept
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu
-from pvgrub_sim.findings.remedies.files import dangling
-from pvgrub_sim.findings.remedies.menus import ILLUMOS_OWN, bring_menu, new_menu, new_menu_somewhere, new_root
 from pvgrub_sim.findings.remedies.steps import Advice, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Outcome, Severity
@@ -44,7 +42,7 @@ def grub2_only(case: Case) -> Iterator[Draft]:
     for place, file in case.boot_files(FileKind.GRUB2):
         yield Draft(
             f"{place.device}{file.path} is GRUB 2's configuration, and there is no menu.lst: PV-GRUB reads that only.",
-            new_menu(case, place),
+            remedies.menus.new_menu(case, place),
             Where(place.device, file.path),
             f"looked for {looked_at(case)}",
         )
@@ -84,17 +82,17 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
     if not found:
         yield Draft(
             f"{_nothing_there(case)}{case.pvgrub} finds no menu: it looked for {looked_at(case)}{_kernels(case)}.",
-            new_menu_somewhere(case),
+            remedies.menus.new_menu_somewhere(case),
             Where(),
             "no menu.lst or grub.conf on any volume that can be read",
         )
         return
     place, file = min(found, key=_likeliest)
-    links = [(path, dangling(place, path)) for path in places_looked_at(case, place)]
+    links = [(path, remedies.files.dangling(place, path)) for path in places_looked_at(case, place)]
     broken = "".join(f"; the link {path} -> {to} leads nowhere" for path, to in links if to)
     yield Draft(
         f"{case.pvgrub} looked for {looked_at(case)}, and the menu is {place.device}{file.path}{broken}.",
-        bring_menu(case, place, file.path),
+        remedies.menus.bring_menu(case, place, file.path),
         Where(place.device, file.path),
         "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found),
     )
@@ -144,7 +142,7 @@ def menu_on_another_disk(case: Case) -> Iterator[Draft]:
     cannot = (
         f", which PV-GRUB cannot open (Error {error})" if error else "" if place.seen else ", which it does not see"
     )
-    remedy = bring_menu(case, place, file.path)
+    remedy = remedies.menus.bring_menu(case, place, file.path)
     yield Draft(
         f"Another disk, {place.attached.disk.name}, has a menu: {path}{cannot}.",
         remedy if all(isinstance(step, Advice) for step in remedy) else (),
@@ -205,7 +203,7 @@ def menu_without_entries(case: Case) -> Iterator[Draft]:
     why = f"it is {form}" if form else f"it has {count}, none with a command that PV-GRUB knows{named}{whose}"
     yield Draft(
         f"{case.config} opens, but has no entry for PV-GRUB: {why}.",
-        advice(*ILLUMOS_OWN) if whose else new_menu(case, place, path),
+        advice(*remedies.menus.ILLUMOS_OWN) if whose else remedies.menus.new_menu(case, place, path),
         case.at(None),
         "\n".join(line.text for line in lines[:12]) if lines else f"first bytes: {raw.hex(' ')}" if raw else "",
     )
@@ -243,7 +241,9 @@ def root_device_mismatch(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{ref.entry.opening} takes {ref.path} from {here}, where opening it ends in Error {ref.seen.error}; "
             + (f"the file is on {home.device}." if found else f"the volume with boot files is {home.device}."),
-            edit_menu(case, new_root(ref, home.device), *device_kept(case, home.device)),
+            edit_menu(
+                case, remedies.menus.new_root(ref, home.device), *remedies.automagic.device_kept(case, home.device)
+            ),
             case.at(ref.line),
             f"{home.where.text}: {home.type}" + (f" with {ref.path}" if found else ""),
         )

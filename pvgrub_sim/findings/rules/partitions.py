@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.boot_files import boot_places, menus
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.facts.where import Where
-from pvgrub_sim.findings.remedies.boot_disks import boot_disk, btrfs_boot_disk
-from pvgrub_sim.findings.remedies.menus import ILLUMOS_OWN
 from pvgrub_sim.findings.remedies.steps import Operand, Remedy, Run, advice
-from pvgrub_sim.findings.remedies.tables import as_mbr, hybrid, no_mbr
-from pvgrub_sim.findings.remedies.volumes import target_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.grub.viewer import Slot
 from pvgrub_sim.model import Severity
@@ -61,7 +58,7 @@ def partition_type(case: Case) -> Iterator[Draft]:
             (
                 Run(
                     (("sfdisk", "-q", "--part-type", Operand.IMAGE, str(volume.number), right),),
-                    target_of(place),
+                    remedies.volumes.target_of(place),
                 ),
             ),
             place.where,
@@ -96,11 +93,11 @@ def gpt_before_104(case: Case) -> Iterator[Draft]:
             continue
         numbers = [str(place.volume.number or 0) for place in hidden]
         one = len(numbers) == 1
-        why = no_mbr(case, index)
+        why = remedies.tables.no_mbr(case, index)
         yield Draft(
             f"{view.image} has a GPT, and {case.pvgrub} knows MBR tables only: it does not see "
             f"partition{'' if one else 's'} {', '.join(numbers[:8])}{' and more' if numbers[8:] else ''}.",
-            as_mbr(case, index),
+            remedies.tables.as_mbr(case, index),
             Where(f"(hd{index})", sector=1, image=view.image),
             f"partition table: {view.table.kind}; types in the MBR that PV-GRUB sees: {_mbr_types(case, index)}"
             + (f"; no MBR table can take the GPT's place: {why}" if why else ""),
@@ -147,7 +144,7 @@ def fat_on_gpt(case: Case) -> Iterator[Draft]:
         yield Draft(
             f"{place.device} holds FAT in a partition of a GPT, to all of which PV-GRUB gives the type 0x83, where it "
             "looks for no FAT: it sees an unknown filesystem.",
-            hybrid(case, place) or boot_disk(case, place),
+            remedies.tables.hybrid(case, place) or remedies.boot_disks.boot_disk(case, place),
             place.where,
             f"partition {volume.number}: {volume.type_name or volume.type}; menu and files on it cannot be opened",
         )
@@ -260,7 +257,7 @@ def filesystem_unreadable(case: Case) -> Iterator[Draft]:
 def _copy_of_boot(case: Case, place: Place) -> Remedy:
     """A disk of its own with /boot of a filesystem that PV-GRUB does not read."""
     if place.type == "btrfs":
-        return btrfs_boot_disk(case, place)
+        return remedies.boot_disks.btrfs_boot_disk(case, place)
     if place.type == "zfs_member":
-        return advice(*ILLUMOS_OWN)
+        return advice(*remedies.menus.ILLUMOS_OWN)
     return advice("copy /boot to a partition or disk of its own, made with: mke2fs -t ext2 -L boot boot.img 256M")

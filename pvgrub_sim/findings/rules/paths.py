@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.foreign import chain_loaded
 from pvgrub_sim.findings.facts.misnamed import LINKS_FOLLOWED, missing, near, other_case, unquoted, with_space
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_after, substitute
-from pvgrub_sim.findings.remedies.menus import other_folder, other_kernel, rename_file
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
@@ -62,7 +62,7 @@ def case_or_space(case: Case) -> Iterator[Draft]:
             yield Draft(
                 f"{ref.entry.opening} names '{full}', and PV-GRUB takes the blank for the end of the name: it "
                 f"looks for {ref.path}.",
-                rename_file(case, ref, full),
+                remedies.menus.rename_file(case, ref, full),
                 case.at(ref.line),
                 ref.line.text,
             )
@@ -165,9 +165,9 @@ def kernel_missing(case: Case) -> Iterator[Draft]:
         files = [file.path for file in kernel_files(ref.place)] if ref.place else []
         remedy: Remedy = ()
         if other:
-            remedy = edit_menu(case, *other_folder(ref, other))
+            remedy = edit_menu(case, *remedies.menus.other_folder(ref, other))
         elif files and ref.place:
-            remedy = edit_menu(case, *other_kernel(ref, ref.place, files[-1]))
+            remedy = edit_menu(case, *remedies.menus.other_kernel(ref, ref.place, files[-1]))
         is_it = f"; it is {other}" if other else ""
         yield Draft(
             f"{ref.entry.opening} names the kernel {ref.path}, which {_absent(ref)}{is_it} (Error {ref.seen.error}).",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.akis import aki_of, akis_like
 from pvgrub_sim.findings.facts.boot_files import boot_places
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Operand, Run, advice
-from pvgrub_sim.findings.remedies.volumes import image_of
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.typed import TYPE_CHECKING, Final
@@ -50,7 +50,7 @@ def arch_mismatch(case: Case) -> Iterator[Draft]:
             f"The kernel {ref.path} is for {other}, and {case.pvgrub} for {mine} boots {mine} kernels only.",
             (
                 *advice(f"register with an AKI for {other}:", akis_like(case, other), "and to see it boot:"),
-                Run((words,), image_of(case.disks[0], 0)),
+                Run((words,), remedies.volumes.image_of(case.disks[0], 0)),
             ),
             case.at(ref.line),
             tried.reason,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.remedies.edits import edit_menu, substitute
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.typed import TYPE_CHECKING
@@ -71,9 +73,6 @@ def _remedy(case: Case, start: Start, spec: RootSpec) -> Remedy:
     """The root of the volume with an operating system, or the names to choose from."""
     from pvgrub_sim.findings.facts.devices import name_of
     from pvgrub_sim.findings.facts.root import has_system, root_argument_of
-    from pvgrub_sim.findings.remedies.automagic import root_argument_kept
-    from pvgrub_sim.findings.remedies.edits import edit_menu, substitute
-    from pvgrub_sim.findings.remedies.menus import ROOT_UNKNOWN
     from pvgrub_sim.findings.remedies.steps import advice
 
     systems = [place for place in case.places if has_system(place)]
@@ -89,5 +88,9 @@ def _remedy(case: Case, start: Start, spec: RootSpec) -> Remedy:
             f"{place.device}: {f'root=LABEL={one.label} or ' if one.label else ''}root=UUID={one.uuid}"
             for place, one in known
         ]
-        return advice(ROOT_UNKNOWN, *lines)
-    return edit_menu(case, substitute(start.kernel.line, old, right), *root_argument_kept(case, old, right))
+        return advice(remedies.menus.ROOT_UNKNOWN, *lines)
+    return edit_menu(
+        case,
+        substitute(start.kernel.line, old, right),
+        *remedies.automagic.root_argument_kept(case, old, right),
+    )
