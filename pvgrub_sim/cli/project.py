@@ -86,12 +86,17 @@ def _options(named: str | None, command: str) -> dict[str, Any]:
             # pathlib would slow down every start.
             path = os.path.join(folder, name)  # noqa: PTH118  (pathlib would slow down every start)
             read = _read(path)
-            if read is None or (name == PYPROJECT and not re.search(_TABLE, read[0])) or not _is_trusted(path, read[1]):
+            if read is None or (name == PYPROJECT and not _may_have_table(read[0])) or not _is_trusted(path, read[1]):
                 continue
             table = _table(path, read[0], whole=name == OWN_NAME)
             if table is not None:
                 return _Values(path, boxed=True).of(table, command)
     return {}
+
+
+def _may_have_table(data: bytes) -> bool:
+    """Whether a pyproject.toml says anything of this program."""
+    return b"pvgrub-sim" in data and re.search(_TABLE, data) is not None
 
 
 def _folders() -> Iterator[str]:

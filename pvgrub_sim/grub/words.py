@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
 
-_TO_NEXT = re.compile(rb"[^ \t]*[ \t]*")
-_TO_NEXT_OR_EQUAL = re.compile(rb"[^ \t=]*[ \t=]*")
-_WORD = re.compile(rb"[^ \t\r\n]*")
+def end_of(text: bytes | bytearray, ends: bytes, start: int = 0) -> int:
+    """The index of the first of these bytes from an index on; the text's length when there is none.
+
+    Every start would pay for compiling a regular expression.
+    """
+    return min((at for at in (text.find(code, start) for code in ends) if at >= 0), default=len(text))
 
 
 def skip_to(text: bytes, *, after_equal: bool = False) -> bytes:
     """What stands behind the first word and its blanks; with after_equal, `=` counts as a blank (skip_to())."""
-    found = (_TO_NEXT_OR_EQUAL if after_equal else _TO_NEXT).match(text)
-    return text[found.end() :] if found else text
+    blanks = b" \t=" if after_equal else b" \t"
+    return text[end_of(text, blanks) :].lstrip(blanks)
 
 
 def first_word(text: bytes) -> bytes:
     """The text up to its first white space (what nul_terminate() leaves)."""
-    found = _WORD.match(text)
-    return found[0] if found else text
+    return text[: end_of(text, b" \t\r\n")]
 
 
 def is_substring(short: bytes, text: bytes) -> bool:

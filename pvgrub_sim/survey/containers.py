@@ -68,6 +68,17 @@ def _raid_090(raw: bytes) -> Content:
     )
 
 
+def probe_lvm(area: Area) -> Content | None:
+    """An LVM2 physical volume: its label is in one of the first four sectors (LVM2, lib/label/label.c)."""
+    first = area.peek(0, 4 * SECTOR_SIZE)
+    for at in range(0, 4 * SECTOR_SIZE, SECTOR_SIZE):
+        if first[at : at + 8] == b"LABELONE" and first[at + 24 : at + 32] == b"LVM2 001":
+            from pvgrub_sim.survey import lvm
+
+            return lvm.read(area, at)
+    return None
+
+
 def probe_luks(area: Area) -> Content | None:
     """A LUKS volume, version 1 or 2."""
     raw = area.peek(0, 512)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk import ext2_features as features
 from pvgrub_sim.survey.area import Area, Damaged
-from pvgrub_sim.survey.ext_attributes import attribute_names
 from pvgrub_sim.survey.ext_superblock import Superblock
 from pvgrub_sim.survey.tree import Node, NodeType, Run, fill, once
 from pvgrub_sim.typed import Final
@@ -116,6 +115,8 @@ class ExtReader:
 
     def attributes(self, node: Node) -> tuple[str, ...]:
         """The names of a file's extended attributes."""
+        from pvgrub_sim.survey.ext_attributes import attribute_names
+
         return attribute_names(node.record, self.area, self.sb.block_size)
 
     # --- directories

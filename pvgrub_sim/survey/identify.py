@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pvgrub_sim.media.disk import ForwardOnly
-from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.ondisk import ext2
 from pvgrub_sim.ondisk.xfs import SB_MAGIC
-from pvgrub_sim.survey import containers, lvm, superblocks
+from pvgrub_sim.survey import containers, superblocks
 from pvgrub_sim.survey.area import Area, Damaged, text_of, uuid_of
 from pvgrub_sim.survey.result import Content, ContentKind
 from pvgrub_sim.survey.tree import Reader
@@ -47,6 +46,8 @@ def readable(area: Area) -> Iterator[Found]:
 
 def _covered(area: Area) -> bool:
     """Whether a filesystem or a partition reaches over the place at an area's end where RAID superblocks lie."""
+    from pvgrub_sim.media.extent import used_bytes
+
     return used_bytes(area.peek(0, 4096)) > area.size - 8192
 
 
@@ -191,7 +192,7 @@ def _iso_uuid(raw: bytes) -> str:
 
 _READABLE: Final = (probe_ext, probe_xfs, probe_fat, probe_iso)
 _SIMPLE: Final = (
-    lvm.probe,
+    containers.probe_lvm,
     containers.probe_raid,
     containers.probe_luks,
     containers.probe_swap,

@@ -19,17 +19,8 @@ _CLOSING: Final = "}"
 Value = str | int | list[Any] | dict[str, Any]
 
 
-def probe(area: Area) -> Content | None:
-    """The physical volume in this area, None when there is none."""
-    first = area.peek(0, 4 * SECTOR_SIZE)
-    for sector in range(4):
-        at = sector * SECTOR_SIZE
-        if first[at : at + 8] == b"LABELONE" and first[at + 24 : at + 32] == b"LVM2 001":
-            return _read(area, at)
-    return None
-
-
-def _read(area: Area, label_at: int) -> Content:
+def read(area: Area, label_at: int) -> Content:
+    """The physical volume whose label is at a byte of an area."""
     from construct import ConstructError
 
     from pvgrub_sim.ondisk import lvm

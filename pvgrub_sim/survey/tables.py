@@ -13,7 +13,6 @@ from zlib import crc32
 from pvgrub_sim.media.disk import SECTOR_SIZE
 from pvgrub_sim.ondisk import bsd, gpt, mbr
 from pvgrub_sim.survey.area import Area, Damaged, guid_of
-from pvgrub_sim.survey.names import BSD_TYPES, GPT_TYPES, MBR_TYPES
 from pvgrub_sim.survey.result import PartitionTable, Volume
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
@@ -99,6 +98,8 @@ def _is_fat(sector: bytes) -> bool:
 
 def _volume(area: Area, entry: MbrEntry, number: int, base: int, table: str) -> Volume:
     """The volume of an MBR entry whose start is relative to sector `base`."""
+    from pvgrub_sim.survey.names import MBR_TYPES
+
     offset = (base + entry.start) * SECTOR_SIZE
     size = entry.length * SECTOR_SIZE
     return Volume(
@@ -177,6 +178,8 @@ def _read_bsd(area: Area, parent: Volume, start: int) -> list[Volume]:
     count = int.from_bytes(label[bsd.PARTITION_COUNT_OFFSET :][:2], "little")
     if magic != bsd.MAGIC or magic2 != bsd.MAGIC:
         return []
+    from pvgrub_sim.survey.names import BSD_TYPES
+
     volumes = []
     for index in range(min(count, 8)):
         at = bsd.TABLE_OFFSET + bsd.ENTRY_SIZE * index
@@ -224,6 +227,8 @@ def _read_gpt(area: Area, found: Found) -> bool:
         found.problems.append(
             f"the backup GPT belongs at sector {primary.alternate}, the disk's last is {last}: it was resized or cut"
         )
+    from pvgrub_sim.survey.names import GPT_TYPES
+
     found.id = sound.guid
     for index in range(len(sound.entries) // sound.entry_size):
         kind, guid, first, final, flags, name = gpt.FULL_ENTRY.unpack_from(sound.entries, index * sound.entry_size)

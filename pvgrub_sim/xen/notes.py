@@ -8,7 +8,6 @@ from pvgrub_sim.ondisk import elf as layout
 from pvgrub_sim.ondisk.xen_notes import NAMES, STRINGS, NoteType
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.xen.elf import ElfImage, end_with_bsd_symbols, memory_range
-from pvgrub_sim.xen.guest_section import take_guest_section
 from pvgrub_sim.xen.refusal import Cause, Refusal
 from pvgrub_sim.xen.xen_info import STRING_KEPT, UNSET, UNSET_32, XenInfo, parse_features
 
@@ -161,6 +160,9 @@ def read_xen_info(elf: ElfImage) -> XenInfo:
     if found:
         info.source = "notes"
     elif section := elf.section_by_name(b"__xen_guest"):
+        # Kernels of before 2006.
+        from pvgrub_sim.xen.guest_section import take_guest_section
+
         info.source = "__xen_guest"
         info.has_note_segment = False
         take_guest_section(elf, elf.section_start(section), info)

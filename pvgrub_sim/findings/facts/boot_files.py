@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import split_device
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.findings.facts.release import ASIDE, ReleaseKey, release_key
+from pvgrub_sim.findings.facts.release import ReleaseKey, is_aside, release_key
 from pvgrub_sim.survey.result import BootFile, FileKind
 
 
@@ -46,7 +46,7 @@ def _age(file: BootFile) -> tuple[bool, ReleaseKey, bool]:
     if not any(map(str.isdigit, release)):
         # `vmlinuz`, `vmlinuz-linux`, `vmlinuz-virt`: the kernel itself says which it is.
         release = file.facts.get("version", "").split(" ")[0] or release
-    return ASIDE.search(name) is None, release_key(release), file.link is None
+    return not is_aside(name), release_key(release), file.link is None
 
 
 def initrd_for(place: Place, kernel: str) -> str | None:

@@ -25,7 +25,7 @@ SAME_ELSEWHERE: Final = {
     "initrd16": "initrd", "initrdefi": "initrd",
 }  # fmt: skip
 """GRUB 2's commands with one of GRUB legacy's that takes the same arguments."""
-_HYPERVISOR: Final = re.compile(r"xen(?:[-_.][\w.+~-]*)?")
+_HYPERVISOR: Final = r"xen(?:[-_.][\w.+~-]*)?"
 """`xen.gz`, `xen-4.0-amd64.gz` (Debian), `xen.gz-2.6.18-164.el5` (CentOS 5)."""
 BIOS_LOADERS: Final = ("core.img", "g2ldr", "grldr", "grub.exe", "ipxe.lkrn", "memdisk", "memtest86+.bin",
                        "memtest86.bin", "memtest.bin")  # fmt: skip
@@ -67,7 +67,8 @@ def chain_loaded(case: Case, entry: Entry | None) -> bool:
 def modules_of_hypervisor(entry: Entry) -> tuple[Line, ...]:
     """The modules of an entry that starts Xen's hypervisor: the kernel of dom0, its initrd; () for any other entry."""
     line = entry.first("kernel")
-    if line is None or not _HYPERVISOR.fullmatch(line.file.rpartition("/")[2]):
+    name = line.file.rpartition("/")[2] if line else ""
+    if not name.startswith("xen") or not re.fullmatch(_HYPERVISOR, name):
         return ()
     return tuple(other for other in entry.lines if other.known and other.command in ("module", "modulenounzip"))
 

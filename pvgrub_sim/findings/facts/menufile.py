@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from pvgrub_sim.grub.builtins.table import Flag, find_command
@@ -13,8 +12,6 @@ MOST_BYTES: Final = 1 << 20
 """Bytes of a config file that the rules look at; of a larger one they say nothing."""
 AUTOMAGIC: Final = ("# kopt=", "# groot=", "# defoptions=")
 """With one `#` and a blank: update-grub reads these, and `## ` are comments (Debian, grub-legacy, update-grub)."""
-_WORDS: Final = re.compile(r"([^ =]*)[ =]*(.*)", re.S)
-_DEVICE: Final = re.compile(r"\([^)]*\)")
 
 
 class Line(NamedTuple):
@@ -33,8 +30,8 @@ class Line(NamedTuple):
     @property
     def device(self) -> str:
         """The device string that a root line names, as far as its closing parenthesis."""
-        found = _DEVICE.match(self.argument)
-        return found[0] if found else self.argument.split(" ")[0]
+        device, closed, _ = self.argument.partition(")")
+        return device + closed if closed and device.startswith("(") else self.argument.split(" ")[0]
 
     @property
     def file(self) -> str:
@@ -152,8 +149,9 @@ def _logical_lines(raw: bytes) -> Iterator[Line]:
 
 
 def _line(number: int, span: int, text: str) -> Line:
-    found = _WORDS.match(text.split("\0", maxsplit=1)[0])
-    command, argument = found.groups() if found else ("", "")
+    heard = text.partition("\0")[0]
+    command = heard.partition(" ")[0].partition("=")[0]
+    argument = heard[len(command) :].lstrip(" =")
     known = find_command(command.encode("utf-8", "surrogateescape")) is not None
     return Line(number, span, text, command, argument, known)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pvgrub_sim.findings.facts.boot_files import initrd_for, kernel_files
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.menufile import Entry, split_device
-from pvgrub_sim.findings.facts.release import ASIDE, release_key
+from pvgrub_sim.findings.facts.release import is_aside, release_key
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.survey.result import BootFile, FileKind
 from pvgrub_sim.typed import TYPE_CHECKING, Final
@@ -28,7 +28,7 @@ def _name(path: str) -> str:
 def release_in(path: str, pattern: str = _KERNEL) -> str:
     """The release that a file is called after, "" where it is called after none or kept aside."""
     found = re.fullmatch(pattern, _name(path))
-    return found[1] if found and not ASIDE.search(_name(path)) else ""
+    return found[1] if found and not is_aside(_name(path)) else ""
 
 
 def entries_with_kernels(case: Case) -> Iterator[tuple[Entry, str]]:

@@ -6,11 +6,11 @@ import re
 
 from pvgrub_sim.typed import Final
 
-_PARTS: Final = re.compile(r"\d+|[A-Za-z]+|~")
+_PARTS: Final = r"\d+|[A-Za-z]+|~"
 _BEFORE: Final = ("~", "rc", "pre", "alpha", "beta", "experimental")
 """What stands in the name of a release that is still to come."""
-ASIDE: Final = re.compile(r"(?i)rescue|failsafe|recovery|memtest|kdump|\.(?:old|orig|bak|new|save)(?:\.\d+)?$|~$")
-"""Names of kernels that are kept for a bad day, and of copies."""
+_FOR_A_BAD_DAY: Final = ("rescue", "failsafe", "recovery", "memtest", "kdump")
+_OF_COPIES: Final = (".old", ".orig", ".bak", ".new", ".save")
 
 ReleaseKey = tuple[tuple[int, int, str], ...]
 
@@ -22,7 +22,7 @@ def release_key(text: str) -> ReleaseKey:
     the end of a release comes before a number more, and what is to come before the end.
     """
     key: list[tuple[int, int, str]] = []
-    for part in _PARTS.findall(text):
+    for part in re.findall(_PARTS, text):
         if part.isdigit():
             # Longer numbers than any release has are no numbers to Python, either.
             key.append((3, int(part[:18]), ""))
@@ -31,3 +31,11 @@ def release_key(text: str) -> ReleaseKey:
         else:
             key.append((2, 0, part))
     return (*key, (1, 0, ""))
+
+
+def is_aside(name: str) -> bool:
+    """Whether a kernel's file name is that of one kept for a bad day, or of a copy: `vmlinuz-4.9.old.1`."""
+    name = name.lower()
+    first, dot, number = name.rpartition(".")
+    stem = first if dot and number.isdecimal() else name
+    return name.endswith("~") or stem.endswith(_OF_COPIES) or any(word in name for word in _FOR_A_BAD_DAY)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.table import Flag, all_builtins, builtin
 from pvgrub_sim.grub.console.keys import getkey
-from pvgrub_sim.grub.console.terminal import MAX_LINES, TermKind
-from pvgrub_sim.grub.console.terminfo import FIELDS, TERMINFO_LEN, Terminfo, escape, unescape
+from pvgrub_sim.grub.console.terminal import MAX_LINES, Terminfo, TermKind
+from pvgrub_sim.grub.console.terminfo import FIELDS, TERMINFO_LEN, escape, unescape
 from pvgrub_sim.grub.disk.device import safe_parse_maxint
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.machine import Machine

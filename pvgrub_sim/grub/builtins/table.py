@@ -5,12 +5,12 @@ A module of commands is imported when the first of them is looked up: a menu use
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.machine import Machine
+from pvgrub_sim.grub.words import end_of
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import IntEnum, NamedTuple
 
@@ -93,17 +93,13 @@ def all_builtins() -> Mapping[bytes, Builtin]:
     return _KNOWN
 
 
-_COMMAND = re.compile(rb"[^ \t=]*")
-
-
 def find_command(line: bytes) -> Builtin | None:
     """The command that a line begins with; its name ends at a blank or `=` (stage2/cmdline.c:find_command)."""
     # What is found in front of the first blank is a command already, unless there is a `=` in it.
     command = _named(line.partition(b" ")[0])
     if command is not None:
         return command
-    found = _COMMAND.match(line)
-    return _named(found[0]) if found else None
+    return _named(line[: end_of(line, b" \t=")])
 
 
 def _named(name: bytes) -> Builtin | None:

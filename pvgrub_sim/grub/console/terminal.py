@@ -6,10 +6,9 @@ import re
 
 from pvgrub_sim.grub.console.backend import ConsoleBackend, Nobody
 from pvgrub_sim.grub.console.serial_input import SerialInput
-from pvgrub_sim.grub.console.terminfo import Terminfo, tparm
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
-from pvgrub_sim.values import Enum
+from pvgrub_sim.values import Enum, NamedTuple
 
 LAST_COLUMN = 79
 """serial_putchar() starts a new line before a character in this column."""
@@ -20,7 +19,7 @@ RAW_LIMIT = 16 << 20
 NEWLINE = b"\r\r\n"
 """GRUB puts a CR before LF, and console_print() in Mini-OS's lib/console.c another."""
 
-_PLAIN = re.compile(rb"[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]")
+_CONTROL = bytes((*range(0x20), 0x7F))
 
 # The VGA characters that menus are drawn with, and what serial_putchar() makes of them.
 DISP_UL, DISP_UR, DISP_LL, DISP_LR, DISP_HORIZ, DISP_VERT = 218, 191, 192, 217, 196, 179
@@ -36,6 +35,16 @@ class TermKind(Enum):
 
     SERIAL = "serial"
     GRAPHICS = "graphics"
+
+
+class Terminfo(NamedTuple):
+    """The capabilities in use; vt100's to begin with (stage2/terminfo.c:term)."""
+
+    name: bytes = b"vt100"
+    cursor_address: bytes = b"\x1b[%i%p1%d;%p2%dH"
+    clear_screen: bytes = b"\x1b[H\x1b[J"
+    enter_standout_mode: bytes = b"\x1b[7m"
+    exit_standout_mode: bytes = b"\x1b[m"
 
 
 class Terminal:
@@ -74,11 +83,17 @@ class Terminal:
 
     def write(self, text: bytes) -> None:
         """Print a string through GRUB's terminal (grub_putstr())."""
-        for run in _PLAIN.findall(text):
-            if run[0] >= 0x20 and run[0] != 0x7F:
-                self._put_plain(run)
-            else:
-                self.put(run[0])
+        for number, line in enumerate(text.split(b"\n")):
+            if number:
+                self.put(0x0A)
+            if line == line.translate(None, _CONTROL):
+                self._put_plain(line)
+                continue
+            for at, code in enumerate(line):
+                if code in _CONTROL:
+                    self.put(code)
+                else:
+                    self._put_plain(line[at : at + 1])
 
     def put(self, code: int) -> None:
         """Print one character (grub_putchar()); above 127 it is one of the DISP_ characters, not text."""
@@ -171,6 +186,8 @@ class Terminal:
 
     def gotoxy(self, x: int, y: int) -> None:
         """Move the cursor (serial_gotoxy())."""
+        from pvgrub_sim.grub.console.terminfo import tparm
+
         self._capability(tparm(self.terminfo.cursor_address, y, x))
         self._x, self._y = x, y
 
@@ -181,6 +198,8 @@ class Terminal:
 
     def highlight(self, on: bool) -> None:
         """Standout mode on or off (serial_setcolorstate())."""
+        from pvgrub_sim.grub.console.terminfo import tparm
+
         self._capability(tparm(self.terminfo.enter_standout_mode if on else self.terminfo.exit_standout_mode))
 
     def _capability(self, sequence: bytes) -> None:
@@ -199,10 +218,8 @@ class Terminal:
 
 
 _DROPPED = bytes(code for code in range(0x20) if code not in b"\n\r\x1b")
-_ESCAPE = re.compile(rb"\x1b\[[0-9;]*([A-Za-z])")
-_NEWLINE = re.compile(rb"\r+\n|\r")
 _CLEARED = b"\x01"
-_REDRAWN = re.compile(rb"\x01*\n?    GNU GRUB  version.*?(?=\n\x01*  Booting |\Z)", re.S)
+_SCREEN = b"    GNU GRUB  version"
 
 
 def clean(raw: bytes) -> str:
@@ -215,8 +232,14 @@ def clean(raw: bytes) -> str:
     if start < 0:
         return ""
     text = raw[start:].translate(None, _DROPPED)
-    text = _ESCAPE.sub(lambda found: _CLEARED if found[1] == b"J" else b"", text)
-    text = _NEWLINE.sub(b"\n", text.replace(b"\x1b", b""))
-    text = _REDRAWN.sub(b"", text).replace(_CLEARED, b"")
+    # A boot with nobody at the keys has none of these as a rule: the expressions are compiled when they are needed.
+    if b"\x1b" in text:
+        text = re.sub(rb"\x1b\[[0-9;]*([A-Za-z])", lambda found: _CLEARED if found[1] == b"J" else b"", text)
+        text = text.replace(b"\x1b", b"")
+    plain = text.replace(NEWLINE, b"\n").replace(b"\r\n", b"\n")
+    text = re.sub(rb"\r+\n|\r", b"\n", text) if b"\r" in plain else plain
+    if _SCREEN in text:
+        text = re.sub(rb"(?s)\x01*\n?" + _SCREEN + rb".*?(?=\n\x01*  Booting |\Z)", b"", text)
+    text = text.replace(_CLEARED, b"")
     lines = text.decode("utf-8", "backslashreplace").split("\n")
     return "\n".join(line.rstrip() for line in lines).rstrip()

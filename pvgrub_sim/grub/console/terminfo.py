@@ -5,22 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from pvgrub_sim.values import NamedTuple
-
 TERMINFO_LEN = 40
 """Bytes of each of the five fields (stage2/terminfo.h:TERMINFO_LEN)."""
 
 FIELDS = ("name", "cursor_address", "clear_screen", "enter_standout_mode", "exit_standout_mode")
-
-
-class Terminfo(NamedTuple):
-    """The capabilities in use; vt100's to begin with (stage2/terminfo.c:term)."""
-
-    name: bytes = b"vt100"
-    cursor_address: bytes = b"\x1b[%i%p1%d;%p2%dH"
-    clear_screen: bytes = b"\x1b[H\x1b[J"
-    enter_standout_mode: bytes = b"\x1b[7m"
-    exit_standout_mode: bytes = b"\x1b[m"
 
 
 _SIMPLE_ESCAPES = {

@@ -6,7 +6,6 @@ import struct
 
 from pvgrub_sim.cint import u32
 from pvgrub_sim.grub.disk.raw import devread, disk_sector
-from pvgrub_sim.grub.disk.track_buffer import TrackBuffer
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
@@ -33,6 +32,8 @@ class FsysBuffer:
 
     def overrun(self) -> None:
         """The driver's blocks do not fit: from now on they are written over the track buffer behind this one."""
+        from pvgrub_sim.grub.disk.track_buffer import TrackBuffer
+
         self.stable = False
         self.m.track_buffer = TrackBuffer(self.m, self.memory)
 

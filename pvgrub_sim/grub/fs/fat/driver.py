@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pvgrub_sim.cint import MAXINT, s32
 from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.fs.fat.directory import find_entry, shown_names
 from pvgrub_sim.grub.fs.fat.superblock import Super, read_super
 from pvgrub_sim.grub.fs.names import DOTS, ends, next_name, skip_slashes
 from pvgrub_sim.grub.machine import Machine
@@ -81,6 +80,8 @@ class Fat:
 
     def list(self, path: bytes) -> Iterator[bytes]:
         """fat_dir() for completion: long names where there are, else short ones; GrubError 15 when none fits."""
+        from pvgrub_sim.grub.fs.fat.directory import shown_names
+
         self._rewind(self.sb.root_cluster)
         prefix, at = self._next_name(path, 0, fat.ATTR_DIRECTORY)
         while path[at : at + 1] == b"/":
@@ -103,6 +104,9 @@ class Fat:
 
     def _enter(self, name: bytes) -> int:
         """Make an entry of the current directory the current file; returns its attributes."""
+        # Every mount asks this driver first, and hardly a filesystem is FAT.
+        from pvgrub_sim.grub.fs.fat.directory import find_entry
+
         m = self.m
         m.filemax = MAXINT
         entry = find_entry(self._entries(), name)
