@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import cache
 from importlib import import_module
 
 from pvgrub_sim.bootchain import Boot
@@ -12,11 +11,13 @@ from pvgrub_sim.findings.facts.case import Case, Told
 from pvgrub_sim.findings.facts.place import not_all
 from pvgrub_sim.findings.remedies.edits import bring_together
 from pvgrub_sim.findings.remedies.steps import Advice, Remedy
-from pvgrub_sim.findings.rule import FAMILIES, RULES, Draft, Rule
+from pvgrub_sim.findings.rule import FAMILIES, NEEDS, RULES, Draft, Rule
 from pvgrub_sim.media import AttachedDisk
 from pvgrub_sim.model import Finding, Severity
-from pvgrub_sim.typed import Any
+from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.values import NamedTuple
+
+_MODULES: Final = [module for modules in FAMILIES.values() for module in modules]
 
 
 class Found(NamedTuple):
@@ -28,15 +29,17 @@ class Found(NamedTuple):
 
 def all_rules() -> dict[str, Rule]:
     """All rules by id, in the order in which they are applied."""
-    _import_rules()
-    return dict(sorted(RULES.items(), key=lambda item: len(item[1].unless)))
+    entries = [entry for module in _MODULES for entry in _rules_of(module)]
+    return {entry.id: entry for entry in sorted(entries, key=_speaks_last)}
 
 
-@cache
-def _import_rules() -> None:
-    for modules in FAMILIES.values():
-        for module in modules:
-            import_module(f"{__package__}.rules.{module}")
+def _rules_of(module: str) -> list[Rule]:
+    name = import_module(f"{__package__}.rules.{module}").__name__
+    return [entry for entry in RULES.values() if entry.check.__module__ == name]
+
+
+def _speaks_last(entry: Rule) -> int:
+    return len(entry.unless)
 
 
 def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> tuple[Finding, ...]:
@@ -65,7 +68,7 @@ def diagnose(case: Case, ignore: Collection[str] = ()) -> tuple[Found, ...]:
     """
     found: list[Found] = []
     try:
-        _apply(all_rules(), case, found)
+        _apply(case, found)
     except GivenUp as error:
         case.boot.left_out = str(error)
     remedies = bring_together([() if one.finding.rule in ignore else one.remedy for one in found])
@@ -84,16 +87,27 @@ def _for_a_person(remedy: Remedy) -> Remedy:
     return tuple(step if isinstance(step, Advice) else Advice((told, *in_words(step))) for step in remedy)
 
 
-def _apply(rules: dict[str, Rule], case: Case, found: list[Found]) -> None:
-    """Add what each rule has to say; raises GivenUp."""
-    for entry in rules.values():
-        if any(told.severity is Severity.ERROR and rules[told.rule].family in entry.unless for told in case.told):
-            continue
-        for draft in entry.check(case):
-            one = Found(_finding(entry, draft, case.healthy), draft.remedy)
-            if one not in found:
-                found.append(one)
-                case.told.append(Told(entry.id, one.finding.severity, draft.where))
+def _apply(case: Case, found: list[Found]) -> None:
+    """Add what each rule has to say, in the order of all_rules(); raises GivenUp."""
+    last: list[Rule] = []
+    for module in _MODULES:
+        if module not in NEEDS or NEEDS[module](case):
+            for entry in _rules_of(module):
+                if entry.unless:
+                    last.append(entry)
+                else:
+                    _apply_one(entry, case, found)
+    for entry in sorted(last, key=_speaks_last):
+        if not any(told.severity is Severity.ERROR and RULES[told.rule].family in entry.unless for told in case.told):
+            _apply_one(entry, case, found)
+
+
+def _apply_one(entry: Rule, case: Case, found: list[Found]) -> None:
+    for draft in entry.check(case):
+        one = Found(_finding(entry, draft, case.healthy), draft.remedy)
+        if one not in found:
+            found.append(one)
+            case.told.append(Told(entry.id, one.finding.severity, draft.where))
 
 
 def _finding(entry: Rule, draft: Draft, healthy: bool) -> Finding:

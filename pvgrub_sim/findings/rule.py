@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from pvgrub_sim.findings.facts.case import Case
+from pvgrub_sim.findings.facts.starts import the_start
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.steps import Remedy
-from pvgrub_sim.model import Severity
+from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
@@ -20,6 +21,19 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "machine": ("pvgrub_itself",),
 }
 """Family and the modules of rules/ that hold its rules, in the order of the report."""
+
+NEEDS: Final[dict[str, Callable[[Case], bool]]] = {
+    "akis": lambda case: case.aki_named or case.ami is not None,
+    "instances": lambda case: bool(case.instance_types) or case.memory_named,
+    "initrds": lambda case: the_start(case) is not None,
+    "root_device": lambda case: the_start(case) is not None,
+    "root_volume": lambda case: the_start(case) is not None,
+    "next_stage": lambda case: case.booted is not None or the_start(case) is not None,
+    "pvgrub_itself": lambda case: (
+        case.boot.outcome in (Outcome.CRASH, Outcome.HANG) or bool(case.boot.machine.undefined)
+    ),
+}
+"""Modules whose rules have nothing to say of a case that is not like this: they are not even imported for it."""
 
 _FAMILY_OF: Final = {module: family for family, modules in FAMILIES.items() for module in modules}
 

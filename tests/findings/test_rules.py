@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from pvgrub_sim.findings import all_rules
+from pvgrub_sim.findings.rule import NEEDS
 from pvgrub_sim.model import Finding, Outcome, Verdict
 from pvgrub_sim.verdict import boot
 from tests.findings.cases import FIXTURES, HITS, MISSES, Hit
 from tests.images import unpack_sparse
+from tests.rounds import spread
 from tests.tools import require
 
 TOOLS = re.compile(
@@ -50,6 +52,18 @@ HIT_CASES = [pytest.param(rule, case, id=f"{rule}-{case.image}") for rule, cases
 def test_every_rule_has_a_hit_and_a_miss() -> None:
     assert set(HITS) == set(all_rules())
     assert set(MISSES) <= set(all_rules())
+
+
+@pytest.mark.parametrize(("rule", "case"), spread(HIT_CASES, otherwise=16))
+def test_rules_that_are_not_asked_have_nothing_to_say(
+    rule: str, case: Hit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = unpack(case.image, tmp_path)
+    asked = simulate(image, case.options).findings
+    for module in list(NEEDS):
+        monkeypatch.delitem(NEEDS, module)
+    assert simulate(image, case.options).findings == asked
 
 
 @pytest.mark.parametrize(("rule", "case"), HIT_CASES)

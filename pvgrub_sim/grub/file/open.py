@@ -7,7 +7,7 @@ from pvgrub_sim.grub.disk.device import safe_parse_maxint, set_device
 from pvgrub_sim.grub.disk.partitions import open_partition, sane_partition
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.file.gunzip import gunzip_test_header
+from pvgrub_sim.grub.file.gunzip_header import gunzip_test_header
 from pvgrub_sim.grub.fs import fsys_table
 from pvgrub_sim.grub.fs.names import WHITE_SPACE
 from pvgrub_sim.grub.machine import GRUB_INVALID_DRIVE, Machine
