@@ -9,8 +9,7 @@ from pvgrub_sim.bootchain import Boot, KernelTry, run_entry
 from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.menufile import Entry, Line, MenuFile, parse_number, split_device
-from pvgrub_sim.findings.facts.packed import gunzip
-from pvgrub_sim.findings.facts.place import Place, ReaderMaker, reader_of
+from pvgrub_sim.findings.facts.place import Place, ReaderMaker, gunzip, reader_of
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.grub.viewer import Seen, Slot, Viewer
 from pvgrub_sim.media import AttachedDisk

@@ -9,8 +9,7 @@ from pvgrub_sim.bootchain import KernelTry, refused_try
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.foreign import modules_of_hypervisor
-from pvgrub_sim.findings.facts.packed import gunzip
-from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.place import Place, gunzip
 from pvgrub_sim.ondisk.compressed import is_gzip
 from pvgrub_sim.survey.area import Damaged
 from pvgrub_sim.typed import TYPE_CHECKING, Final

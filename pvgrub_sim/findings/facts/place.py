@@ -19,6 +19,16 @@ ReaderMaker = Callable[["AttachedDisk", Volume], "Reader | None"]
 """Gives a reader of a volume's files, None where the survey has none."""
 
 
+def gunzip(raw: bytes, most: int) -> bytes:
+    """Up to `most` bytes of what gzip'd bytes unpack to, as GRUB reads a file; as they are when they do not."""
+    import zlib
+
+    try:
+        return zlib.decompressobj(31).decompress(raw, most)
+    except zlib.error:
+        return raw
+
+
 class Place(Files):
     """A volume of an attached disk under the name by which PV-GRUB reaches it.
 

@@ -9,8 +9,7 @@ from pvgrub_sim.findings.facts import menufile
 from pvgrub_sim.findings.facts.boot_files import menus
 from pvgrub_sim.findings.facts.case import FILE_COMMANDS, Case
 from pvgrub_sim.findings.facts.menufile import MenuFile, parse_number, split_device
-from pvgrub_sim.findings.facts.packed import gunzip
-from pvgrub_sim.findings.facts.place import Place
+from pvgrub_sim.findings.facts.place import Place, gunzip
 from pvgrub_sim.findings.remedies.edits import menu_text, merged, substitute
 from pvgrub_sim.findings.remedies.steps import BootDisk, BtrfsBootDisk, Edit, Remedy, Source, advice, device_of
 from pvgrub_sim.findings.remedies.volumes import source_of, target_of

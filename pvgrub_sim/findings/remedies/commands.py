@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, shown, word
-from pvgrub_sim.findings.remedies.on_copy import boot_filesystem, keep_table, on_copy, take_out, watched
 from pvgrub_sim.findings.remedies.putting import NEXT, NoRoom, Put
 from pvgrub_sim.findings.remedies.sed import expressions
 from pvgrub_sim.findings.remedies.steps import (
@@ -208,6 +207,8 @@ class Commands:
     # --- commands
 
     def _run(self, step: Run) -> list[str]:
+        from pvgrub_sim.findings.remedies.on_copy import keep_table, on_copy
+
         target = step.target
         if target is None:
             return _chain([tool_command(words, target, None) for words in step.commands])
@@ -219,6 +220,8 @@ class Commands:
     # --- boot disks
 
     def _boot_disk(self, step: BootDisk) -> list[str]:
+        from pvgrub_sim.findings.remedies.on_copy import boot_filesystem
+
         lines = [self._make_folder()]
         inside: list[str] = []
         folders: dict[str, None] = {}
@@ -245,6 +248,8 @@ class Commands:
         return [*lines, f"mv -n {new} {step.output}"]
 
     def _btrfs_boot_disk(self, step: BtrfsBootDisk) -> list[str]:
+        from pvgrub_sim.findings.remedies.on_copy import boot_filesystem, take_out, watched
+
         target = step.target
         tree, new = self._file("tree"), self._file("boot.img")
         lines = [f"mkdir -p {tree}"]

@@ -12,7 +12,6 @@ from pvgrub_sim.findings.facts.file_ref import FileRef
 from pvgrub_sim.findings.facts.kernels import ask_loader, whole
 from pvgrub_sim.findings.facts.menufile import Entry, Line, split_device
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.findings.facts.root import kernel_arguments
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu, insert_before, overwrite, set_header, substitute
 from pvgrub_sim.findings.remedies.names import shown_word
 from pvgrub_sim.findings.remedies.steps import EXT, FAT, Edit, MoveFile, Remedy, advice
@@ -93,6 +92,8 @@ def new_menu(case: Case, place: Place, path: str | None = None, *, home: Place |
         return advice("install a kernel with CONFIG_XEN_PV, then write a menu.lst for it")
     if not targets and path is None:
         return _menu_elsewhere(case, place)
+    from pvgrub_sim.findings.facts.root import kernel_arguments
+
     kernel = kernels[-1].path
     arguments = kernel_arguments(case, place, kernel)
     entry = [f"title Linux {kernel.rpartition('/')[2]}", f"root {place.device}"]

@@ -10,7 +10,6 @@ from pvgrub_sim.findings.facts.foreign import chain_loaded
 from pvgrub_sim.findings.facts.guest import HVC0, XVC0, GuestKind, console_of, guest_of
 from pvgrub_sim.findings.facts.menufile import Line
 from pvgrub_sim.findings.facts.place import Place
-from pvgrub_sim.findings.facts.root import root_argument_of
 from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, substitute
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
@@ -103,6 +102,8 @@ def root_argument(case: Case) -> Iterator[Draft]:
             place.has(ContentKind.LVM) for place in case.places
         ):
             continue
+        from pvgrub_sim.findings.facts.root import root_argument_of
+
         right = root_argument_of(case)
         remedy: Remedy = advice(remedies.menus.ROOT_UNKNOWN)
         if right:

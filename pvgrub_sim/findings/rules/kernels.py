@@ -8,7 +8,7 @@ from pvgrub_sim.findings import remedies
 from pvgrub_sim.findings.facts.case import Case
 from pvgrub_sim.findings.facts.foreign import bios_loader, chain_loaded, modules_of_hypervisor
 from pvgrub_sim.findings.facts.kernels import Inside, LoaderAnswer, inside, loader_answers
-from pvgrub_sim.findings.facts.packed import gunzip
+from pvgrub_sim.findings.facts.place import gunzip
 from pvgrub_sim.findings.rule import Draft, rule
 from pvgrub_sim.model import Severity
 from pvgrub_sim.ondisk import bzimage

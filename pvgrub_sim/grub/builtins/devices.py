@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.grub.builtins.formats import decimal, hexadecimal
 from pvgrub_sim.grub.builtins.table import Flag, builtin
 from pvgrub_sim.grub.disk.device import set_device
 from pvgrub_sim.grub.disk.partitions import BSD_TYPES, EXTENDED_TYPES, PartitionWalk, open_partition
@@ -165,6 +164,8 @@ def _has_file(m: Machine, name: bytes) -> bool:
 @builtin("geometry", Flag.CMDLINE | Flag.HELP_LIST, "Prints a drive's made-up geometry and its partitions.")
 def geometry(m: Machine, arg: bytes, flags: int) -> None:
     """Print a drive's geometry; raises GrubError for a bad device, 21 when it does not exist, 25 when it is empty."""
+    from pvgrub_sim.grub.builtins.formats import decimal, hexadecimal
+
     set_device(m, arg)
     total = get_diskinfo(m, m.current_drive)
     if total is None:
