@@ -44,8 +44,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 WITH_PROJECT = ("boot", "fix", "console")
 """The commands that take options from a project file."""
-GARBAGE_THRESHOLD = 25_000
-"""Objects that are made before Python looks for cyclic garbage: a mounted filesystem leaves a few dozen KiB of it."""
 
 
 class Help(argparse.HelpFormatter):
@@ -137,8 +135,6 @@ def _give_up_output() -> None:
 
 def entry() -> None:
     """The console script."""
-    # A run makes hardly any cyclic garbage, and the imports would set off many collections that find nothing.
-    gc.set_threshold(GARBAGE_THRESHOLD)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             # Closed by the caller: whatever is opened next must not take its place.
