@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from types import ModuleType
 
+SMALL = 128 << 10
+"""Bytes of compressed data that zlib is done with before ISA-L is loaded."""
 
-def deflate_library() -> ModuleType:
-    """isal.isal_zlib or zlib: both have decompressobj(), crc32() and error."""
+
+def deflate_library(size: int | None = None) -> ModuleType:
+    """isal.isal_zlib or zlib: both have decompressobj(), crc32() and error.
+
+    size: bytes of compressed data that it is for, None where there may be much.
+    """
+    if size is not None and size <= SMALL:
+        import zlib
+
+        return zlib
     try:
         from isal import isal_zlib
     except ImportError:

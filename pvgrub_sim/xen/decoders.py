@@ -37,7 +37,7 @@ def unpack_gzip(packed: Packed) -> Unpacked | None:
     from pvgrub_sim.deflate import deflate_library
 
     # The faster one; zlib has the last word on what it does not like.
-    fast = deflate_library()
+    fast = deflate_library(len(packed.payload))
     if not _inflate(fast.decompressobj(wbits=31), fast.error, packed.payload, out, room):
         import zlib
 
