@@ -96,7 +96,9 @@ def _options(named: str | None, command: str) -> dict[str, Any]:
 
 def _may_have_table(data: bytes) -> bool:
     """Whether a pyproject.toml says anything of this program."""
-    return b"pvgrub-sim" in data and re.search(_TABLE, data) is not None
+    # Most have no such line: no regular expression for these.
+    heads = (line for line in data.split(b"\n") if line.lstrip().startswith(b"["))
+    return any(b"pvgrub-sim" in line for line in heads) and re.search(_TABLE, data) is not None
 
 
 def _folders() -> Iterator[str]:

@@ -14,7 +14,6 @@ from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.edits import append, delete, edit_menu, substitute
 from pvgrub_sim.findings.remedies.steps import Remedy, advice
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.findings.rules.error_meanings import MEANINGS
 from pvgrub_sim.model import EventKind, Outcome, Severity
 from pvgrub_sim.survey.result import ContentKind
 from pvgrub_sim.typed import Final
@@ -162,6 +161,8 @@ def entry_fails(case: Case) -> Iterator[Draft]:
         if line is not None and line.command == "savedefault" and error.number == NOT_FOUND:
             yield _nowhere_to_save(case, error.entry, line)
             continue
+        from pvgrub_sim.findings.rules.error_meanings import MEANINGS
+
         meaning = MEANINGS.get(error.number)
         yield Draft(
             f"Entry {error.entry} ends at '{error.command}' in Error {error.number}: {error.message}"

@@ -27,7 +27,6 @@ LINES_CHECKED = 1024
 _TABS = bytes.maketrans(b"\t", b" ")
 _BLANK = re.compile(rb"(?:[ \n]++|\\\n|#[^\n]*+(?<!\\)\n)*+")
 """Between lines: blanks, and comments that do not go on behind a backslash."""
-_END = re.compile(rb"(?<!\\)\n")
 _SPECIAL = frozenset(b" #\n\\")
 BACKSLASH = 0x5C
 
@@ -117,7 +116,7 @@ class ConfigReader:
                 comment = data[at] == ord("#")
             end = data.find(b"\n", at)
             if end > at and data[end - 1] == BACKSLASH:
-                match = _END.search(data, end)
+                match = re.compile(rb"(?<!\\)\n").search(data, end)
                 end = match.start() if match else -1
             found = end >= 0
             end = end if found else len(data)
