@@ -169,10 +169,9 @@ def probe_others(area: Area) -> Content | None:
         return _filesystem("apfs", uuid=uuid_of(first[72:88]))
     for label in (0, 1):
         # vdev_label: 112 KiB of names and values behind 16 KiB, then a ring of uberblocks (OpenZFS, vdev_impl.h).
-        ring = area.peek((label * 2 + 1) * _ZFS_RING, _ZFS_RING)
-        for at in range(0, len(ring), 1024):
-            if ring[at : at + 8] in _ZFS_MAGIC:
-                version = int.from_bytes(ring[at + 8 : at + 16], "little" if ring[at] else "big")
+        for block in area.peek_each((label * 2 + 1) * _ZFS_RING, 1024, 128, 16):
+            if block[:8] in _ZFS_MAGIC:
+                version = int.from_bytes(block[8:], "little" if block[0] else "big")
                 return _filesystem("zfs_member", str(version))
     second = area.peek(1024, 512)
     if second[6:8] == b"\x34\x34":
