@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from pvgrub_sim.typed import Any
+
 SMALL = 512 << 10
 """Bytes that are not worth a thread, nor the import of OpenSSL."""
 
@@ -29,22 +31,43 @@ class Digest:
         if len(data) <= SMALL:
             self._hex = _small(data)
             return
-        # Only for what is large: imports that a quick start does without.
-        from hashlib import sha256
-        from threading import Thread
+        # Only for what is large: imports that a quick start does without. threading and hashlib themselves take as long
+        # to import as a megabyte to digest.
+        from _thread import allocate_lock, start_new_thread
+
+        sha256 = _openssl()
+        self._computing = allocate_lock()
+        self._computing.acquire()
 
         def compute() -> None:
-            # hashlib lets other threads go on meanwhile.
-            self._hex = sha256(data).hexdigest()
+            # OpenSSL's lets other threads go on meanwhile.
+            try:
+                self._hex = sha256(data).hexdigest()
+            finally:
+                self._computing.release()
 
-        self._thread = Thread(target=compute, daemon=True)
-        self._thread.start()
+        try:
+            start_new_thread(compute, ())
+        except RuntimeError:
+            # There is no thread to be had.
+            compute()
 
     def hex(self) -> str:
         """The digest in 64 hexadecimal digits; waits for it."""
         if not self._hex:
-            self._thread.join()
+            with self._computing:
+                pass
         return self._hex
+
+
+def _openssl() -> Any:
+    """hashlib.sha256 as OpenSSL has it, without the import of all other digests."""
+    try:
+        return import_module("_hashlib").openssl_sha256
+    except (ImportError, AttributeError):
+        from hashlib import sha256
+
+        return sha256
 
 
 def _small(data: bytes | bytearray) -> str:
