@@ -79,6 +79,7 @@ class Case:
         """What the rules before have found."""
         self._files: list[FileRef] | None = None
         self._entry_runs: dict[int, Boot] = {}
+        self._heads: dict[tuple[str, str], bytes] = {}
         self.loader_answers: list[LoaderAnswer] | None = None
         """What the loader says to the kernels, once somebody has asked (facts/kernels.py)."""
 
@@ -135,20 +136,9 @@ class Case:
         for index, (attached, view) in enumerate(zip(self.disks, self.surveys, strict=True)):
             names = self.viewer.partitions(index) if view.partitions else {}
             for volume in view.volumes:
-                if volume.number is None:
-                    found.append(Place(attached, index, volume, f"(hd{index})", True, make_reader=self._make_reader))
-                else:
-                    name = names.get(volume.offset // 512)
-                    found.append(
-                        Place(
-                            attached,
-                            index,
-                            volume,
-                            name or volume.grub,
-                            name is not None,
-                            make_reader=self._make_reader,
-                        )
-                    )
+                name = f"(hd{index})" if volume.number is None else names.get(volume.offset // 512)
+                device = name or volume.grub
+                found.append(Place(attached, index, volume, device, name is not None, make_reader=self._make_reader))
         return tuple(found)
 
     @property
@@ -311,10 +301,13 @@ class Case:
 
     def kernel_head(self, ref: FileRef) -> bytes:
         """The first 64 KiB of a kernel as stored: as the survey reads them where it can, else as PV-GRUB does."""
-        raw = ref.place.head(ref.path, HEAD) if ref.place else None
-        if raw is None and not ref.seen.error:
-            raw = self.viewer.read(ref.device, ref.path, HEAD, stored=True)
-        return raw or b""
+        key = ref.device, ref.path
+        if key not in self._heads:
+            raw = ref.place.head(ref.path, HEAD) if ref.place else None
+            if raw is None and not ref.seen.error:
+                raw = self.viewer.read(ref.device, ref.path, HEAD, stored=True)
+            self._heads[key] = raw or b""
+        return self._heads[key]
 
     def boot_files(self, kind: FileKind) -> Iterator[tuple[Place, BootFile]]:
         """All boot files of one kind on any volume."""
