@@ -46,6 +46,20 @@ def test_readers_and_drivers_are_imported_when_their_filesystem_is_met(good: Pat
     assert {name for name in ("xfs", "fat", "iso") if f"pvgrub_sim.survey.{name}" in modules} == set()
 
 
+def test_commands_rules_and_remedies_are_imported_when_they_are_asked_for(good: Path) -> None:
+    modules = imported("boot", str(good))
+    assert "pvgrub_sim.grub.builtins.kernels" in modules and "pvgrub_sim.findings.rules.entries" in modules
+    unwanted = {
+        "grub.builtins": ("files", "graphics", "network", "partitions", "screen", "system"),
+        "findings.rules": ("akis", "instances", "pvgrub_itself"),
+        "findings.remedies": ("automagic", "boot_disks", "commands", "files", "menus", "tables"),
+        "findings.plan": ("search", "future"),
+    }
+    assert {f"{part}.{name}" for part, names in unwanted.items() for name in names} & {
+        name.removeprefix("pvgrub_sim.") for name in modules
+    } == set()
+
+
 @pytest.mark.parametrize("words", [["--version"], ["--help"]])
 def test_the_help_imports_no_command(words: list[str]) -> None:
     ours = {name.removeprefix("pvgrub_sim.") for name in imported(*words) if name.startswith("pvgrub_sim.")}
