@@ -87,7 +87,8 @@ class Terminal:
             if number:
                 self.put(0x0A)
             if line == line.translate(None, _CONTROL):
-                self._put_plain(line)
+                if line:
+                    self._put_plain(line)
                 continue
             for at, code in enumerate(line):
                 if code in _CONTROL:
