@@ -20,10 +20,12 @@ demo: $(VENV)/installed build/demo.img
 	@cd build && ../$(BIN)/pvgrub-sim boot --allow-fallback demo.img
 
 # More than processors: a good part of the time is waiting, for disks, timeouts and tools that sleep. Bytecode is kept,
-# since pytest would rewrite some hundred modules of its plugins each time that it is started.
+# or each process would compile all tests. Plugins are named, for of those that it finds pytest rewrites all modules:
+# our own ones and hypothesis's, in each process.
 WORKERS ?= 3
 test: $(VENV)/test
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n $(WORKERS) --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --disable-plugin-autoload -p xdist.plugin -p _hypothesis_pytestplugin \
+		-n $(WORKERS) --dist worksteal
 
 # Mutated inputs, for as long as you like: `make fuzz SECONDS=180 SEED=1`.
 SECONDS ?= 3600
