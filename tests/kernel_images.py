@@ -20,6 +20,8 @@ from pvgrub_sim.ondisk.xen_notes import NoteType
 BASE = 0xFFFFFFFF80000000
 BASE_32 = 0xC0000000
 START = 0x1000000
+SMALL = 1 << 20
+"""Bytes below which what is made once is kept."""
 
 Value = int | bytes
 
@@ -243,9 +245,13 @@ PACKERS = {
 }
 
 
-@functools.lru_cache(maxsize=64)
 def payload(form: str, data: bytes) -> bytes:
-    """A payload as the kernel's build makes it, its size word included."""
+    """A payload as the kernel's build makes it, its size word included; small ones are packed once."""
+    return (_payload if len(data) < SMALL else _payload.__wrapped__)(form, data)
+
+
+@functools.lru_cache(maxsize=64)
+def _payload(form: str, data: bytes) -> bytes:
     packed = PACKERS[form](data)
     return packed if form in {"gzip", "none"} else packed + size_word(data)
 

@@ -37,6 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
+@pytest.fixture
 def debian_as_zstd() -> bytes:
     """Debian's kernel, its payload packed with zstd as other distributions do."""
     from pvgrub_sim import extract_kernel
@@ -45,11 +46,11 @@ def debian_as_zstd() -> bytes:
     return bzimage(payload("zstd", elf), text=b"6.1.0-cloud-amd64 #1")
 
 
-def test_tour(wheel: Path, tmp_path: Path) -> None:
+def test_tour(debian_as_zstd: bytes, wheel: Path, tmp_path: Path) -> None:
     for tool in TOOLS:
         require(tool)
     (tmp_path / wheel.name).symlink_to(wheel)
-    (tmp_path / "vmlinuz").write_bytes(debian_as_zstd())
+    (tmp_path / "vmlinuz").write_bytes(debian_as_zstd)
     (tmp_path / "initrd.img").write_bytes(INITRD)
     # The interpreter below the environment that the tests run in: the page makes one of its own.
     path = os.pathsep.join([str(Path(sys.base_prefix) / "bin"), environment()["PATH"]])

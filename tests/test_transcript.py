@@ -9,7 +9,8 @@ from pvgrub_sim import console_text
 from tests.conformance.test_sessions import load_sessions
 from tests.rounds import spread
 
-ROWS = 400
+SCREEN = 25
+"""Rows that are addressed."""
 CLEARED = b"\x1b[H\x1b[J"
 RANDOM = [name for name in load_sessions() if name.startswith("random")]
 """Sessions of the same kind: keys that chance pressed."""
@@ -20,7 +21,7 @@ SESSIONS = [*(name for name in load_sessions() if name not in RANDOM), *spread(R
 def test_the_last_screen_is_what_pyte_shows(name: str) -> None:
     """On a terminal so high that nothing scrolls out of it."""
     raw = bytes.fromhex(load_sessions()[name]["raw_hex"])
-    screen = pyte.Screen(80, ROWS)
+    screen = pyte.Screen(80, SCREEN + raw.count(b"\n"))
     pyte.ByteStream(screen).feed(raw)
     shown = "\n".join(line.rstrip() for line in screen.display).rstrip("\n")
     text = console_text(raw)

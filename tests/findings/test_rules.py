@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -42,6 +44,17 @@ def simulate(image: Path, options: dict[str, Any]) -> Verdict:
     return boot(image.name, **options)
 
 
+_seen: dict[str, Verdict] = {}
+
+
+def seen(case: Hit) -> Verdict:
+    """What is said of a case, simulated once: several tests look at it."""
+    if repr(case) not in _seen:
+        with TemporaryDirectory() as folder, contextlib.chdir(folder):
+            _seen[repr(case)] = simulate(unpack(case.image, Path(folder)), case.options)
+    return _seen[repr(case)]
+
+
 def of_rule(verdict: Verdict, rule: str) -> list[Finding]:
     return [finding for finding in verdict.findings if finding.rule == rule]
 
@@ -67,9 +80,8 @@ def test_rules_that_are_not_asked_have_nothing_to_say(
 
 
 @pytest.mark.parametrize(("rule", "case"), HIT_CASES)
-def test_hit(rule: str, case: Hit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    verdict = simulate(unpack(case.image, tmp_path), case.options)
+def test_hit(rule: str, case: Hit) -> None:
+    verdict = seen(case)
     found = of_rule(verdict, rule)
     assert found, [finding.rule for finding in verdict.findings]
     assert str(found[0].severity) == case.severity
@@ -91,7 +103,7 @@ def test_remedy(rule: str, case: Hit, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     image = unpack(case.image, tmp_path)
     size = image.stat().st_size
-    for finding in of_rule(simulate(image, case.options), rule):
+    for finding in of_rule(seen(case), rule):
         paste(finding.remedy, tmp_path)
     assert image.stat().st_size == size
     assert case.cured is not None
@@ -114,9 +126,8 @@ def paste(remedy: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("rule", "case"), HIT_CASES)
-def test_what_boots_is_not_in_error(rule: str, case: Hit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    verdict = simulate(unpack(case.image, tmp_path), case.options)
+def test_what_boots_is_not_in_error(rule: str, case: Hit) -> None:
+    verdict = seen(case)
     rules = all_rules()
     errors = [finding.rule for finding in verdict.findings if finding.severity == "error"]
     if verdict.boots_default:

@@ -26,10 +26,13 @@ def server() -> Iterator[str]:
     """The address of a server with an empty account."""
     from moto.server import ThreadedMotoServer
 
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    yield "http://{}:{}".format(*running.get_host_and_port())
-    running.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        # Hundreds of AMIs of other people's, whom nobody asks for.
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+        running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        running.start()
+        yield "http://{}:{}".format(*running.get_host_and_port())
+        running.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kernel_writer import DISKS, kernel_modules, run_in_kernel
-from tests.tools import run
+from tests.tools import require, run
 
 KERNEL_SIZE = 704_371
 MANY = 600
@@ -262,6 +262,9 @@ _written: dict[str, dict[str, Path]] = {}
 def written(kind: str, factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The images of one filesystem by name, written once in a run of the tests; read-only by convention."""
     if kind not in _written:
+        # Before the trees are made, which takes its time.
+        for tool in (f"mkfs.{kind}", "linux.uml"):
+            require(tool)
         _written[kind] = BUILDERS[kind](factory.mktemp(kind))
     return _written[kind]
 

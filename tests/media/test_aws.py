@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 from collections.abc import Iterator
@@ -22,6 +23,17 @@ SNAPSHOT = "snap-0123456789abcdef0"
 OTHER = "snap-0123456789abcdef1"
 AMI = "ami-0123456789abcdef0"
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def descriptions() -> Iterator[None]:
+    """What botocore has of AWS's services is read once, not for each client."""
+    from botocore.loaders import JSONFileLoader
+
+    read = functools.cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield
 
 
 @pytest.fixture(autouse=True)

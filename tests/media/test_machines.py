@@ -20,7 +20,7 @@ from pvgrub_sim.request import read_request
 from tests.cli.running import Run
 from tests.images import unpack_sparse
 from tests.media.machines import MIB, all_equal, read_xva, write_ova, write_xva
-from tests.tools import run
+from tests.tools import require, run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -57,6 +57,7 @@ def attached(path: Path) -> list[tuple[int, str]]:
 @pytest.mark.parametrize("keepalive", [0, 3])
 @pytest.mark.parametrize("size", [12 * MIB, 12 * MIB + 512, 300_000])
 def test_xva_is_read_as_xva_img_reads_it(checksum: str, keepalive: int, size: int, tmp_path: Path) -> None:
+    require("xva-img")
     disks = [("1", "Ref:7", holey(size)), ("0", "Ref:21", holey(20 * MIB, 2))]
     path = tmp_path / "machine.xva"
     write_xva(path, disks, checksum=checksum, keepalive=keepalive)
@@ -184,6 +185,8 @@ TARS = {
 @pytest.mark.parametrize("options", TARS.values(), ids=TARS)
 @pytest.mark.parametrize("packer", [None, "gzip", "xz", "bzip2", "zstd", "lz4"])
 def test_tar_is_read_as_tar_reads_it(options: list[str], packer: str | None, tmp_path: Path) -> None:
+    if packer:
+        require(packer)
     name = "a" * 120 + "/disk.raw"
     (tmp_path / "a" / ("a" * 120)).mkdir(parents=True)
     raw = holey(9 * MIB + 512)

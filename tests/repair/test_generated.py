@@ -16,12 +16,15 @@ from tests.tools import require, run
 
 IMAGES = 300
 BATCH = 15
+TOOLS = ("mke2fs", "debugfs", "e2fsck", "mkfs.vfat", "mcopy", "sfdisk")
 FEWEST = 4
 """Images of a batch that are mended at the least, however its seeds fall."""
 
 
 @pytest.mark.parametrize("first", range(0, IMAGES, BATCH))
 def test_images_of_several_faults(first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for tool in TOOLS:
+        require(tool)
     mended = 0
     for seed in range(first, first + BATCH):
         folder = tmp_path / str(seed)

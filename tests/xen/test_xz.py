@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import lzma
 import random
 import subprocess
@@ -122,16 +123,22 @@ def x86_code(size: int) -> bytes:
     "size", [0, 1, 4, 5, CHUNK - 1, CHUNK, CHUNK + 2, WORTH_A_THREAD - 3, WORTH_A_THREAD, WORTH_A_THREAD + CHUNK + 1]
 )
 def test_x86_filter_as_xz_itself_has_it(size: int, processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    require("xz")
     monkeypatch.setattr(x86filter, "processors", lambda: processors)
     code = x86_code(size)
     data = run("xz", "-c", "-0", "--check=crc32", "--x86", "--lzma2=preset=0", stdin=code)
     assert unpacked("xz", data) == code
 
 
+@functools.cache
+def large() -> bytes:
+    return pack_xz(Elf(size=3 << 20).build())
+
+
 @pytest.mark.parametrize("processors", [1, 2])
 def test_damage_behind_the_first_megabyte_is_noticed(processors: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(x86filter, "processors", lambda: processors)
-    data = pack_xz(Elf(size=3 << 20).build())
+    data = large()
     assert boots(data)
     for at in (len(data) // 2, len(data) * 3 // 4):
         assert not boots(data[:at])
