@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pvgrub_sim.verdict import boot
 from tests.conformance.compare import differences
 from tests.conformance.expected_failures import EXPECTED_FAILURES
 from tests.images import unpack_sparse
+from tests.rounds import rounds
 
 CASES = Path(__file__).parents[2] / "fixtures" / "conformance"
 AREAS = ("menus", "kernels", "disks", "amazon")
@@ -39,13 +41,14 @@ def parameters() -> list[Any]:
 
 @pytest.mark.parametrize(("area", "case"), parameters())
 def test_case(area: str, case: dict[str, Any], tmp_path: Path) -> None:
+    """Findings are looked for as well, outside CI on a third of the images: they may not change what is simulated."""
     image = unpack_sparse(CASES / area / case["image"], tmp_path / "disk.img")
     if area == "amazon":
         version = case["profile"].removeprefix("amazon-")
         options = {"aki": f"pv-grub-{case['aki_device']}_{version}-{case['arch']}.gz"}
     else:
         options = {"pvgrub": "xen-4.17", "arch": case["arch"], "config": case["config"]}
-    verdict = boot(image, **options)
+    verdict = boot(image, findings=zlib.crc32(case["case"].encode()) % rounds(1, otherwise=3) == 0, **options)
     image.unlink()
     assert not (found := differences(case, verdict)), f"{case['what']}\n" + "\n".join(found)
 

@@ -23,7 +23,7 @@ from tests.rounds import rounds
 
 # What Dask's own parts warn of when their processes are killed is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore")
-KILLS = rounds(20, otherwise=3)
+KILLS = rounds(20, otherwise=2)
 
 
 @pytest.fixture(autouse=True, scope="module")
