@@ -37,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def debian_as_zstd() -> bytes:
     """Debian's kernel, its payload packed with zstd as other distributions do."""
     from pvgrub_sim import extract_kernel
