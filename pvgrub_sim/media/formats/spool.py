@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import ForwardOnly, layers_of
-from pvgrub_sim.media.formats.behind import Behind, write_all
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ USUAL_RATIO: Final = 100
 caller says nothing. A disk is not packed as tight as that."""
 PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
-FAR: Final = 8 << 20
-"""Bytes to be unpacked at once for which they are written in a thread of its own."""
 _ZEROS: Final = bytes(1 << 20)
 
 
@@ -73,6 +69,7 @@ class Spool:
         self._size = size
         self._measure: Callable[[], int | None] | None = None
         self._done = 0
+        self._failed: ImageError | None = None
         self._fd = _unlinked(name)
 
     def know(self, measure: Callable[[], int | None]) -> None:
@@ -128,32 +125,26 @@ class Spool:
             self._fd = -1
 
     def __del__(self) -> None:
-        # The temporary file of a disk that nobody closed would stay as long as the process.
-        self.close()
+        # The temporary file of a disk that nobody closed would stay as long as the process. The stream, and what it
+        # reads, goes with what refers to it.
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def _unpack(self, upto: int | None) -> None:
         """Go on reading up to a byte, or to the end."""
-        behind = None
-        if upto is None or upto - self._done > FAR:
-            behind = Behind(self._fd)
         told = False
-        try:
-            while self._stream is not None and (upto is None or self._done < upto):
-                if not self._unpack_piece(self._stream, behind):
-                    break
-                if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
-                    self._told = now
-                    told = True
-                    self._progress(self._done, self._size)
-        finally:
-            if behind is not None:
-                with self._writing():
-                    behind.finish()
+        while self._stream is not None and (upto is None or self._done < upto):
+            if not self._unpack_piece(self._stream):
+                break
+            if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
+                self._told = now
+                told = True
+                self._progress(self._done, self._size)
         if told and self._progress is not None:
             # For now that is all.
             self._progress(self._done, self._done)
 
-    def _unpack_piece(self, stream: Forward, behind: Behind | None) -> bool:
+    def _unpack_piece(self, stream: Forward) -> bool:
         """Go on by as much as the stream gives at once; False at its end."""
         if self._done >= self._limit:
             raise ImageError(
@@ -161,15 +152,28 @@ class Spool:
                 f"unpacks to more than {self._limit} bytes, which is the limit (--spool-limit)",
                 self._done,
             )
-        data = stream.read()
+        data = self._next_stored(stream)
         if not data:
             self._end()
             return False
-        self._store(data, behind)
         self._check_stored()
         if self._size is not None and self._done >= self._size:
             self._check_end()
         return True
+
+    def _next_stored(self, stream: Forward) -> bytes:
+        """Take what the stream gives, and keep it. Where that fails once, what follows would be in the wrong place."""
+        if self._failed is not None:
+            raise self._failed.with_traceback(None)
+        self._failed = ImageError(self.name, "cannot be unpacked any further: that was interrupted", self._done)
+        try:
+            data = stream.read()
+            self._store(data)
+        except ImageError as error:
+            self._failed = ImageError(error.path, error.reason, error.offset)
+            raise
+        self._failed = None
+        return data
 
     def _check_stored(self) -> None:
         """No file of a few MiB fills the disk that temporary files are on; raises ImageError."""
@@ -204,16 +208,13 @@ class Spool:
             self._stream.close()
             self._stream = None
 
-    def _store(self, data: bytes, behind: Behind | None) -> None:
+    def _store(self, data: bytes) -> None:
         """Put bytes at the end; whole pieces of zeros become a hole."""
         with self._writing():
             for at in range(0, len(data), len(_ZEROS)):
                 piece = data[at : at + len(_ZEROS)]
                 if piece != (_ZEROS if len(piece) == len(_ZEROS) else _ZEROS[: len(piece)]):
-                    if behind is not None:
-                        behind.put(piece, self._done)
-                    else:
-                        write_all(self._fd, piece, self._done)
+                    _write_all(self._fd, piece, self._done)
                     self._stored += len(piece)
                 self._done += len(piece)
 
@@ -233,13 +234,31 @@ def spool_folder() -> str:
     """Where temporary files go: not into memory, as /tmp often is, unless TMPDIR says so."""
     if not os.environ.get("TMPDIR") and os.access("/var/tmp", os.W_OK | os.X_OK):
         return "/var/tmp"
+    # Only here: it brings along much that an image unpacked into /var/tmp does without.
+    import tempfile
+
     return tempfile.gettempdir()
+
+
+def _write_all(fd: int, piece: bytes, offset: int) -> None:
+    """Write a piece at a byte offset, however many calls that takes; raises OSError."""
+    written = os.pwrite(fd, piece, offset)
+    while written < len(piece):
+        written += os.pwrite(fd, memoryview(piece)[written:], offset + written)
 
 
 def _unlinked(name: str) -> int:
     """A file that no folder lists, open for reading and writing."""
+    folder = spool_folder()
     try:
-        with tempfile.TemporaryFile(prefix="pvgrub-sim-", dir=spool_folder(), buffering=0) as file:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:
+        # A filesystem that does not have such files; or the reason is one that is found again here.
+        pass
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(prefix="pvgrub-sim-", dir=folder, buffering=0) as file:
             return os.dup(file.fileno())
     except OSError as error:
         raise ImageError(name, f"no temporary file can be made: {(error.strerror or str(error)).lower()}") from None

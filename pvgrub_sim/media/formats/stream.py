@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, read_upto
 from pvgrub_sim.media.extent import used_bytes
+from pvgrub_sim.media.formats.ahead import ahead
 from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
 from pvgrub_sim.media.formats.frames import lz4_size, xz_size, zstd_size
 from pvgrub_sim.media.formats.spool import Forward, Spool
@@ -54,7 +55,8 @@ def _spooled(
     make: Callable[[Input], Forward],
     measure: Callable[[Disk, Spool], int | None],
 ) -> Disk:
-    spool = Spool(below.name, make(Input(below)), Layer(words, below.name, 0), context, below=below)
+    stream = ahead(make(Input(below)), below)
+    spool = Spool(below.name, stream, Layer(words, below.name, 0), context, below=below)
     if not isinstance(below, ForwardOnly):
         spool.know(lambda: measure(below, spool))
     return spool

@@ -8,6 +8,7 @@ from zlib import crc32
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer, read_upto
+from pvgrub_sim.media.formats.ahead import ahead
 from pvgrub_sim.media.formats.archive import IMAGE_NAME
 from pvgrub_sim.media.formats.decoders import Input, Members, deflate_stream
 from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
@@ -80,7 +81,7 @@ def _opened(below: Disk, entry: Entry, context: Context) -> Disk:
             raise ImageError(name, "is damaged (zip: its sizes)", entry.place)
         return member_disk(below, entry.size, (Piece(0, begin, entry.size),), Layer("zip", name, entry.size))
     stream = _Checked(deflate_stream(Input(below, begin, begin + entry.packed)), name, entry.crc)
-    return Spool(name, stream, Layer("zip", name, entry.size), context, below=below, size=entry.size)
+    return Spool(name, ahead(stream, below), Layer("zip", name, entry.size), context, below=below, size=entry.size)
 
 
 class _Checked:
