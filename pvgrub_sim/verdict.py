@@ -6,16 +6,17 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 
-from pvgrub_sim.bootchain import Boot, Console, nobody, run, run_auto
 from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, Disk
+from pvgrub_sim.media.disk import ForwardOnly
 from pvgrub_sim.model import BootError, IgnoredFinding, LoadedFile, Outcome, ProfileInfo, Verdict
 from pvgrub_sim.request import Request, read_request
 from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
+    from pvgrub_sim.bootchain import Boot, Console
     from pvgrub_sim.findings.plan.search import Blueprint
     from pvgrub_sim.keys import Key
     from pvgrub_sim.profiles.ami import AmiDescription
@@ -114,6 +115,11 @@ def boot_and_plan(
     reasons = _reasons(ignore)
     with ExitStack() as stack:
         request = read_request(image, stack, **{**NO_OPTIONS, **options, "budget": budget})
+        # Only now, and more of it where the image is being unpacked meanwhile.
+        from pvgrub_sim.bootchain import run, run_auto
+
+        if any(isinstance(attached.disk, ForwardOnly) for attached in request.disks):
+            _import_the_rest(findings)
         run_it = run_auto if request.any_arch else run
         known = loader_memory or LoaderMemory(budget)
         result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys), digests=True)
@@ -126,6 +132,19 @@ def boot_and_plan(
         result.forget_files()
         known.budget = known.budget.renewed()
         return _advised(verdict, result, request, ari, reasons)
+
+
+def _import_the_rest(findings: bool) -> None:
+    """Import what is wanted later on in any case, if all goes well."""
+    import hashlib  # noqa: F401  (as below)
+
+    import pvgrub_sim.xen.loader
+
+    if findings:
+        import pvgrub_sim.survey.picture  # noqa: F401  (as above)
+        from pvgrub_sim.findings.examine import all_rules
+
+        all_rules()
 
 
 def _reasons(ignore: Collection[str] | Mapping[str, str]) -> Mapping[str, str]:
@@ -142,6 +161,8 @@ def _reasons(ignore: Collection[str] | Mapping[str, str]) -> Mapping[str, str]:
 def _typed(keys: Iterable[Key] | None) -> Console:
     """Somebody who types the keys, in each run anew; nobody when there are none."""
     if keys is None:
+        from pvgrub_sim.bootchain import nobody
+
         return nobody
     from pvgrub_sim.keys import TypedKeys
 
