@@ -47,7 +47,7 @@ def assert_verdict(image: Path, menu: bytes) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=bytes.decode)
 def test_any_byte_in_any_argument(command: bytes, image: Path) -> None:
-    step = rounds(1, otherwise=2)
+    step = rounds(1, otherwise=3)
     for number, form in list(enumerate(FORMS))[COMMANDS.index(command) % step :: step]:
         # Each form with one of the odd strings, another one with the next command and form.
         odd = ODD[(number + COMMANDS.index(command)) % len(ODD)]

@@ -130,7 +130,7 @@ def test_hostile_fields(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     data = image.read_bytes()
     tools = stubs(tmp_path / "tools")
     words = fields(image)
-    chosen = generator.sample(words, min(len(words), rounds(5, otherwise=2)))
+    chosen = generator.sample(words, min(len(words), rounds(5, otherwise=1)))
     hostile = generator.sample(HOSTILE, len(chosen) + 1)
     for word, text in zip(chosen, hostile, strict=False):
         image.write_bytes(planted(data, word, text))

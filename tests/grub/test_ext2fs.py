@@ -18,17 +18,18 @@ from tests.grub.machine_factory import error_of, list_names, machine_on, mount, 
 SOURCE = random.Random(5)
 SMALL = SOURCE.randbytes(700)
 LARGE = SOURCE.randbytes(700_001)
-HUGE = SOURCE.randbytes(1024 * (12 + 256 + 256 * 256 + 5))
-"""Reaches into the triple indirect block at 1 KiB."""
+HUGE = 1024 * (12 + 256 + 256 * 256 + 5)
+"""Bytes that reach into the triple indirect block at 1 KiB."""
 
 I_MODE, I_SIZE, I_BLOCKS, I_FLAGS, I_BLOCK, I_SIZE_HIGH = 0, 4, 28, 32, 40, 108
 HUGE_FILE_FL = 0x40000
 
 
 def test_reads_what_was_written_through_every_kind_of_indirect_block(tmp_path: Path) -> None:
-    image = make_ext(tmp_path / "i.img", {"boot": {"small": SMALL, "large": LARGE, "huge": HUGE}}, size="80M")
+    files = {"small": SMALL, "large": LARGE, "huge": random.Random(6).randbytes(HUGE)}
+    image = make_ext(tmp_path / "i.img", {"boot": files}, size="80M")
     m = machine_on(image)
-    for name, content in (("small", SMALL), ("large", LARGE), ("huge", HUGE)):
+    for name, content in files.items():
         assert read_file(m, f"(hd0)/boot/{name}".encode()) == content == cat(image, f"/boot/{name}")
 
 

@@ -69,7 +69,7 @@ WORDS = st.sampled_from(
 PATCH = st.one_of(st.binary(min_size=1, max_size=8), WORDS)
 
 
-@settings(max_examples=rounds(25, otherwise=8), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(25, otherwise=5), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_damaged_image_is_surveyed_all_the_same(image: tuple[bytes, list[int]], data: st.DataObject) -> None:
     content_bytes, blocks = image
