@@ -177,7 +177,7 @@ def _advised(
 
     reasons: the rules that do not count.
     """
-    from pvgrub_sim.findings.examine import diagnose, worded
+    from pvgrub_sim.findings.examine import diagnose, in_words_alone, worded
     from pvgrub_sim.findings.facts.case import Case
     from pvgrub_sim.survey.picture import layout, survey_disks
 
@@ -203,8 +203,11 @@ def _advised(
         left_out = result.left_out
         images = [attached.disk.name for attached in request.disks]
         verdict = verdict._replace(findings=worded(found, images))
-        if not left_out and (not verdict.boots_default or any(one.remedy for one in found)):
-            # Only an image with something to mend pays for the search.
+        # What boots and has nothing that could be mended here does not pay for the search.
+        nothing = (
+            in_words_alone(found) if case.healthy else verdict.boots_default and not any(one.remedy for one in found)
+        )
+        if not left_out and not nothing:
             from pvgrub_sim.findings.plan.script import told
             from pvgrub_sim.findings.plan.search import find_plan
 

@@ -52,12 +52,23 @@ def examine(boot: Boot, disks: Sequence[AttachedDisk], **circumstances: Any) -> 
 
 def worded(found: Sequence[Found], images: Sequence[str]) -> tuple[Finding, ...]:
     """The findings with their remedies as text. images: paths of all images of the case."""
-    if not any(one.remedy for one in found):
-        return tuple(one.finding for one in found)
+    if in_words_alone(found):
+        return tuple(one.finding._replace(remedy=_advice(one.remedy)) if one.remedy else one.finding for one in found)
     # Only now: most images that boot want no mending.
     from pvgrub_sim.findings.remedies.commands import as_text
 
     return tuple(one.finding._replace(remedy=as_text(one.remedy, images)) for one in found)
+
+
+def _advice(remedy: Remedy) -> str:
+    from pvgrub_sim.findings.remedies.names import comment
+
+    return "\n".join(comment(step.lines) for step in remedy if isinstance(step, Advice))
+
+
+def in_words_alone(found: Sequence[Found]) -> bool:
+    """Whether all remedies are advice to a person, or none at all: nothing is to be done with the image here."""
+    return all(isinstance(step, Advice) for one in found for step in one.remedy)
 
 
 def diagnose(case: Case, ignore: Collection[str] = ()) -> tuple[Found, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from pvgrub_sim.findings.facts.case import Case
-from pvgrub_sim.findings.facts.devices import named_places
 from pvgrub_sim.findings.facts.root import has_system
 from pvgrub_sim.findings.facts.starts import Start
 from pvgrub_sim.typed import TYPE_CHECKING, Final
@@ -67,6 +66,8 @@ def root_place(case: Case, start: Start) -> Place | None:
     if spec.kind in (RootKind.TAG, RootKind.LINK):
         return next((place for place in case.places if _is_tagged(case, place, spec)), None)
     if spec.kind is RootKind.DEVICE:
+        from pvgrub_sim.findings.facts.devices import named_places
+
         return next((place for name, place in named_places(case, start) if name == spec.name), None)
     return None
 

@@ -7,9 +7,9 @@ goes, and each command waits for the one before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from pvgrub_sim.findings.remedies.names import NotPlain, host_word, plain, shown, word
+from pvgrub_sim.findings.remedies.names import NotPlain, comment, host_word, plain, word
 from pvgrub_sim.findings.remedies.putting import NEXT, NoRoom, Put
 from pvgrub_sim.findings.remedies.sed import expressions
 from pvgrub_sim.findings.remedies.steps import (
@@ -34,7 +34,6 @@ from pvgrub_sim.findings.remedies.steps import (
 )
 from pvgrub_sim.findings.remedies.tool_words import BOOT_NAMES, debugfs, put_aside, quoted, tool_command
 from pvgrub_sim.findings.remedies.words import in_words
-from pvgrub_sim.safetext import disarmed
 from pvgrub_sim.typed import Final
 
 FOLDER: Final = "pvgrub-sim.work"
@@ -78,11 +77,6 @@ def _text(step: Step, folder: str) -> str:
     except NotPlain as found:
         told = f"no commands, for this does not belong into a shell: {found.text}"
         return comment((told, "by hand, then:", *in_words(step)))
-
-
-def comment(lines: Iterable[str]) -> str:
-    """Words for people, as a shell's comments."""
-    return "\n".join(f"# {disarmed(shown(line))}" for line in lines)
 
 
 class Commands:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from pvgrub_sim.safetext import disarmed
 from pvgrub_sim.typed import Final
 
 LONGEST: Final = 2048
@@ -68,6 +71,11 @@ def shown(text: str) -> str:
 def shown_word(text: str) -> str:
     """Any text as one word of a command that is shown as advice and not run."""
     return _quote(shown(text))
+
+
+def comment(lines: Iterable[str]) -> str:
+    """Words for people, as a shell's comments."""
+    return "\n".join(f"# {disarmed(shown(line))}" for line in lines)
 
 
 def _escaped(character: str) -> str:
