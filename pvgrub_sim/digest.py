@@ -35,7 +35,7 @@ class Digest:
         # to import as a megabyte to digest.
         from _thread import allocate_lock, start_new_thread
 
-        sha256 = _openssl()
+        sha256 = openssl_sha256()
         self._computing = allocate_lock()
         self._computing.acquire()
 
@@ -60,7 +60,7 @@ class Digest:
         return self._hex
 
 
-def _openssl() -> Any:
+def openssl_sha256() -> Any:
     """hashlib.sha256 as OpenSSL has it, without the import of all other digests."""
     try:
         return import_module("_hashlib").openssl_sha256

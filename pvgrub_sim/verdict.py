@@ -136,12 +136,12 @@ def boot_and_plan(
 
 def _import_the_rest(findings: bool) -> None:
     """Import what is wanted later on in any case, if all goes well."""
-    import hashlib  # noqa: F401  (as below)
-
     import pvgrub_sim.xen.loader
+    from pvgrub_sim.digest import openssl_sha256
 
+    openssl_sha256()
     if findings:
-        import pvgrub_sim.survey.picture  # noqa: F401  (as above)
+        import pvgrub_sim.survey.picture  # noqa: F401  (for later, as the loader)
         from pvgrub_sim.findings.examine import all_rules
 
         all_rules()
