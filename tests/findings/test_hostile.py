@@ -23,7 +23,7 @@ def test_damaged_images(name: str, tmp_path: Path) -> None:
     original = unpack_sparse(FIXTURES / f"{name}.img.zst", tmp_path / "whole.img").read_bytes()
     used = [at for at in range(0, len(original), 512) if any(original[at : at + 512])]
     rules = all_rules()
-    for _ in range(rounds(25, otherwise=8)):
+    for _ in range(rounds(25, otherwise=5)):
         data = bytearray(original)
         for _ in range(generator.choice((1, 4, 30))):
             data[generator.choice(used) + generator.randrange(512)] = generator.randrange(256)

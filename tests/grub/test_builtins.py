@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pvgrub_sim.grub import machine
 from pvgrub_sim.grub.builtins.screen import fold, help_texts
 from pvgrub_sim.grub.builtins.table import Flag, all_builtins
+from pvgrub_sim.grub.console import terminal
 from pvgrub_sim.grub.file.load import PAGE_SIZE
 from pvgrub_sim.model import Outcome
 from tests.grub.memory_fs import FIRST_SECTOR, GOOD_KERNEL, Runner, boot
+from tests.rounds import ALL
 
 __all__ = ["boot"]
 
@@ -194,7 +197,11 @@ def test_cmp_prints_sign_extended_bytes_in_the_64_bit_build(boot: Runner) -> Non
     assert "Differ at the offset 2: 0xffffff80 [/a], 0x1 [/b]\n" in boot.console
 
 
-def test_printing_without_end_is_a_hang(boot: Runner) -> None:
+def test_printing_without_end_is_a_hang(boot: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not ALL:
+        # A quarter of what has to be printed else.
+        monkeypatch.setattr(machine, "MOST_PRINTED", 4 << 20)
+        monkeypatch.setattr(terminal, "RAW_LIMIT", 4 << 20)
     boot.run(entry("root (hd0)", "cat /f"), {"/f": bytes(17 << 20)})
     assert boot.outcome is Outcome.HANG
     assert "prints" in boot.reason

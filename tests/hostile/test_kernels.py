@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.limits import limited
-from tests.kernel_images import Elf, bzimage, note, payload
+from tests.kernel_images import Elf, bzimage, note, pack_gzip
 
 
 def notes() -> bytes:
@@ -29,7 +29,7 @@ def lz4_magics() -> bytes:
 
 
 def gzip_bomb() -> bytes:
-    return bzimage(payload("gzip", bytes(300 << 20)))
+    return bzimage(pack_gzip(bytes(300 << 20), level=1))
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_mutations(kind: str, files: dict[str, bytes], tmp_path: Path) -> None:
     original = files[kind]
     heads = list(range(min(len(original), 8192))) + list(range(max(len(original) - 300, 0), len(original)))
 
-    @settings(max_examples=rounds(60, otherwise=12), deadline=None)
+    @settings(max_examples=rounds(60, otherwise=8), deadline=None)
     @given(st.data())
     def mutated(data: st.DataObject) -> None:
         spoiled = bytearray(original)

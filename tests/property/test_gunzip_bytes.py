@@ -68,7 +68,7 @@ def test_any_bytes_end_in_an_outcome(deflated: bytes, size: int, flags: int) -> 
     cut=st.integers(0, 1 << 24),
     size=st.integers(0, LIMIT),
 )
-@settings(max_examples=rounds(60, otherwise=12), deadline=None)
+@settings(max_examples=rounds(60, otherwise=8), deadline=None)
 def test_damaged_data_ends_in_an_outcome(seed: int, length: int, flips: list[int], cut: int, size: int) -> None:
     deflated = bytearray(packed(seed, length, 6)[1])
     for flip in flips:

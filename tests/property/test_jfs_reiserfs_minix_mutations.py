@@ -102,7 +102,7 @@ WORDS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFF
 words = st.tuples(st.one_of(st.sampled_from(WORDS), st.integers(0, (1 << 64) - 1)), st.sampled_from((1, 2, 4, 8)))
 mutations = st.lists(st.tuples(st.integers(0), st.integers(0, 4095), words), min_size=1, max_size=6)
 common = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=rounds(60, otherwise=12)
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=rounds(60, otherwise=8)
 )
 
 

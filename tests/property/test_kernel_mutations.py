@@ -68,7 +68,7 @@ def test_damaged_payloads_are_refused_by_xens_library_too(form: str, data: st.Da
 
 
 @given(st.data(), st.sampled_from([64, 32]))
-@settings(max_examples=rounds(60, otherwise=12), deadline=None)
+@settings(max_examples=rounds(60, otherwise=8), deadline=None)
 def test_damaged_elf_files_are_judged_as_by_xens_library(data: st.DataObject, bits: int) -> None:
     kernel = data.draw(damage(Elf(bits=bits, size=500, in_section=True).build()))
     accepted = {load(kernel, arch=arch).guest_type for arch in ("x86_64", "i386")} - {None}
@@ -77,7 +77,7 @@ def test_damaged_elf_files_are_judged_as_by_xens_library(data: st.DataObject, bi
 
 
 @given(st.data())
-@settings(max_examples=rounds(60, otherwise=12), deadline=None)
+@settings(max_examples=rounds(60, otherwise=8), deadline=None)
 def test_damaged_notes_are_judged_as_by_xens_library(data: st.DataObject) -> None:
     notes = data.draw(damage(linux_notes()))
     kernel = Elf(notes=notes, size=500).build()

@@ -43,7 +43,7 @@ def btree(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @given(data=st.data())
 @settings(
-    max_examples=rounds(60, otherwise=12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=rounds(60, otherwise=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_change_of_the_structures_ends_in_an_outcome(made: Made, data: st.DataObject) -> None:
     image, places = made
