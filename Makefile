@@ -22,8 +22,7 @@ demo: $(VENV)/installed build/demo.img
 # More than processors: a good part of the time is waiting, for disks, timeouts and tools that sleep. Bytecode is kept,
 # or each process would compile all tests. Plugins are named, for of those that it finds pytest rewrites all modules:
 # our own ones and hypothesis's, in each process.
-# In CI, where the large cases are run too, one fewer has more memory for each.
-WORKERS ?= $(if $(CI),3,4)
+WORKERS ?= 3
 test: $(VENV)/test
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest --disable-plugin-autoload -p xdist.plugin -p _hypothesis_pytestplugin \
 		-n $(WORKERS) --dist worksteal
