@@ -39,7 +39,7 @@ def look(job: Job, settings: ScanSettings, memory: LoaderMemory | None = None) -
         seen = Look(ScanState.UNREADABLE, __version__, error=_clean(str(error)))
     except MemoryError:
         raise
-    except Exception as error:
+    except Exception as error:  # a mistake may be any
         # A mistake of ours costs this image its verdict, and no other.
         words = f"internal error: {type(error).__name__}: {error}{_place(error)}"
         seen = Look(ScanState.UNREADABLE, __version__, error=_clean(words))

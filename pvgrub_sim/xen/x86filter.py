@@ -97,7 +97,7 @@ class X86Filter:
             if self._error is None:
                 try:
                     self._filter(chunk)
-                except Exception as error:
+                except Exception as error:  # whatever it is
                     # Raised again where the thread is waited for; until then what comes is thrown away.
                     self._error = error
             self._room.put(None)

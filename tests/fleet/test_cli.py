@@ -105,7 +105,7 @@ def interrupted(slow: Path, store: Path, tmp_path: Path, times: int) -> tuple[in
 def _rows(store: Path) -> int:
     try:
         return len(stored(store))
-    except Exception:
+    except Exception:  # sqlite3's, or of what reads it
         # It is not a store yet.
         return 0
 

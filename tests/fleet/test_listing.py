@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_read_is_a_problem(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.img").write_bytes(b"x" * 512)
     for _ in range(20):
-        os.mkdir("d" * 250)  # noqa: PTH102
+        os.mkdir("d" * 250)  # noqa: PTH102  (a path that is too long for pathlib)
         os.chdir("d" * 250)
     monkeypatch.chdir(tmp_path)
     first, *others = targets([str(tmp_path)])

@@ -42,7 +42,7 @@ ALIASES = (hard_link, symlink, detour, Path)
 def test_kernels(
     words: list[str],
     alias: Callable[[Path], Path],
-    zstd_kernel: Path,  # noqa: F811
+    zstd_kernel: Path,  # noqa: F811  (the fixture that is imported)
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = zstd_kernel.read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import struct
 import subprocess
@@ -106,3 +107,16 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("words", [["boot"], ["inspect"], ["aki", "recommend"]], ids=" ".join)
 def test_a_kernel_of_many_names_and_pieces(words: list[str], kernels: Path) -> None:
     limited([*words, str(kernels)], seconds=15, mib=250)
+
+
+def test_an_entry_with_a_kernel_under_thousands_of_paths(tmp_path: Path) -> None:
+    """Each path is looked at, and what was read of each is not kept: 2,500 times 64 KiB."""
+    grub = tmp_path / "tree" / "boot" / "grub"
+    grub.mkdir(parents=True)
+    (grub.parent / "k").write_bytes(random.Random(1).randbytes(70_000))
+    paths = ("/" * (1 + number % 50) + "boot" + "/" * (1 + number // 50) + "k" for number in range(2500))
+    menu = ["default 0", "timeout 0", "title x", "root (hd0)", *(f"kernel {path} ro" for path in paths)]
+    (grub / "menu.lst").write_text("\n".join(menu) + "\n")
+    image = tmp_path / "disk.img"
+    run("mke2fs", "-q", "-t", "ext2", "-d", str(tmp_path / "tree"), str(image), "4M")
+    limited(["boot", str(image)], mib=150)

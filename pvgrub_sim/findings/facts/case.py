@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 HEAD: Final = 64 << 10
 """Bytes of a kernel that its header and payload's magic lie in."""
+MOST_HEADS: Final = 16
+"""Heads of kernels that are kept: a menu may name thousands."""
 FILE_COMMANDS: Final = ("kernel", "initrd", "module", "modulenounzip")
 
 
@@ -306,6 +308,8 @@ class Case:
             raw = ref.place.head(ref.path, HEAD) if ref.place else None
             if raw is None and not ref.seen.error:
                 raw = self.viewer.read(ref.device, ref.path, HEAD, stored=True)
+            if len(self._heads) >= MOST_HEADS:
+                self._heads.clear()
             self._heads[key] = raw or b""
         return self._heads[key]
 

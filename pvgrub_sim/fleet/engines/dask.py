@@ -115,7 +115,7 @@ class DaskEngine:
             if closing is not None:
                 try:
                     closing.close(timeout=5)
-                except Exception:
+                except Exception:  # of several libraries
                     # What cannot be closed properly is lost already.
                     logging.getLogger("distributed").debug("not closed", exc_info=True)
         self._client = self._cluster = None
