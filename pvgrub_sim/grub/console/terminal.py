@@ -90,11 +90,12 @@ class Terminal:
                 if line:
                     self._put_plain(line)
                 continue
-            for at, code in enumerate(line):
-                if code in _CONTROL:
-                    self.put(code)
+            # Few texts have others: the expression is compiled when there is one.
+            for run in re.findall(rb"[^\x00-\x1f\x7f]+|[\x00-\x1f\x7f]", line):
+                if run[0] in _CONTROL:
+                    self.put(run[0])
                 else:
-                    self._put_plain(line[at : at + 1])
+                    self._put_plain(run)
 
     def put(self, code: int) -> None:
         """Print one character (grub_putchar()); above 127 it is one of the DISP_ characters, not text."""
