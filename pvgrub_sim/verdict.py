@@ -16,7 +16,7 @@ from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
-    from pvgrub_sim.bootchain import Boot, Console
+    from pvgrub_sim.bootchain import Boot, Console, HandedOver
     from pvgrub_sim.findings.plan.search import Blueprint
     from pvgrub_sim.keys import Key
     from pvgrub_sim.profiles.ami import AmiDescription
@@ -124,24 +124,37 @@ def boot_and_plan(
         known = loader_memory or LoaderMemory(budget)
         result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys), digests=True)
         verdict = judge(result, request.disks[0].disk.name)._replace(attended=keys is not None)
+        given = result.handed_over
         if not findings or (not unpack and verdict.boots_default) or verdict.outcome is Outcome.TIMEOUT:
-            return verdict, None
+            return _with_digests(verdict, given), None
         if keys is not None:
             # What is to be said of an image does not hang on what somebody types.
             result = run_it(request.disks, request.profile, unpack=unpack, memory=known)
         result.forget_files()
         known.budget = known.budget.renewed()
-        return _advised(verdict, result, request, ari, reasons)
+        verdict, plan = _advised(verdict, result, request, ari, reasons)
+        return _with_digests(verdict, given), plan
 
 
 def _import_the_rest(findings: bool) -> None:
-    """Import what is wanted later on in any case, if all goes well."""
+    """Import what most images have need of later on, while the first of their bytes are unpacked."""
+    import pvgrub_sim.grub.file.gunzip
+    import pvgrub_sim.grub.fs.ext2.driver
     import pvgrub_sim.xen.loader
+    from pvgrub_sim.deflate import deflate_library
     from pvgrub_sim.digest import openssl_sha256
 
     openssl_sha256()
+    deflate_library()
     if findings:
-        import pvgrub_sim.survey.picture  # noqa: F401  (for later, as the loader)
+        import pvgrub_sim.findings.facts.devices
+        import pvgrub_sim.findings.facts.initrds
+        import pvgrub_sim.findings.facts.loader_configs
+        import pvgrub_sim.findings.facts.newer_kernels
+        import pvgrub_sim.findings.facts.root
+        import pvgrub_sim.initramfs.contents
+        import pvgrub_sim.survey.ext
+        import pvgrub_sim.survey.picture  # noqa: F401  (for later, as all of these)
         from pvgrub_sim.findings.examine import all_rules
 
         all_rules()
@@ -232,20 +245,26 @@ def _with_details(errors: Iterable[BootError], result: Boot) -> Iterator[BootErr
             yield error
 
 
+def _with_digests(verdict: Verdict, given: HandedOver | None) -> Verdict:
+    """The verdict with the digests of what was handed over; waits for them, so that it comes last."""
+    if given is None:
+        return verdict
+    sums = (verdict.kernel, given.kernel_sha256), (verdict.initrd, given.module_sha256)
+    kernel, initrd = (file._replace(sha256=digest.hex()) if file and digest else file for file, digest in sums)
+    return verdict._replace(kernel=kernel, initrd=initrd)
+
+
 def judge(result: Boot, image: str) -> Verdict:
-    """The verdict on a run, without findings; image: the name of the first disk's image, for the report."""
+    """The verdict on a run, without findings and digests; image: the name of the first disk's image, for the report."""
     machine = result.machine
     profile = machine.profile
     kernel = initrd = None
     cmdline = None
     given = result.handed_over
     if given:
-        kernel_sum, module_sum = (one.hex() if one else "" for one in (given.kernel_sha256, given.module_sha256))
-        path, detail = machine.kernel_path or "", result.kernel_detail
-        kernel = LoadedFile(path, given.kernel_size, given.kernel_crc32, detail, kernel_sum)
+        kernel = LoadedFile(machine.kernel_path or "", given.kernel_size, given.kernel_crc32, result.kernel_detail)
         if given.module_size:
-            path = machine.initrd_path or ""
-            initrd = LoadedFile(path, given.module_size, given.module_crc32, sha256=module_sum)
+            initrd = LoadedFile(machine.initrd_path or "", given.module_size, given.module_crc32)
         cmdline = given.cmdline.decode("utf-8", "backslashreplace")
     return Verdict(
         image=image,

@@ -13,7 +13,7 @@ from tests.imports import ROOT, circles, imports_of, sources
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("typed", "deflate"),
     ("values", "shapes"),
-    ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript"),
+    ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript", "large_pages"),
     ("inputs",),
     ("ondisk", "profiles"),
     ("media", "initramfs"),

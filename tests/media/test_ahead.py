@@ -15,7 +15,7 @@ from pvgrub_sim import Access
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import open_disk
 from pvgrub_sim.media.disk import Disk, ForwardOnly
-from pvgrub_sim.media.formats.ahead import AT_FIRST, Ahead
+from pvgrub_sim.media.formats.ahead import AT_FIRST, SLOT, SLOTS_AT_FIRST, SLOTS_LATER, Ahead
 from tests.media.containers import MIB, noise
 from tests.media.web import serving
 from tests.tools import run
@@ -46,6 +46,25 @@ class Numbered:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Filling(Numbered):
+    """The same in memory that is there already, which is full of the piece's number."""
+
+    def __init__(self, count: int, failing: int = -1) -> None:
+        super().__init__(count, failing)
+        self.memory: list[int] = []
+
+    def readinto(self, buffer: memoryview) -> int:
+        number = self.read()
+        if self.given >= SLOTS_AT_FIRST:
+            self.enough.set()
+        if not number:
+            return 0
+        self.memory.append(id(buffer.obj))
+        assert len(buffer) == SLOT or self.given == 1
+        buffer[:8] = number.rjust(8, b"0")
+        return 8
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +99,37 @@ def test_no_more_than_so_many_pieces_ahead() -> None:
     ahead.close()
     # The one that was taken made no room: there is less ahead later on.
     assert stream.given == AT_FIRST
+
+
+def test_memory_is_used_again_and_not_before_its_piece_has_been_used() -> None:
+    stream = Filling(4 * SLOTS_AT_FIRST)
+    ahead = Ahead(stream, "filling")
+    first = ahead.read()
+    assert stream.enough.wait(30)
+    assert bytes(first) == b"00000001"
+    for number in range(2, stream.count + 1):
+        piece = ahead.read()
+        assert bytes(piece) == b"%08d" % number
+    assert len(ahead.read()) == len(ahead.read()) == 0
+    ahead.close()
+    assert len(set(stream.memory[2 * SLOTS_AT_FIRST :])) <= SLOTS_LATER + 1
+
+
+def test_no_more_memory_is_filled_than_there_is_room_for() -> None:
+    stream = Filling(10 * SLOTS_AT_FIRST)
+    ahead = Ahead(stream, "filling")
+    ahead.read()
+    assert stream.enough.wait(30)
+    ahead.close()
+    assert stream.given == SLOTS_AT_FIRST
+
+
+def test_an_error_while_memory_is_filled_is_raised_at_its_place() -> None:
+    ahead = Ahead(Filling(9, failing=3), "filling")
+    assert [bytes(ahead.read()) for _ in range(2)] == [b"00000001", b"00000002"]
+    with pytest.raises(ImageError, match=r"^numbered at offset 3: is damaged$"):
+        ahead.read()
+    ahead.close()
 
 
 @pytest.mark.parametrize("failing", [1, 2, AT_FIRST + 5])
@@ -160,6 +210,18 @@ def test_a_limit_that_is_only_reached_ahead_is_not_met(raw: Path, tmp_path: Path
     assert disk.read(0, 3 * MIB) == raw.read_bytes()[: 3 * MIB]
     with pytest.raises(ImageError, match=f"at offset {3 * MIB}: unpacks to more than {3 * MIB} bytes"):
         disk.read(3 * MIB, 512)
+    disk.close()
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_limit_holds_to_the_byte(packer: str, raw: Path, tmp_path: Path) -> None:
+    limit = 5 * MIB + 1000
+    disk = open_disk(str(packed(raw, packer, tmp_path / "packed")), access=Access(spool_limit=limit))
+    assert disk.read(0, limit) == raw.read_bytes()[:limit]
+    for _ in range(2):
+        with pytest.raises(ImageError, match=f"at offset {limit}: unpacks to more than {limit} bytes"):
+            disk.read(limit, 1)
+    assert disk.read(limit - 9, 9) == raw.read_bytes()[limit - 9 : limit]
     disk.close()
 
 

@@ -7,8 +7,9 @@ from sys import is_finalizing
 from threading import Thread, current_thread
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.large_pages import large_pages
 from pvgrub_sim.media.sources.file import RawDisk
-from pvgrub_sim.typed import TYPE_CHECKING, Final
+from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
@@ -19,6 +20,13 @@ AT_FIRST: Final = 64
 needs is imported meanwhile."""
 LATER: Final = 8
 """Pieces that are unpacked before anybody asks for them from then on."""
+SLOT: Final = 2 << 20
+"""Bytes of a piece for a stream that fills memory which is there: as many as a large page has."""
+FIRST_SLOT: Final = 256 << 10
+"""Bytes of the first of these pieces, without which nothing else begins."""
+SLOTS_AT_FIRST: Final = 32
+SLOTS_LATER: Final = 4
+"""How many of these pieces are unpacked before anybody asks for them."""
 
 LOOKS_EVERY: Final = 1.0
 """Seconds between two looks at whether a thread that gives nothing is there; it may lack memory even for an error."""
@@ -32,6 +40,14 @@ def ahead(stream: Forward, below: Disk) -> Forward:
     return Ahead(stream, below.name) if isinstance(below, RawDisk) else stream
 
 
+@runtime_checkable
+class Fills(Protocol):
+    """An optional power of a stream: it unpacks into memory that is there already."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer with the next bytes, and tell how many they are; otherwise as read()."""
+
+
 class Ahead:
     """A stream that is read in a thread of its own, a bounded number of pieces ahead.
 
@@ -43,25 +59,25 @@ class Ahead:
         self._stream = stream
         self._name = name
         self._work = _Work(stream)
-        self._only_at_first = AT_FIRST - LATER
+        self._rooms = SLOTS_AT_FIRST if self._work.fills else AT_FIRST
+        self._only_at_first = self._rooms - (SLOTS_LATER if self._work.fills else LATER)
         self._thread: Thread | None = None
         self._alone = self._ended = False
+        self._last: bytes | memoryview = b""
 
-    def read(self) -> bytes:
-        """The next bytes, none at the end; raises what the stream raises."""
+    def read(self) -> bytes | memoryview:
+        """The next bytes, none at the end, which are overwritten after the next call; raises what the stream raises."""
         if self._thread is None and not self._alone:
             self._start()
         if self._ended:
             return b""
         if self._thread is None:
             return self._stream.read()
+        self._make_room()
         piece = self._take(self._thread)
-        if self._only_at_first:
-            self._only_at_first -= 1
-        else:
-            self._work.room.put(None)
-        if isinstance(piece, bytes):
+        if isinstance(piece, bytes | memoryview):
             self._ended = not piece
+            self._last = piece
             return piece
         try:
             raise piece
@@ -69,7 +85,17 @@ class Ahead:
             # The error knows this frame, which is not to keep the error in turn.
             del piece
 
-    def _take(self, thread: Thread) -> bytes | BaseException:
+    def _make_room(self) -> None:
+        """There is one piece less, and the memory that it was in, unless there shall be less ahead from now on."""
+        last, self._last = self._last, b""
+        if not last:
+            return
+        if self._only_at_first:
+            self._only_at_first -= 1
+        else:
+            self._work.room.put(memoryview(last.obj) if isinstance(last, memoryview) else None)
+
+    def _take(self, thread: Thread) -> bytes | memoryview | BaseException:
         while True:
             alive = thread.is_alive()
             try:
@@ -92,7 +118,7 @@ class Ahead:
         self._work.stop()
 
     def _start(self) -> None:
-        for _ in range(AT_FIRST):
+        for _ in range(self._rooms):
             self._work.room.put(None)
         thread = Thread(target=self._work.run, daemon=True)
         try:
@@ -105,25 +131,40 @@ class Ahead:
 
 
 class _Work:
-    """What the thread does; it does not know who wants it, so that it ends when nobody does any more."""
+    """What the thread does; it does not know who wants it, so that it ends when nobody does any more.
+
+    fills: whether the stream unpacks into memory that is there already. pieces: what it has unpacked, or why it ended.
+    room: for each piece that there may be, with memory for it where there is some.
+    """
 
     def __init__(self, stream: Forward) -> None:
         self.stream = stream
-        self.pieces: SimpleQueue[bytes | BaseException] = SimpleQueue()
-        self.room: SimpleQueue[None] = SimpleQueue()
+        self.fills = isinstance(stream, Fills)
+        self.pieces: SimpleQueue[bytes | memoryview | BaseException] = SimpleQueue()
+        self.room: SimpleQueue[memoryview | None] = SimpleQueue()
         self.stopped = False
+        self._slot = FIRST_SLOT
 
     def run(self) -> None:
         """Read pieces while there is room for them, to the end or an error."""
-        while self.room.get() is None and not self.stopped:
-            piece: bytes | BaseException
+        while True:
+            room = self.room.get()
+            if self.stopped:
+                return
+            piece: bytes | memoryview | BaseException
             try:
-                piece = self.stream.read()
+                piece = self._filled(cast("Fills", self.stream), room) if self.fills else self.stream.read()
             except BaseException as error:  # whatever it is: for the thread that asks for these bytes
                 piece = error
             self.pieces.put(piece)
             if not piece or isinstance(piece, BaseException):
                 return
+
+    def _filled(self, stream: Fills, room: memoryview | None) -> memoryview:
+        if room is None:
+            room = memoryview(large_pages(self._slot))
+            self._slot = SLOT
+        return room[: stream.readinto(room)]
 
     def stop(self) -> None:
         """Let run() end behind the piece that it is at."""

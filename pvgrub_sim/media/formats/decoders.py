@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, read_upto
 from pvgrub_sim.media.formats.frames import ZstdWalk
+from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from pvgrub_sim.media.disk import Disk
 
 CHUNK: Final = 256 << 10
@@ -18,6 +20,8 @@ FAR: Final = 4 << 20
 """Bytes that are fetched at once of a compressed file that lies far away."""
 PIECE: Final = 1 << 20
 """Bytes that a decoder gives at once."""
+ZSTD_CHUNK: Final = 1 << 20
+"""Bytes that libzstd reads at once: with less the threads of Python's would take turns more often."""
 XZ_MEMORY: Final = 256 << 20
 """Bytes that an xz stream's dictionary may want; `xz -9` wants 65 MiB."""
 FEW_MEMBERS: Final = 1000
@@ -191,39 +195,50 @@ class ZstdStream:
 
         self._input = source
         self._error = zstandard.ZstdError
-        self._walk = ZstdWalk(source.below.name)
+        self._packed = _Followed(source)
         decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
-        self._reader = decoder.stream_reader(cast("IO[bytes]", self), read_size=CHUNK, read_across_frames=True)
-        self._feeding = False
+        self._reader = decoder.stream_reader(
+            cast("IO[bytes]", self._packed), read_size=ZSTD_CHUNK, read_across_frames=True
+        )
 
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes, none at the end; raises ImageError for what is damaged or ends too early.
+    def read(self) -> bytes:
+        """The next bytes, none at the end; raises ImageError for what is damaged or ends too early."""
+        buffer = bytearray(PIECE)
+        return bytes(memoryview(buffer)[: self.readinto(buffer)])
 
-        It is also what the library calls for more input.
-        """
-        if self._feeding:
-            return self._feed(size)
-        self._feeding = True
+    def readinto(self, buffer: memoryview | bytearray) -> int:
+        """Fill a buffer with the next bytes, and tell how many: fewer at the end only. Raises errors as read() does."""
         try:
-            data: bytes = self._reader.read(PIECE)
+            got: int = self._reader.readinto(buffer)
         except self._error as error:
             raise self._input.fail(f"is damaged (zstd: {error})") from None
-        finally:
-            self._feeding = False
-        if not data and (self._walk.inside or self._walk.at > self._input.at):
+        if not got and self._packed.unfinished:
             raise self._input.fail("ends in the middle of its zstd stream")
-        return data
-
-    def _feed(self, size: int) -> bytes:
-        """Compressed bytes, whose frames are followed, since the library does not tell where they end."""
-        at = self._input.at
-        data = self._input.next(size)
-        self._walk.follow(at, data)
-        return data
+        return got
 
     def close(self) -> None:
         """Close the compressed file."""
         self._input.below.close()
+
+
+class _Followed:
+    """The compressed bytes for libzstd, whose frames are followed, since it does not tell where they end."""
+
+    def __init__(self, source: Input) -> None:
+        self._input = source
+        self._walk = ZstdWalk(source.below.name)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the bytes that were read end in a frame, or in what a header has announced."""
+        return self._walk.inside or self._walk.at > self._input.at
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, none at the end."""
+        at = self._input.at
+        data = self._input.next(size)
+        self._walk.follow(at, data)
+        return data
 
 
 def lz4_stream(source: Input) -> Members:

@@ -23,14 +23,18 @@ USUAL_RATIO: Final = 100
 caller says nothing. A disk is not packed as tight as that."""
 PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
-_ZEROS: Final = bytes(1 << 20)
+_ZEROS: Final = bytearray(1 << 20)
+"""A bytearray, since it is compared with memory of any kind as quickly as memory can be."""
 
 
 class Forward(Protocol):
     """Bytes one after another, which cannot be gone back to."""
 
-    def read(self) -> bytes:
-        """The next bytes, at most a few MiB; none at the end. Raises ImageError when they cannot be had."""
+    def read(self) -> bytes | memoryview:
+        """The next bytes, at most a few MiB; none at the end. They may be overwritten by the next call.
+
+        Raises ImageError when they cannot be had.
+        """
 
     def close(self) -> None:
         """Release what is below."""
@@ -147,13 +151,8 @@ class Spool:
     def _unpack_piece(self, stream: Forward) -> bool:
         """Go on by as much as the stream gives at once; False at its end."""
         if self._done >= self._limit:
-            raise ImageError(
-                self.name,
-                f"unpacks to more than {self._limit} bytes, which is the limit (--spool-limit)",
-                self._done,
-            )
-        data = self._next_stored(stream)
-        if not data:
+            raise self._over_limit()
+        if not self._next_stored(stream):
             self._end()
             return False
         self._check_stored()
@@ -161,19 +160,28 @@ class Spool:
             self._check_end()
         return True
 
-    def _next_stored(self, stream: Forward) -> bytes:
-        """Take what the stream gives, and keep it. Where that fails once, what follows would be in the wrong place."""
+    def _next_stored(self, stream: Forward) -> int:
+        """Take what the stream gives, and keep it; returns how many bytes they were.
+
+        Where that fails once, what follows would be in the wrong place.
+        """
         if self._failed is not None:
             raise self._failed.with_traceback(None)
         self._failed = ImageError(self.name, "cannot be unpacked any further: that was interrupted", self._done)
         try:
             data = stream.read()
-            self._store(data)
+            room = self._limit - self._done
+            self._store(data[:room] if len(data) > room else data)
         except ImageError as error:
             self._failed = ImageError(error.path, error.reason, error.offset)
             raise
-        self._failed = None
-        return data
+        self._failed = self._over_limit() if len(data) > room else None
+        return len(data)
+
+    def _over_limit(self) -> ImageError:
+        return ImageError(
+            self.name, f"unpacks to more than {self._limit} bytes, which is the limit (--spool-limit)", self._done
+        )
 
     def _check_stored(self) -> None:
         """No file of a few MiB fills the disk that temporary files are on; raises ImageError."""
@@ -208,12 +216,13 @@ class Spool:
             self._stream.close()
             self._stream = None
 
-    def _store(self, data: bytes) -> None:
+    def _store(self, data: bytes | memoryview) -> None:
         """Put bytes at the end; whole pieces of zeros become a hole."""
         with self._writing():
             for at in range(0, len(data), len(_ZEROS)):
                 piece = data[at : at + len(_ZEROS)]
-                if piece != (_ZEROS if len(piece) == len(_ZEROS) else _ZEROS[: len(piece)]):
+                zeros: object = _ZEROS if len(piece) == len(_ZEROS) else _ZEROS[: len(piece)]
+                if zeros != piece:
                     _write_all(self._fd, piece, self._done)
                     self._stored += len(piece)
                 self._done += len(piece)
@@ -240,7 +249,7 @@ def spool_folder() -> str:
     return tempfile.gettempdir()
 
 
-def _write_all(fd: int, piece: bytes, offset: int) -> None:
+def _write_all(fd: int, piece: bytes | memoryview, offset: int) -> None:
     """Write a piece at a byte offset, however many calls that takes; raises OSError."""
     written = os.pwrite(fd, piece, offset)
     while written < len(piece):
