@@ -123,7 +123,7 @@ def boot_and_plan(
         run_it = run_auto if request.any_arch else run
         known = loader_memory or LoaderMemory(budget)
         result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys), digests=True)
-        verdict = judge(result, request.disks[0].disk.name)._replace(attended=keys is not None)
+        verdict = _without_digests(result, request.disks[0].disk.name)._replace(attended=keys is not None)
         given = result.handed_over
         if not findings or (not unpack and verdict.boots_default) or verdict.outcome is Outcome.TIMEOUT:
             return _with_digests(verdict, given), None
@@ -255,7 +255,11 @@ def _with_digests(verdict: Verdict, given: HandedOver | None) -> Verdict:
 
 
 def judge(result: Boot, image: str) -> Verdict:
-    """The verdict on a run, without findings and digests; image: the name of the first disk's image, for the report."""
+    """The verdict on a run, without findings; image: the name of the first disk's image, for the report."""
+    return _with_digests(_without_digests(result, image), result.handed_over)
+
+
+def _without_digests(result: Boot, image: str) -> Verdict:
     machine = result.machine
     profile = machine.profile
     kernel = initrd = None
