@@ -201,12 +201,12 @@ class ZstdStream:
             cast("IO[bytes]", self._packed), read_size=ZSTD_CHUNK, read_across_frames=True
         )
 
-    def read(self) -> bytes:
+    def read(self) -> memoryview:
         """The next bytes, none at the end; raises ImageError for what is damaged or ends too early."""
-        buffer = bytearray(PIECE)
-        return bytes(memoryview(buffer)[: self.readinto(buffer)])
+        buffer = memoryview(bytearray(PIECE))
+        return buffer[: self.readinto(buffer)]
 
-    def readinto(self, buffer: memoryview | bytearray) -> int:
+    def readinto(self, buffer: memoryview) -> int:
         """Fill a buffer with the next bytes, and tell how many: fewer at the end only. Raises errors as read() does."""
         try:
             got: int = self._reader.readinto(buffer)
