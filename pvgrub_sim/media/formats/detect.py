@@ -21,41 +21,40 @@ from pvgrub_sim.typed import Final
 HEAD: Final = 68 << 10
 """Bytes from the start that are looked at: as far as the superblocks of PV-GRUB's filesystems reach."""
 
-_MAGIC: Final[tuple[tuple[str, re.Pattern[bytes]], ...]] = tuple(
-    (name, re.compile(pattern, re.S))
-    for name, pattern in (
-        ("qcow2", rb"QFI\xfb\0\0\0[\x02\x03]"),
-        ("qcow", rb"QFI\xfb\0\0\0\x01"),
-        ("qed", rb"QED\0"),
-        ("vmdk", rb"KDMV[\x01-\x03]\0\0\0|COWD\x01\0\0\0|\s*#\s*Disk\ DescriptorFile"),
-        ("sesparse", rb"\xbe\xba\xfe\xca\0\0\0\0"),
-        ("vhd", rb"conectix"),
-        ("vhdx", rb"vhdxfile"),
-        ("vdi", rb".{64}\x7f\x10\xda\xbe"),
-        ("gzip", rb"\x1f\x8b\x08[\0-\x1f]"),
-        ("xz", rb"\xfd7zXZ\0\0[\0-\x0f]"),
-        ("zstd", rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
-        ("bzip2", rb"BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)"),
-        ("lz4", rb"\x04\x22\x4d\x18"),
-        ("lz4-legacy", rb"\x02\x21\x4c\x18"),
-        ("lzop", rb"\x89LZO\0\r\n\x1a\n"),
-        ("lzip", rb"LZIP[\0\x01]"),
-        ("7z", rb"7z\xbc\xaf\x27\x1c"),
-        ("rar", rb"Rar!\x1a\x07"),
-        ("zip", rb"PK\x03\x04|PK\x05\x06"),
-        ("xva", rb"ova\.xml\0"),
-        ("tar", rb".{257}ustar(?:\0|\ \ \0)"),
-        ("luks", rb"LUKS\xba\xbe\0[\x01\x02]"),
-        ("parallels", rb"WithoutFreeSpace|WithouFreSpacExt"),
-        ("ewf", rb"[EL]VF[\x09]\x0d\x0a\xff\0|[EL][VE]F2\r\n\x81\0"),
-        ("vma", rb"VMA\0"),
-        ("wim", rb"MSWIM\0\0\0"),
-        ("android-sparse", rb"\x3a\xff\x26\xed\x01\0"),
-        ("bochs", rb"Bochs\ Virtual\ HD\ Image"),
-        ("bundle", rb"(?:\s*<\?xml[^>]*>)?\s*<manifest>"),
-    )
+_MAGIC: Final[tuple[tuple[str, int, tuple[bytes, ...], bytes], ...]] = (
+    ("qcow2", 0, (b"QFI\xfb\0\0\0\x02", b"QFI\xfb\0\0\0\x03"), b""),
+    ("qcow", 0, (b"QFI\xfb\0\0\0\x01",), b""),
+    ("qed", 0, (b"QED\0",), b""),
+    ("vmdk", 0, (b"KDMV", b"COWD", b"#"), rb"KDMV[\x01-\x03]\0\0\0|COWD\x01\0\0\0|\s*#\s*Disk\ DescriptorFile"),
+    ("sesparse", 0, (b"\xbe\xba\xfe\xca\0\0\0\0",), b""),
+    ("vhd", 0, (b"conectix",), b""),
+    ("vhdx", 0, (b"vhdxfile",), b""),
+    ("vdi", 64, (b"\x7f\x10\xda\xbe",), b""),
+    ("gzip", 0, (b"\x1f\x8b\x08",), rb"\x1f\x8b\x08[\0-\x1f]"),
+    ("xz", 0, (b"\xfd7zXZ\0\0",), rb"\xfd7zXZ\0\0[\0-\x0f]"),
+    ("zstd", 0, (b"\x28\xb5\x2f\xfd", *(bytes((number,)) + b"\x2a\x4d\x18" for number in range(0x50, 0x60))), b""),
+    ("bzip2", 0, (b"BZh",), rb"BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)"),
+    ("lz4", 0, (b"\x04\x22\x4d\x18",), b""),
+    ("lz4-legacy", 0, (b"\x02\x21\x4c\x18",), b""),
+    ("lzop", 0, (b"\x89LZO\0\r\n\x1a\n",), b""),
+    ("lzip", 0, (b"LZIP\0", b"LZIP\x01"), b""),
+    ("7z", 0, (b"7z\xbc\xaf\x27\x1c",), b""),
+    ("rar", 0, (b"Rar!\x1a\x07",), b""),
+    ("zip", 0, (b"PK\x03\x04", b"PK\x05\x06"), b""),
+    ("xva", 0, (b"ova.xml\0",), b""),
+    ("tar", 257, (b"ustar\0", b"ustar  \0"), b""),
+    ("luks", 0, (b"LUKS\xba\xbe\0\x01", b"LUKS\xba\xbe\0\x02"), b""),
+    ("parallels", 0, (b"WithoutFreeSpace", b"WithouFreSpacExt"), b""),
+    ("ewf", 0, (b"EV", b"LV", b"EE", b"LE"), rb"[EL]VF[\x09]\x0d\x0a\xff\0|[EL][VE]F2\r\n\x81\0"),
+    ("vma", 0, (b"VMA\0",), b""),
+    ("wim", 0, (b"MSWIM\0\0\0",), b""),
+    ("android-sparse", 0, (b"\x3a\xff\x26\xed\x01\0",), b""),
+    ("bochs", 0, (b"Bochs Virtual HD Image",), b""),
+    ("bundle", 0, (b"<?xml", b"<manifest>"), rb"(?:\s*<\?xml[^>]*>)?\s*<manifest>"),
 )
-"""Format: what its first sector begins with."""
+"""Format: at which byte it has one of which, and the expression that its start must match where that is not enough.
+
+Such an expression may allow white space before them, and is compiled only for what comes as far as that."""
 
 _SUPERBLOCKS: Final = (
     (8192 + 52, b"ReIsEr"),
@@ -88,7 +87,14 @@ def detect(disk: Disk) -> str:
 
 def recognised(head: bytes) -> str:
     """The name of the format whose files begin like that, empty where there is none."""
-    return next((name for name, pattern in _MAGIC if pattern.match(head)), "")
+    text = head.lstrip()
+    for name, at, begins, pattern in _MAGIC:
+        if pattern:
+            if text.startswith(begins) and re.match(pattern, head, re.S):
+                return name
+        elif head.startswith(begins, at):
+            return name
+    return ""
 
 
 def seen_by_grub(head: bytes) -> bool:
