@@ -10,11 +10,11 @@ from pvgrub_sim.budget import Budget
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, AttachedDisk, Disk, attach, vbd_number
 from pvgrub_sim.media.disk import Machine
-from pvgrub_sim.profiles import Profile, choose_profile
 from pvgrub_sim.typed import TYPE_CHECKING
 from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:
+    from pvgrub_sim.profiles import Profile
     from pvgrub_sim.profiles.ami import AmiDescription
 
 DEFAULT_DEVICE = "/dev/sda1"
@@ -68,6 +68,9 @@ def read_request(
     if arch not in ARCHES:
         raise UsageError(f"unknown architecture {arch!r}: one of {', '.join(ARCHES)}")
     first = attach(image, stack, image_format, access)
+    # Not before: an image may be unpacked meanwhile.
+    from pvgrub_sim.profiles import choose_profile
+
     if ami_id is not None and ami is None:
         raise UsageError(f"{ami_id}: which AMI of which file? Its description is missing (--ami)")
     described = the_ami(ami, ami_id) if ami is not None else None
