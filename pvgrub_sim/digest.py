@@ -11,7 +11,7 @@ SMALL = 512 << 10
 """Bytes that are not worth a thread, nor the import of OpenSSL."""
 
 
-def crc32(data: bytes | bytearray) -> int:
+def crc32(data: bytes | bytearray | memoryview) -> int:
     """The CRC-32 of some bytes."""
     if len(data) > SMALL:
         from pvgrub_sim.deflate import deflate_library
@@ -26,7 +26,7 @@ def crc32(data: bytes | bytearray) -> int:
 class Digest:
     """The SHA-256 of some bytes, which must not change until it has been asked for."""
 
-    def __init__(self, data: bytes | bytearray) -> None:
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
         self._hex = ""
         if len(data) <= SMALL:
             self._hex = _small(data)
@@ -70,7 +70,7 @@ def openssl_sha256() -> Any:
         return sha256
 
 
-def _small(data: bytes | bytearray) -> str:
+def _small(data: bytes | bytearray | memoryview) -> str:
     """The digest by Python's own code, which is slower than OpenSSL's and there at once."""
     # A module that is not there costs a search in every folder of the path.
     name = "_sha2" if sys.version_info >= (3, 12) else "_sha256"

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
+from pvgrub_sim.typed import Final
+
+LARGE: Final = 2 << 20
+"""Bytes of a large page, on the machines that most have."""
+MOST_EXPECTED: Final = 64 << 20
+"""Bytes that are set aside at most for what is only said to come."""
+
 
 def large_pages(size: int) -> mmap:
     """`size` bytes of zeros that can be written, in pages as large as the system gives; raises MemoryError."""
@@ -20,3 +27,41 @@ def large_pages(size: int) -> mmap:
         # Small ones do as well.
         pass
     return memory
+
+
+class Growing:
+    """Bytes that are put one behind another; those that are there are not copied when there are more.
+
+    expected: how many bytes there will be, as far as somebody says so.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._memory = large_pages(_whole_pages(min(expected, MOST_EXPECTED)))
+        self._filled = 0
+
+    def append(self, data: bytes) -> None:
+        """Put bytes at the end; raises MemoryError."""
+        end = self._filled + len(data)
+        if end > len(self._memory):
+            self._grow(_whole_pages(end + end // 4))
+        self._memory[self._filled : end] = data
+        self._filled = end
+
+    def content(self) -> memoryview:
+        """The bytes; no more can be put behind them from then on."""
+        return memoryview(self._memory)[: self._filled]
+
+    def _grow(self, size: int) -> None:
+        try:
+            self._memory.resize(size)
+        except SystemError:
+            # Only Linux moves pages instead of what is in them.
+            larger = large_pages(size)
+            larger[: self._filled] = self._memory[: self._filled]
+            self._memory = larger
+        except OSError:
+            raise MemoryError from None
+
+
+def _whole_pages(size: int) -> int:
+    return max(1, (size + LARGE - 1) // LARGE) * LARGE

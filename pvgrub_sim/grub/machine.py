@@ -45,7 +45,7 @@ class Handover(NamedTuple):
     """What `boot` gives to the kernel loader (as pv_boot() in stubdom/grub/mini-os.c)."""
 
     kernel: bytes
-    module: bytes | bytearray
+    module: bytes | bytearray | memoryview
     cmdline: bytes
     multiboot: bool
 
@@ -84,7 +84,7 @@ class ModuleArea:
     place: Place | None = None
     """Where an initrd lies, as long as it can be had from here instead of being read again."""
 
-    def __init__(self, image: bytearray | bytes | None = None, path: str | None = None) -> None:
+    def __init__(self, image: bytearray | bytes | memoryview | None = None, path: str | None = None) -> None:
         self.image = image
         self.path = path
 

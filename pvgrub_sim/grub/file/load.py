@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from io import BytesIO
 
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_close, grub_open
@@ -12,8 +11,11 @@ from pvgrub_sim.grub.machine import Handover, KernelType, Machine, ModuleArea, P
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.grub.words import first_word, skip_to
 from pvgrub_sim.model import EventKind, Outcome
-from pvgrub_sim.typed import NoReturn
+from pvgrub_sim.typed import TYPE_CHECKING, NoReturn
 from pvgrub_sim.values import NamedTuple
+
+if TYPE_CHECKING:
+    from pvgrub_sim.large_pages import Growing
 
 FIRST_BUFFER = 1 << 20
 """Bytes that load_file() asks for first; it doubles its buffer from there."""
@@ -31,13 +33,13 @@ class _Known(NamedTuple):
     """A file that was loaded: its place, None when it cannot be told, and its content."""
 
     place: Place | None
-    data: bytes | None
+    data: bytes | memoryview | None
 
 
 NOTHING = _Known(None, None)
 
 
-def load_file(m: Machine, name: bytes, known: _Known = NOTHING) -> tuple[bytes, Place | None]:
+def load_file(m: Machine, name: bytes, known: _Known = NOTHING) -> tuple[bytes | memoryview, Place | None]:
     """The whole of a file, unpacked by GRUB's gunzip, and its place; raises GrubError (load_file()).
 
     known: what is given up for it, which is the same file when its place is the same. Raises Stop(CRASH) when the
@@ -81,10 +83,9 @@ def _at_once(m: Machine) -> bytes | None:
     return data
 
 
-def _in_steps(m: Machine, name: bytes) -> bytes:
+def _in_steps(m: Machine, name: bytes) -> bytes | memoryview:
     """The open file as load_file() reads it, into a buffer that it doubles."""
-    # Of which getvalue() makes no copy.
-    buffer = BytesIO()
+    buffer: Growing | None = None
     filled, allocated = 0, FIRST_BUFFER
     left = _memory_left(m)
     while True:
@@ -95,11 +96,19 @@ def _in_steps(m: Machine, name: bytes) -> bytes:
             if m.errnum:
                 raise GrubError(m.errnum)
             break
-        buffer.write(data)
         filled += len(data)
         m.budget.take(len(data))
         if len(data) < step:
+            if buffer is None:
+                return data
+            buffer.append(data)
             break
+        if buffer is None:
+            # Most files come in one step.
+            from pvgrub_sim.large_pages import Growing
+
+            buffer = Growing(m.filemax)
+        buffer.append(data)
         if filled == allocated:
             if allocated == LAST_BUFFER:
                 # QUIRK: the doubled size is a negative int, so there is no new buffer to go on in.
@@ -111,7 +120,7 @@ def _in_steps(m: Machine, name: bytes) -> bytes:
             # QUIRK: nobody looks whether realloc() gave any memory; what is read next goes to the first addresses,
             # where PV-GRUB itself lies.
             raise Stop(Outcome.CRASH, _too_large(m, name))
-    return buffer.getvalue()
+    return buffer.content() if buffer is not None else b""
 
 
 def buffer_for(size: int) -> int:
@@ -141,7 +150,8 @@ def load_image(m: Machine, name: bytes) -> None:
     """`kernel`: read the file that the line begins with; the rest of the line is its command line (load_image())."""
     known = _Known(m.kernel_place, m.kernel_image)
     m.kernel_image = m.kernel_place = None
-    m.kernel_image, m.kernel_place = load_file(m, name, known)
+    image, m.kernel_place = load_file(m, name, known)
+    m.kernel_image = image if isinstance(image, bytes) else bytes(image)
     m.kernel_arg = skip_to(name)
     m.kernel_path = _text(first_word(name))
     m.kernel_type = KernelType.PV
@@ -150,7 +160,7 @@ def load_image(m: Machine, name: bytes) -> None:
 def load_initrd(m: Machine, name: bytes) -> None:
     """`initrd`: read a file in the place of any initrd or modules (load_initrd())."""
     image = m.module_area.image
-    known = _Known(m.module_area.place, image if isinstance(image, bytes) else None)
+    known = _Known(m.module_area.place, None if isinstance(image, bytearray) else image)
     m.module_area = ModuleArea()
     data, place = load_file(m, name, known)
     m.module_area = ModuleArea(data, _text(first_word(name)))
