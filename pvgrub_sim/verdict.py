@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, Disk
-from pvgrub_sim.media.disk import ForwardOnly
+from pvgrub_sim.media.disk import Unpacks
 from pvgrub_sim.model import BootError, IgnoredFinding, LoadedFile, Outcome, ProfileInfo, Verdict
 from pvgrub_sim.request import Request, read_request
 from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
@@ -118,8 +118,13 @@ def boot_and_plan(
         # Only now, and more of it where the image is being unpacked meanwhile.
         from pvgrub_sim.bootchain import run, run_auto
 
-        if any(isinstance(attached.disk, ForwardOnly) for attached in request.disks):
-            _import_the_rest(findings)
+        unpacking = [attached.disk for attached in request.disks if isinstance(attached.disk, Unpacks)]
+        if unpacking:
+            from pvgrub_sim.meanwhile import imports
+
+            for _ in imports(findings):
+                for disk in unpacking:
+                    disk.store_ready()
         run_it = run_auto if request.any_arch else run
         known = loader_memory or LoaderMemory(budget)
         result = run_it(request.disks, request.profile, unpack=unpack, memory=known, console=_typed(keys), digests=True)
@@ -134,30 +139,6 @@ def boot_and_plan(
         known.budget = known.budget.renewed()
         verdict, plan = _advised(verdict, result, request, ari, reasons)
         return _with_digests(verdict, given), plan
-
-
-def _import_the_rest(findings: bool) -> None:
-    """Import what most images have need of later on, while the first of their bytes are unpacked."""
-    import pvgrub_sim.grub.file.gunzip
-    import pvgrub_sim.grub.fs.ext2.driver
-    import pvgrub_sim.xen.loader
-    from pvgrub_sim.deflate import deflate_library
-    from pvgrub_sim.digest import openssl_sha256
-
-    openssl_sha256()
-    deflate_library()
-    if findings:
-        import pvgrub_sim.findings.facts.devices
-        import pvgrub_sim.findings.facts.initrds
-        import pvgrub_sim.findings.facts.loader_configs
-        import pvgrub_sim.findings.facts.newer_kernels
-        import pvgrub_sim.findings.facts.root
-        import pvgrub_sim.initramfs.contents
-        import pvgrub_sim.survey.ext
-        import pvgrub_sim.survey.picture  # noqa: F401  (for later, as all of these)
-        from pvgrub_sim.findings.examine import all_rules
-
-        all_rules()
 
 
 def _reasons(ignore: Collection[str] | Mapping[str, str]) -> Mapping[str, str]:

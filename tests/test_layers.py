@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("bootchain", "image", "keys", "live"),
     ("findings", "kernels"),
     ("request",),
+    ("meanwhile",),
     ("verdict",),
     ("akis", "isolated", "repair", "session"),
     ("report",),

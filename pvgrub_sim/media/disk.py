@@ -64,6 +64,14 @@ class ForwardOnly(Protocol):
 
 
 @runtime_checkable
+class Unpacks(Protocol):
+    """An optional power of a disk: it is being unpacked while its user does something else."""
+
+    def store_ready(self) -> None:
+        """Keep what is unpacked by now, without waiting for any more; raises nothing."""
+
+
+@runtime_checkable
 class Machine(Protocol):
     """A disk that is the first of a machine's: see machine.py."""
 

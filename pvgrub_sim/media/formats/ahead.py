@@ -63,6 +63,7 @@ class Ahead:
         self._only_at_first = self._rooms - (SLOTS_LATER if self._work.fills else LATER)
         self._thread: Thread | None = None
         self._alone = self._ended = False
+        self._taken = 0
         self._last: bytes | memoryview = b""
 
     def read(self) -> bytes | memoryview:
@@ -85,15 +86,24 @@ class Ahead:
             # The error knows this frame, which is not to keep the error in turn.
             del piece
 
+    @property
+    def ready(self) -> bool:
+        """Whether the next read() gives its bytes without waiting and without an error of the stream."""
+        return not self._work.failed and not self._work.pieces.empty()
+
     def _make_room(self) -> None:
-        """There is one piece less, and the memory that it was in, unless there shall be less ahead from now on."""
+        """There is one piece less, and the memory that it was in is free; later on less than at first is wanted."""
         last, self._last = self._last, b""
         if not last:
             return
-        if self._only_at_first:
-            self._only_at_first -= 1
+        self._taken += 1
+        begins = self._taken <= self._rooms
+        if isinstance(last, memoryview) and (begins or len(self._work.free) < SLOTS_LATER):
+            self._work.give_back(last)
+        if begins or not self._only_at_first:
+            self._work.room.put(None)
         else:
-            self._work.room.put(memoryview(last.obj) if isinstance(last, memoryview) else None)
+            self._only_at_first -= 1
 
     def _take(self, thread: Thread) -> bytes | memoryview | BaseException:
         while True:
@@ -134,37 +144,46 @@ class _Work:
     """What the thread does; it does not know who wants it, so that it ends when nobody does any more.
 
     fills: whether the stream unpacks into memory that is there already. pieces: what it has unpacked, or why it ended.
-    room: for each piece that there may be, with memory for it where there is some.
+    room: for each piece that there may be. free: memory for pieces that is not in use.
     """
 
     def __init__(self, stream: Forward) -> None:
         self.stream = stream
         self.fills = isinstance(stream, Fills)
         self.pieces: SimpleQueue[bytes | memoryview | BaseException] = SimpleQueue()
-        self.room: SimpleQueue[memoryview | None] = SimpleQueue()
-        self.stopped = False
+        self.room: SimpleQueue[None] = SimpleQueue()
+        self.free: list[memoryview] = []
+        self.stopped = self.failed = False
         self._slot = FIRST_SLOT
 
     def run(self) -> None:
         """Read pieces while there is room for them, to the end or an error."""
         while True:
-            room = self.room.get()
+            self.room.get()
             if self.stopped:
                 return
             piece: bytes | memoryview | BaseException
             try:
-                piece = self._filled(cast("Fills", self.stream), room) if self.fills else self.stream.read()
+                piece = self._filled(cast("Fills", self.stream)) if self.fills else self.stream.read()
             except BaseException as error:  # whatever it is: for the thread that asks for these bytes
-                piece = error
+                piece, self.failed = error, True
             self.pieces.put(piece)
             if not piece or isinstance(piece, BaseException):
                 return
 
-    def _filled(self, stream: Fills, room: memoryview | None) -> memoryview:
-        if room is None:
-            room = memoryview(large_pages(self._slot))
+    def _filled(self, stream: Fills) -> memoryview:
+        if self.free:
+            memory = self.free.pop()
+        else:
+            memory = memoryview(large_pages(self._slot))
             self._slot = SLOT
-        return room[: stream.readinto(room)]
+        return memory[: stream.readinto(memory)]
+
+    def give_back(self, piece: memoryview) -> None:
+        """Let the memory of a piece be filled again."""
+        whole = memoryview(piece.obj)
+        if len(whole) == SLOT:
+            self.free.append(whole)
 
     def stop(self) -> None:
         """Let run() end behind the piece that it is at."""

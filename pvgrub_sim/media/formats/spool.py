@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import ForwardOnly, layers_of
-from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol
+from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
@@ -21,6 +21,8 @@ USUAL_STORED: Final = 8 << 30
 USUAL_RATIO: Final = 100
 """Bytes that are not zeros, and take room in a file: so many at most, or so many times the compressed ones, where the
 caller says nothing. A disk is not packed as tight as that."""
+MOST_UNASKED: Final = 64 << 20
+"""Bytes up to which store_ready() keeps what nobody has asked for yet."""
 PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
 _ZEROS: Final = bytearray(1 << 20)
@@ -38,6 +40,15 @@ class Forward(Protocol):
 
     def close(self) -> None:
         """Release what is below."""
+
+
+@runtime_checkable
+class ReadsAhead(Forward, Protocol):
+    """A stream that goes on by itself."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next read() gives its bytes without waiting and without an error of the stream."""
 
 
 class Spool:
@@ -119,6 +130,17 @@ class Spool:
         # Holes at the end of the file are not yet part of it.
         return data + bytes(max(0, min(length, self._done - offset)) - len(data))
 
+    def store_ready(self) -> None:
+        """Keep what is unpacked by now, without waiting for any more, while it is not much that nobody has asked for.
+
+        What goes wrong is raised by whoever asks for those bytes.
+        """
+        stream = self._stream
+        if isinstance(stream, ReadsAhead):
+            with suppress(ImageError):
+                while self._done < MOST_UNASKED and self._stream is not None and stream.ready:
+                    self._unpack_piece(stream)
+
     def close(self) -> None:
         """Close the temporary file, which then is gone, and the stream; further reads fail."""
         if self._stream is not None:
@@ -149,34 +171,38 @@ class Spool:
             self._progress(self._done, self._done)
 
     def _unpack_piece(self, stream: Forward) -> bool:
-        """Go on by as much as the stream gives at once; False at its end."""
+        """Go on by as much as the stream gives at once; False at its end.
+
+        Where that fails once, it fails again: what follows would be in the wrong place.
+        """
+        if self._failed is not None:
+            raise self._failed.with_traceback(None)
+        start = self._done
+        self._failed = ImageError(self.name, "cannot be unpacked any further: that was interrupted", start)
+        try:
+            more = self._next_piece(stream)
+        except ImageError as error:
+            self._failed = ImageError(error.path, error.reason, error.offset)
+            # Nothing of a piece with which something is wrong is believed.
+            self._done = start
+            raise
+        self._failed = None
+        return more
+
+    def _next_piece(self, stream: Forward) -> bool:
+        """Take what the stream gives, keep it, and look whether it may be as much; False at the stream's end."""
         if self._done >= self._limit:
             raise self._over_limit()
-        if not self._next_stored(stream):
+        data = stream.read()
+        if not data:
             self._end()
             return False
+        room = self._limit - self._done
+        self._store(data[:room] if len(data) > room else data)
         self._check_stored()
         if self._size is not None and self._done >= self._size:
             self._check_end()
         return True
-
-    def _next_stored(self, stream: Forward) -> int:
-        """Take what the stream gives, and keep it; returns how many bytes they were.
-
-        Where that fails once, what follows would be in the wrong place.
-        """
-        if self._failed is not None:
-            raise self._failed.with_traceback(None)
-        self._failed = ImageError(self.name, "cannot be unpacked any further: that was interrupted", self._done)
-        try:
-            data = stream.read()
-            room = self._limit - self._done
-            self._store(data[:room] if len(data) > room else data)
-        except ImageError as error:
-            self._failed = ImageError(error.path, error.reason, error.offset)
-            raise
-        self._failed = self._over_limit() if len(data) > room else None
-        return len(data)
 
     def _over_limit(self) -> ImageError:
         return ImageError(
