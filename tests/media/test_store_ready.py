@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import time
 from pathlib import Path
@@ -143,4 +144,24 @@ def test_more_than_was_announced_is_never_believed(keeping: bool) -> None:
         with pytest.raises(ImageError, match="unpacks to more than the 5 bytes that it is said to hold"):
             disk.read(4, 1)
     assert disk.read(0, 4) == b"1234"
+    disk.close()
+
+
+@pytest.mark.parametrize("keeping", [False, True], ids=["asked-for", "kept-before"])
+def test_a_size_that_lies_is_met_at_the_same_place(keeping: bool, raw: Path, tmp_path: Path) -> None:
+    """A partition that ends at 4 MiB, and a gzip file that says that this is all, while 16 MiB are in it."""
+    told = 4 * MIB
+    content = bytearray(raw.read_bytes())
+    content[:512] = bytes(446) + struct.pack("<B3xB3xII", 0x80, 0x83, 63, told // 512 - 63) + bytes(48) + b"\x55\xaa"
+    (tmp_path / "disk").write_bytes(content)
+    image = packed(tmp_path / "disk", "gzip", tmp_path / "packed")
+    image.write_bytes(image.read_bytes()[:-4] + struct.pack("<I", told))
+    disk = open_disk(str(image))
+    if keeping:
+        kept(disk, 16 * MIB)
+    assert disk.size == told
+    assert disk.read(2 * MIB, 512) == content[2 * MIB : 2 * MIB + 512]
+    for _ in range(2):
+        with pytest.raises(ImageError, match=f"unpacks to more than the {told} bytes that it is said to hold"):
+            disk.read(told - 512, 512)
     disk.close()

@@ -94,15 +94,19 @@ class Spool:
     @property
     def size(self) -> int:
         """Size in bytes; raises ImageError when all of the stream has to be read for it and that fails."""
-        if self._size is None and self._measure is not None:
-            measure, self._measure = self._measure, None
-            self._size = measure()
-            if self._size is not None and self._done > self._size:
-                raise self._too_long()
+        self._find_size()
         if self._size is None:
             self._unpack(None)
         assert self._size is not None
         return self._size
+
+    def _find_size(self) -> None:
+        """Find the size out where that costs little."""
+        if self._size is None and self._measure is not None:
+            self._size = self._measure()
+            self._measure = None
+        if self._size is not None and self._done > self._size:
+            raise self._too_long()
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -138,6 +142,8 @@ class Spool:
         stream = self._stream
         if isinstance(stream, ReadsAhead):
             with suppress(ImageError):
+                # First, since what is right of a piece hangs on it.
+                self._find_size()
                 while self._done < MOST_UNASKED and self._stream is not None and stream.ready:
                     self._unpack_piece(stream)
 
