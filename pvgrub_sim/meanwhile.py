@@ -43,6 +43,7 @@ def _of_findings() -> Iterator[None]:
 
     yield
     import pvgrub_sim.initramfs.contents
+    import pvgrub_sim.initramfs.look
 
     yield
     import pvgrub_sim.findings.facts.initrds
@@ -50,7 +51,10 @@ def _of_findings() -> Iterator[None]:
 
     yield
     import pvgrub_sim.findings.facts.newer_kernels
-    import pvgrub_sim.findings.facts.root  # noqa: F401  (for later, as all of these)
+    import pvgrub_sim.findings.facts.root
+
+    yield
+    import pvgrub_sim.findings.facts.root_files  # noqa: F401  (for later, as all of these)
 
     yield
     from pvgrub_sim.findings.examine import all_rules

@@ -11,7 +11,8 @@ import pvgrub_sim
 from tests.imports import ROOT, circles, imports_of, sources
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("typed", "deflate"),
+    ("typed",),
+    ("deflate", "zstd"),
     ("values", "shapes"),
     ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript", "large_pages"),
     ("inputs",),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pvgrub_sim.initramfs.feed import Broken, Feed, NotLookedAt
 from pvgrub_sim.ondisk.compressed import BZIP2, GZIP, GZIP_OLD, LZ4_LEGACY, LZMA, LZO, XZ, ZSTD
 from pvgrub_sim.typed import Any, Final
+from pvgrub_sim.zstd import zstd_library
 
 PIECE: Final = 1 << 20
 """Bytes that a decoder gives at once."""
@@ -94,7 +95,7 @@ _ZSTD_RAW, _ZSTD_RLE = 0, 1
 
 def zstd(feed: Feed) -> Iterator[bytes]:
     """zstd (RFC 8878), by libzstd, a few blocks at a time: one byte of a bomb can stand for a whole block."""
-    import zstandard
+    zstandard = zstd_library()
 
     header, window, checksum = _zstd_header(feed)
     if window > MEMORY - (8 << 20):

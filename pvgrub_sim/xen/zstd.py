@@ -7,13 +7,14 @@ from pvgrub_sim.xen.excerpt import Excerpt
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged, Unpacked, whole
 from pvgrub_sim.xen.zstdblocks import unpack_blocks
 from pvgrub_sim.xen.zstdframe import BLOCK, CORRUPT, PROBABLY, WINDOW_LOG_MAX, frame_end, read_frame
+from pvgrub_sim.zstd import zstd_library
 
 SMALLEST_WINDOW = 1 << 10
 
 
 def unpack_zstd(packed: Packed) -> Unpacked:
     """Unpack the first zstd frame (unzstd.c, zstd/decompress.c)."""
-    import zstandard
+    zstandard = zstd_library()
 
     payload = packed.payload
     frame = read_frame(payload)

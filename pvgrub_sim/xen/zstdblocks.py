@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pvgrub_sim.xen.excerpt import Excerpt
 from pvgrub_sim.xen.packed import Packed, PayloadDamaged
 from pvgrub_sim.xen.zstdframe import BLOCK, COMPRESSED, CORRUPT, WINDOW_LOG_MAX, Frame
+from pvgrub_sim.zstd import zstd_library
 
 SPARE = 16
 """Bytes by which the buffer is larger than window and block (WILDCOPY_OVERLENGTH * 2)."""
@@ -55,7 +56,7 @@ def unpack_blocks(packed: Packed, frame: Frame) -> Excerpt:
 
 
 def _unpack(packed: Packed, frame: Frame, window: int, room: _Room) -> Excerpt:
-    import zstandard
+    zstandard = zstd_library()
 
     payload, at, out = packed.payload, frame.start, packed.output()
     decoder = zstandard.ZstdDecompressor(max_window_size=1 << WINDOW_LOG_MAX).decompressobj()

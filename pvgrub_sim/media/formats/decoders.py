@@ -8,6 +8,7 @@ from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, read_upto
 from pvgrub_sim.media.formats.frames import ZstdWalk
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast
+from pvgrub_sim.zstd import zstd_library
 
 if TYPE_CHECKING:
     from typing import IO
@@ -191,7 +192,7 @@ class ZstdStream:
     """zstd (RFC 8878), by libzstd; frames one after another."""
 
     def __init__(self, source: Input) -> None:
-        import zstandard
+        zstandard = zstd_library()
 
         self._input = source
         self._error = zstandard.ZstdError

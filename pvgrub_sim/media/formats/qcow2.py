@@ -13,6 +13,7 @@ from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
 from pvgrub_sim.media.formats.packed import Packed, Unpacker
 from pvgrub_sim.ondisk import qcow2 as layout
 from pvgrub_sim.typed import Final
+from pvgrub_sim.zstd import zstd_library
 
 HEAD: Final = 64 << 10
 """Bytes in which the header, its extensions and the names in it must lie."""
@@ -200,7 +201,7 @@ class Qcow2(Mapped):
 
 def unzstd(packed: bytes, size: int) -> bytes:
     """At most `size` bytes of a zstd stream, whose frames may be several; raises ValueError."""
-    import zstandard
+    zstandard = zstd_library()
 
     try:
         if zstandard.frame_content_size(packed) == size:
@@ -208,6 +209,7 @@ def unzstd(packed: bytes, size: int) -> bytes:
             whole: bytes = zstandard.ZstdDecompressor().decompress(packed)
             return whole
         with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as reader:
-            return reader.read(size)
+            first: bytes = reader.read(size)
+            return first
     except zstandard.ZstdError as error:
         raise ValueError(str(error)) from None
