@@ -54,7 +54,10 @@ def _of_findings() -> Iterator[None]:
     import pvgrub_sim.findings.facts.root
 
     yield
-    import pvgrub_sim.findings.facts.root_files  # noqa: F401  (for later, as all of these)
+    import pvgrub_sim.findings.facts.root_files
+    import pvgrub_sim.findings.facts.root_names
+    import pvgrub_sim.findings.facts.root_spec
+    import pvgrub_sim.profiles.kernel_troubles  # noqa: F401  (for later, as all of these)
 
     yield
     from pvgrub_sim.findings.examine import all_rules

@@ -19,6 +19,7 @@ from pvgrub_sim.media.formats.ahead import Ahead
 from pvgrub_sim.media.formats.spool import Spool
 from tests.media.containers import MIB, noise
 from tests.media.test_ahead import PACKERS, Numbered, packed
+from tests.tools import run
 
 PATIENCE = 30.0
 """Seconds after which a thread that unpacks 16 MiB is taken to hang."""
@@ -164,4 +165,25 @@ def test_a_size_that_lies_is_met_at_the_same_place(keeping: bool, raw: Path, tmp
     for _ in range(2):
         with pytest.raises(ImageError, match=f"unpacks to more than the {told} bytes that it is said to hold"):
             disk.read(told - 512, 512)
+    disk.close()
+
+
+@pytest.mark.parametrize("first", [1, 14], ids=["a-little", "much"])
+def test_a_first_frame_of_zstd_that_tells_a_little_or_much(
+    first: int, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it tells suffices where it is much; else all frames are looked at before anything is kept."""
+    monkeypatch.setattr("pvgrub_sim.media.formats.spool.MOST_UNASKED", 8 * MIB)
+    content, image = raw.read_bytes(), tmp_path / "packed"
+    for part in (content[: first * MIB], content[first * MIB :]):
+        (tmp_path / "part").write_bytes(part)
+        with image.open("ab") as file:
+            file.write(run("zstd", "-q", "-c", tmp_path / "part"))
+    disk = open_disk(str(image))
+    looked = []
+    monkeypatch.setattr("pvgrub_sim.media.formats.stream.zstd_size", lambda *_: looked.append(True) or 16 * MIB)
+    assert 8 * MIB <= kept(disk, 16 * MIB) <= 10 * MIB
+    assert bool(looked) == (first == 1)
+    assert disk.size == 16 * MIB
+    assert disk.read(0, 16 * MIB) == content
     disk.close()

@@ -23,6 +23,8 @@ USUAL_RATIO: Final = 100
 caller says nothing. A disk is not packed as tight as that."""
 MOST_UNASKED: Final = 64 << 20
 """Bytes up to which store_ready() keeps what nobody has asked for yet."""
+MOST_AT_ONCE: Final = 4 << 20
+"""Bytes that no stream's piece is longer than."""
 PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
 _ZEROS: Final = bytearray(1 << 20)
@@ -83,13 +85,17 @@ class Spool:
         self._told = time.monotonic()
         self._size = size
         self._measure: Callable[[], int | None] | None = None
+        self._least: Callable[[], int] | None = None
         self._done = 0
         self._failed: ImageError | None = None
         self._fd = _unlinked(name)
 
-    def know(self, measure: Callable[[], int | None]) -> None:
-        """Be told how the size can be found out, None where it cannot, when it is asked for."""
-        self._measure = measure
+    def know(self, measure: Callable[[], int | None], least: Callable[[], int] | None = None) -> None:
+        """Be told how the size can be found out, None where it cannot, when it is asked for.
+
+        least: how to find out sooner what it is at least.
+        """
+        self._measure, self._least = measure, least
 
     @property
     def size(self) -> int:
@@ -142,8 +148,9 @@ class Spool:
         stream = self._stream
         if isinstance(stream, ReadsAhead):
             with suppress(ImageError):
-                # First, since what is right of a piece hangs on it.
-                self._find_size()
+                if self._least is None or self._least() < MOST_UNASKED + MOST_AT_ONCE:
+                    # Whether a piece that reaches the end is right hangs on it.
+                    self._find_size()
                 while self._done < MOST_UNASKED and self._stream is not None and stream.ready:
                     self._unpack_piece(stream)
 

@@ -9,7 +9,7 @@ from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, read_upto
 from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.media.formats.ahead import ahead
 from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
-from pvgrub_sim.media.formats.frames import lz4_size, xz_size, zstd_size
+from pvgrub_sim.media.formats.frames import ZSTD_HEAD, ZstdWalk, lz4_size, xz_size, zstd_size
 from pvgrub_sim.media.formats.spool import Forward, Spool
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
@@ -40,7 +40,7 @@ def open_bzip2(below: Disk, context: Context) -> Disk:
 
 def open_zstd(below: Disk, context: Context) -> Disk:
     """What is in a zstd file. Raises ImageError."""
-    return _spooled(below, context, "zstd", ZstdStream, _zstd_size)
+    return _spooled(below, context, "zstd", ZstdStream, _zstd_size, least=_zstd_least)
 
 
 def open_lz4(below: Disk, context: Context) -> Disk:
@@ -54,11 +54,13 @@ def _spooled(
     words: str,
     make: Callable[[Input], Forward],
     measure: Callable[[Disk, Spool], int | None],
+    *,
+    least: Callable[[Disk], int] | None = None,
 ) -> Disk:
     stream = ahead(make(Input(below)), below)
     spool = Spool(below.name, stream, Layer(words, below.name, 0), context, below=below)
     if not isinstance(below, ForwardOnly):
-        spool.know(lambda: measure(below, spool))
+        spool.know(lambda: measure(below, spool), least and (lambda: least(below)))
     return spool
 
 
@@ -67,6 +69,13 @@ def _zstd_size(disk: Disk, spool: Spool) -> int | None:
     if not isinstance(disk, Expects):
         return zstd_size(disk.name, disk.size, disk.read)
     return None
+
+
+def _zstd_least(disk: Disk) -> int:
+    """What the first frame tells of its content; all of them take much longer to look at."""
+    walk = ZstdWalk(disk.name)
+    walk.step(read_upto(disk, 0, ZSTD_HEAD))
+    return walk.size or 0
 
 
 def _gzip_size(disk: Disk, spool: Spool) -> int | None:
