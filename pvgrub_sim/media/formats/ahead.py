@@ -25,7 +25,7 @@ SLOT: Final = 2 << 20
 FIRST_SLOT: Final = 256 << 10
 """Bytes of the first of these pieces, without which nothing else begins."""
 SLOTS_AT_FIRST: Final = 32
-SLOTS_LATER: Final = 4
+SLOTS_LATER: Final = 3
 """How many of these pieces are unpacked before anybody asks for them."""
 
 LOOKS_EVERY: Final = 1.0
