@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from pvgrub_sim.budget import GivenUp
-from pvgrub_sim.digest import Digest, crc32
+from pvgrub_sim.digest import Digest
 from pvgrub_sim.grub.console.backend import ConsoleBackend
 from pvgrub_sim.grub.console.terminal import Terminal
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
@@ -43,15 +43,13 @@ def nobody() -> None:
 
 
 class HandedOver(NamedTuple):
-    """What `boot` gave to the kernel loader last: sizes in bytes, CRC-32s, the command line, SHA-256s if wanted."""
+    """What `boot` gave to the kernel loader last: sizes in bytes, digests, and the command line."""
 
     kernel_size: int
-    kernel_crc32: int
+    kernel_digest: Digest
     module_size: int
-    module_crc32: int
+    module_digest: Digest
     cmdline: bytes
-    kernel_sha256: Digest | None = None
-    module_sha256: Digest | None = None
 
 
 class KernelTry(NamedTuple):
@@ -223,12 +221,10 @@ def _load_kernel(boot: Boot, handover: Handover, unpack: bool, digests: bool) ->
     attempt = machine.current_entryno, machine.kernel_path or ""
     boot.handed_over = HandedOver(
         len(handover.kernel),
-        crc32(handover.kernel),
+        Digest(handover.kernel, sha256=digests),
         len(handover.module),
-        crc32(handover.module),
+        Digest(handover.module, sha256=digests),
         handover.cmdline,
-        Digest(handover.kernel) if digests else None,
-        Digest(handover.module) if digests else None,
     )
     try:
         image = parse_image(handover.kernel, machine.profile, log, unpack=unpack, memory=boot.memory)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from pvgrub_sim.typed import Any
+from pvgrub_sim.typed import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _thread import LockType
 
 SMALL = 512 << 10
 """Bytes that are not worth a thread, nor the import of OpenSSL."""
@@ -24,27 +27,35 @@ def crc32(data: bytes | bytearray | memoryview) -> int:
 
 
 class Digest:
-    """The SHA-256 of some bytes, which must not change until it has been asked for."""
+    """The CRC-32 of some bytes, and their SHA-256 if it is wanted; they must not change until they were asked for.
 
-    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+    Only the SHA-256 is worth a thread: without it the CRC-32 is there at once.
+    """
+
+    _computing: LockType | None = None
+
+    def __init__(self, data: bytes | bytearray | memoryview, *, sha256: bool = True) -> None:
+        self._crc = 0
         self._hex = ""
-        if len(data) <= SMALL:
-            self._hex = _small(data)
+        if len(data) <= SMALL or not sha256:
+            self._crc = crc32(data)
+            self._hex = _small(data) if sha256 else ""
             return
         # Only for what is large: imports that a quick start does without. threading and hashlib themselves take as long
         # to import as a megabyte to digest.
         from _thread import allocate_lock, start_new_thread
 
-        sha256 = openssl_sha256()
-        self._computing = allocate_lock()
-        self._computing.acquire()
+        openssl = openssl_sha256()
+        self._computing = computing = allocate_lock()
+        computing.acquire()
 
         def compute() -> None:
-            # OpenSSL's lets other threads go on meanwhile.
+            # Both let other threads go on meanwhile.
             try:
-                self._hex = sha256(data).hexdigest()
+                self._crc = crc32(data)
+                self._hex = openssl(data).hexdigest()
             finally:
-                self._computing.release()
+                computing.release()
 
         try:
             start_new_thread(compute, ())
@@ -52,12 +63,20 @@ class Digest:
             # There is no thread to be had.
             compute()
 
+    def crc32(self) -> int:
+        """The CRC-32; waits for it."""
+        self._wait()
+        return self._crc
+
     def hex(self) -> str:
-        """The digest in 64 hexadecimal digits; waits for it."""
-        if not self._hex:
+        """The SHA-256 in 64 hexadecimal digits, empty where it was not wanted; waits for it."""
+        self._wait()
+        return self._hex
+
+    def _wait(self) -> None:
+        if self._computing is not None:
             with self._computing:
                 pass
-        return self._hex
 
 
 def openssl_sha256() -> Any:

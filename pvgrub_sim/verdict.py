@@ -10,16 +10,16 @@ from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, Disk
 from pvgrub_sim.media.disk import Unpacks
-from pvgrub_sim.model import BootError, IgnoredFinding, LoadedFile, Outcome, ProfileInfo, Verdict
 from pvgrub_sim.request import Request, read_request
 from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
-from pvgrub_sim.xen.memory import LoaderMemory
 
 if TYPE_CHECKING:
     from pvgrub_sim.bootchain import Boot, Console, HandedOver
     from pvgrub_sim.findings.plan.search import Blueprint
     from pvgrub_sim.keys import Key
+    from pvgrub_sim.model import BootError, Verdict
     from pvgrub_sim.profiles.ami import AmiDescription
+    from pvgrub_sim.xen.memory import LoaderMemory
 
 NO_OPTIONS: Final[dict[str, Any]] = {
     "disks": None, "device": None, "aki": None, "pvgrub": None, "arch": "auto", "config": None, "ami": None,
@@ -117,6 +117,8 @@ def boot_and_plan(
         request = read_request(image, stack, **{**NO_OPTIONS, **options, "budget": budget})
         # Only now, and more of it where the image is being unpacked meanwhile.
         from pvgrub_sim.bootchain import run, run_auto
+        from pvgrub_sim.model import Outcome
+        from pvgrub_sim.xen.memory import LoaderMemory
 
         unpacking = [attached.disk for attached in request.disks if isinstance(attached.disk, Unpacks)]
         if unpacking:
@@ -173,6 +175,7 @@ def _advised(
     """
     from pvgrub_sim.findings.examine import diagnose, in_words_alone, worded
     from pvgrub_sim.findings.facts.case import Case
+    from pvgrub_sim.model import IgnoredFinding
     from pvgrub_sim.survey.picture import layout, survey_disks
 
     plan: Blueprint | None = None
@@ -230,8 +233,10 @@ def _with_digests(verdict: Verdict, given: HandedOver | None) -> Verdict:
     """The verdict with the digests of what was handed over; waits for them, so that it comes last."""
     if given is None:
         return verdict
-    sums = (verdict.kernel, given.kernel_sha256), (verdict.initrd, given.module_sha256)
-    kernel, initrd = (file._replace(sha256=digest.hex()) if file and digest else file for file, digest in sums)
+    digests = (verdict.kernel, given.kernel_digest), (verdict.initrd, given.module_digest)
+    kernel, initrd = (
+        file._replace(crc32=digest.crc32(), sha256=digest.hex()) if file else None for file, digest in digests
+    )
     return verdict._replace(kernel=kernel, initrd=initrd)
 
 
@@ -241,15 +246,17 @@ def judge(result: Boot, image: str) -> Verdict:
 
 
 def _without_digests(result: Boot, image: str) -> Verdict:
+    from pvgrub_sim.model import LoadedFile, ProfileInfo, Verdict
+
     machine = result.machine
     profile = machine.profile
     kernel = initrd = None
     cmdline = None
     given = result.handed_over
     if given:
-        kernel = LoadedFile(machine.kernel_path or "", given.kernel_size, given.kernel_crc32, result.kernel_detail)
+        kernel = LoadedFile(machine.kernel_path or "", given.kernel_size, 0, result.kernel_detail)
         if given.module_size:
-            initrd = LoadedFile(machine.initrd_path or "", given.module_size, given.module_crc32)
+            initrd = LoadedFile(machine.initrd_path or "", given.module_size, 0)
         cmdline = given.cmdline.decode("utf-8", "backslashreplace")
     return Verdict(
         image=image,

@@ -25,6 +25,7 @@ _ELSEWHERE: Final = (
 )
 """Names that no disk of a paravirtual guest has."""
 _MADE_ON: Final = r"mapper/(?:loop|nbd)\d.*"
+_CLASSIC_NAMES: Final = ("sd", "hd", "xvd")
 _DISK: Final = r"(?:sd|hd|xvd)[a-z]{1,2}\d*"
 _SILENT: Final = (r"/dev/(?:root|nfs|cifs|ram\d*|gpt-auto)", r"[^/].*", r"/dev/(?:disk|block)/.*")
 """What only the initrd or the kernel understands."""
@@ -75,10 +76,11 @@ def _mapped_trouble(case: Case, spec: RootSpec) -> RootTrouble | None:
 
 
 def _device_trouble(case: Case, start: Start, spec: RootSpec) -> RootTrouble | None:
-    for pattern, why in _ELSEWHERE:
-        if re.fullmatch(pattern, spec.name):
-            return RootTrouble(why)
-    if re.fullmatch(r"md\d+.*", spec.name):
+    if not spec.name.startswith(_CLASSIC_NAMES):
+        for pattern, why in _ELSEWHERE:
+            if re.fullmatch(pattern, spec.name):
+                return RootTrouble(why)
+    if spec.name.startswith("md") and re.fullmatch(r"md\d+.*", spec.name):
         raid = any(place.has(ContentKind.RAID) for place in case.places)
         return None if raid else RootTrouble("is a RAID, and none of the disks given is a part of one")
     naming = naming_of(start)

@@ -43,14 +43,14 @@ def root_spec(start: Start) -> RootSpec | None:
     text = (start.argument("root") or "").strip('"')
     if not text:
         return None
-    if found := re.fullmatch(r'(LABEL|UUID|PARTUUID|PARTLABEL)="?([^"]+)"?', text):
+    tagged = text.startswith(("LABEL", "UUID", "PART"))
+    if tagged and (found := re.fullmatch(r'(LABEL|UUID|PARTUUID|PARTLABEL)="?([^"]+)"?', text)):
         return RootSpec(text, RootKind.TAG, *found.groups())
-    if found := re.fullmatch(r"/dev/disk/(by-\w+)/(.+)", text):
+    if text.startswith("/dev/disk/") and (found := re.fullmatch(r"/dev/disk/(by-\w+)/(.+)", text)):
         kind = _LINKS.get(found[1])
         return RootSpec(text, RootKind.LINK, kind, found[2]) if kind else RootSpec(text, RootKind.OTHER)
-    if re.fullmatch(r"/dev/mapper/[^/]+|/dev/[\w.+-]+/[^/]+", text) and not text.startswith(
-        ("/dev/cciss/", "/dev/md/")
-    ):
+    volume = text.count("/") > 2 and not text.startswith(("/dev/cciss/", "/dev/md/"))
+    if volume and re.fullmatch(r"/dev/mapper/[^/]+|/dev/[\w.+-]+/[^/]+", text):
         return RootSpec(text, RootKind.MAPPED, text.removeprefix("/dev/"))
     if text.startswith("/dev/") and text.count("/") == 2:
         return RootSpec(text, RootKind.DEVICE, text.removeprefix("/dev/"))

@@ -27,8 +27,8 @@ MOST_AT_ONCE: Final = 4 << 20
 """Bytes that no stream's piece is longer than."""
 PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
-_ZEROS: Final = bytearray(1 << 20)
-"""A bytearray, since it is compared with memory of any kind as quickly as memory can be."""
+WRITTEN_AT_ONCE: Final = 1 << 20
+"""Bytes that become a hole in the temporary file where they are all zeros."""
 
 
 class Forward(Protocol):
@@ -63,6 +63,8 @@ class Spool:
 
     _fd = -1
     _stream: Forward | None = None
+    _zeros = bytearray()
+    """A bytearray, since it is compared with memory of any kind as quickly as memory can be."""
 
     def __init__(
         self,
@@ -257,10 +259,12 @@ class Spool:
 
     def _store(self, data: bytes | memoryview) -> None:
         """Put bytes at the end; whole pieces of zeros become a hole."""
+        # Not before the first bytes are there: more are being unpacked by now.
+        self._zeros = self._zeros or bytearray(WRITTEN_AT_ONCE)
         with self._writing():
-            for at in range(0, len(data), len(_ZEROS)):
-                piece = data[at : at + len(_ZEROS)]
-                zeros: object = _ZEROS if len(piece) == len(_ZEROS) else _ZEROS[: len(piece)]
+            for at in range(0, len(data), WRITTEN_AT_ONCE):
+                piece = data[at : at + WRITTEN_AT_ONCE]
+                zeros: object = self._zeros if len(piece) == WRITTEN_AT_ONCE else self._zeros[: len(piece)]
                 if zeros != piece:
                     _write_all(self._fd, piece, self._done)
                     self._stored += len(piece)
