@@ -1,4 +1,4 @@
-"""The CRC-32 and SHA-256 of small and large buffers, with and without a thread for them, against zlib's and hashlib's."""
+"""CRC-32 and SHA-256 of small and large buffers, with and without a thread, against zlib's and hashlib's."""
 
 from __future__ import annotations
 
