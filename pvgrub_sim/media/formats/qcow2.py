@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
@@ -113,7 +113,9 @@ class Qcow2(Mapped):
                 yield size, self._backing, offset
                 offset += size
                 continue
-            for index in range(first, last):
+            index = first
+            while index < last:
+                count = 1
                 size = min(end - offset, cluster - (offset & mask))
                 page, place = table.page(index * self._words)
                 entry = page[place]
@@ -123,10 +125,21 @@ class Qcow2(Mapped):
                     yield size, None, 0
                 elif (host := entry & layout.OFFSET_MASK) or self._at_zero(entry):
                     self._check_host(host, table, index)
+                    count = self._in_a_row(page, place, min(last - index, -(-(self._data_size - host) // cluster)))
+                    size = min(end - offset, count * cluster - (offset & mask))
                     yield size, self._data, host + (offset & mask)
                 else:
                     yield size, self._backing, offset
                 offset += size
+                index += count
+
+    def _in_a_row(self, page: Sequence[int], place: int, most: int) -> int:
+        """How many clusters from an entry of a page on lie behind each other in the file."""
+        entry, count = page[place], 1
+        most = min(most, len(page) - place)
+        while count < most and page[place + count] == entry + count * self.cluster:
+            count += 1
+        return count
 
     def _at_zero(self, entry: int) -> bool:
         """Only in a data file does a cluster lie at offset 0."""
