@@ -187,3 +187,21 @@ def test_a_first_frame_of_zstd_that_tells_a_little_or_much(
     assert disk.size == 16 * MIB
     assert disk.read(0, 16 * MIB) == content
     disk.close()
+
+
+def test_where_there_is_not_much_room_nothing_unasked_takes_some(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other images that are unpacked there may need it."""
+    monkeypatch.setattr("pvgrub_sim.media.formats.spool.MUCH_ROOM", 1 << 62)
+    disk = open_disk(str(packed(raw, "gzip", tmp_path / "packed")))
+    disk.read(0, 512)
+    assert kept(disk, 16 * MIB) <= MIB
+    assert disk.read(15 * MIB, MIB) == raw.read_bytes()[15 * MIB :]
+    disk.close()
+
+
+@pytest.fixture(autouse=True)
+def _room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little there is where the tests run."""
+    monkeypatch.setattr("pvgrub_sim.media.formats.spool.MUCH_ROOM", 0)

@@ -182,6 +182,9 @@ def load_module(m: Machine, name: bytes) -> None:
     start = len(area.image)
     if len(data) > _memory_left(m) - buffer_for(len(data)):
         raise Stop(Outcome.CRASH, _too_large(m, name))
+    if m.handover is not None and m.handover.module is area.image:
+        # What was handed over stays as it was: a digest of it may still be computed.
+        area.image = bytearray(area.image)
     area.image += data
     area.image += bytes(-len(data) % PAGE_SIZE)
     cmdline = len(area.image)

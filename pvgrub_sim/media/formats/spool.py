@@ -23,6 +23,8 @@ USUAL_RATIO: Final = 100
 caller says nothing. A disk is not packed as tight as that."""
 MOST_UNASKED: Final = 64 << 20
 """Bytes up to which store_ready() keeps what nobody has asked for yet."""
+MUCH_ROOM: Final = 4 << 30
+"""Bytes that are free on the filesystem of temporary files where store_ready() takes some."""
 MOST_AT_ONCE: Final = 4 << 20
 """Bytes that no stream's piece is longer than."""
 PROGRESS_EVERY: Final = 0.1
@@ -148,13 +150,20 @@ class Spool:
         What goes wrong is raised by whoever asks for those bytes.
         """
         stream = self._stream
-        if isinstance(stream, ReadsAhead):
+        if isinstance(stream, ReadsAhead) and self._much_room():
             with suppress(ImageError):
                 if self._least is None or self._least() < MOST_UNASKED + MOST_AT_ONCE:
                     # Whether a piece that reaches the end is right hangs on it.
                     self._find_size()
                 while self._done < MOST_UNASKED and self._stream is not None and stream.ready:
                     self._unpack_piece(stream)
+
+    def _much_room(self) -> bool:
+        """Whether bytes that nobody asked for take none from other images that are unpacked there."""
+        with suppress(OSError):
+            there = os.fstatvfs(self._fd)
+            return there.f_bavail * there.f_frsize >= MUCH_ROOM
+        return False
 
     def close(self) -> None:
         """Close the temporary file, which then is gone, and the stream; further reads fail."""
