@@ -5,11 +5,16 @@ from __future__ import annotations
 import _thread
 import hashlib
 import random
+import struct
 import zlib
+from pathlib import Path
 
 import pytest
 
+from pvgrub_sim import Outcome, boot
 from pvgrub_sim.digest import SMALL, Digest
+from tests.grub.ext_images import Tree, make_ext
+from tests.kernel_images import Elf, bzimage, pack_gzip
 
 
 @pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 5 << 20])
@@ -39,3 +44,47 @@ def test_without_the_sha256_there_is_no_thread(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(_thread, "start_new_thread", lambda *_: started.append(1))
     assert Digest(bytes(5 << 20), sha256=False).crc32() == zlib.crc32(bytes(5 << 20))
     assert not started
+
+
+PAGE = 4096
+MODULES = """default 0
+fallback 1
+timeout 0
+title a
+root (hd0)
+kernel /bad
+module /large
+title b
+root (hd0)
+kernel /k
+module /small x
+"""
+
+
+def test_a_module_behind_a_kernel_that_was_refused_does_not_change_what_was_handed_over(tmp_path: Path) -> None:
+    """The first entry's digests are still being computed when the second one packs its module behind the first's."""
+    large, small = random.Random(1).randbytes(48 << 20), b"small"
+    tree: Tree = {
+        "bad": b"no kernel" * (SMALL // 8),
+        "k": bzimage(pack_gzip(Elf().build())),
+        "large": large,
+        "small": small,
+        "boot": {"grub": {"menu.lst": MODULES.encode()}},
+    }
+    image = make_ext(tmp_path / "modules.img", tree, size="64M", block=4096)
+    end = PAGE + len(large)
+    pages = [
+        struct.pack("<8I", PAGE, end - 1, end, 0, end + PAGE, end + PAGE + 4, end + 2 * PAGE, 0),
+        large,
+        b"/large",
+        small,
+        b"/small x",
+    ]
+    packed = b"".join(page + bytes(-len(page) % PAGE) for page in pages)
+    for _ in range(3):
+        verdict = boot(image, findings=False)
+        assert (verdict.outcome, verdict.entry) == (Outcome.BOOTS, 1)
+        assert verdict.initrd is not None
+        assert verdict.initrd.size == len(packed)
+        assert verdict.initrd.crc32 == zlib.crc32(packed)
+        assert verdict.initrd.sha256 == hashlib.sha256(packed).hexdigest()

@@ -18,7 +18,7 @@ from pvgrub_sim.confine import restrict
 from pvgrub_sim.fleet.look import look
 from pvgrub_sim.fleet.values import ScanSettings
 from pvgrub_sim.fleet.wire import HEAD, pack_look, unpack_request
-from pvgrub_sim.media.formats.spool import spool_folder
+from pvgrub_sim.media.formats.unlinked import spool_folder
 from pvgrub_sim.xen.memory import LoaderMemory
 
 OUT_OF_MEMORY = 77
@@ -40,7 +40,7 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.set_threshold(GARBAGE_THRESHOLD)
     # Where the kernel has Landlock a worker runs nothing and writes nowhere but where compressed images are spooled.
-    restrict(read=["/"], write=[spool_folder(), tempfile.gettempdir()], network=True)
+    restrict(read=["/"], write=_temporary(), network=True)
     _write(answers, HEAD.pack(0, 0))
     kernels = LoaderMemory()
     limited = 0
@@ -57,6 +57,14 @@ def serve() -> None:
                 os._exit(OUT_OF_MEMORY)
             signal.setitimer(signal.ITIMER_REAL, 0)
             _write(answers, frame)
+
+
+def _temporary() -> list[str]:
+    """The folders of temporary files; none where nothing can be written at all, which most images do without."""
+    try:
+        return [spool_folder(), tempfile.gettempdir()]
+    except OSError:
+        return []
 
 
 def _limit_memory(settings: ScanSettings) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import gzip
 import os
 import random
 import signal
@@ -165,3 +167,23 @@ def _alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+NOWHERE_TO_WRITE = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+from pvgrub_sim import local_engine, scan
+print(dict(scan(sys.argv[1:], engine=local_engine(1)).statuses))
+"""
+
+
+def test_where_no_file_can_be_written_all_is_looked_at_but_what_has_to_be_unpacked(small: Path, tmp_path: Path) -> None:
+    """As in a container whose filesystem is read-only."""
+    packed = tmp_path / "boots.img.gz"
+    packed.write_bytes(gzip.compress((small / "boots.img").read_bytes(), 1))
+    words = [sys.executable, "-c", NOWHERE_TO_WRITE, str(small / "boots.img"), str(packed)]
+    # Only what /var/tmp would take is not refused by the choice of a folder: this makes it look for one as elsewhere.
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    assert ast.literal_eval(done.stdout) == {"boots": 1, "unreadable": 1}

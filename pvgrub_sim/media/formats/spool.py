@@ -1,14 +1,14 @@
-"""Spool: what can only be read forward, kept in an unlinked sparse file so that it can be read anywhere."""
+"""Spool: what can only be read forward, kept in unlinked sparse files so that it can be read anywhere."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import ForwardOnly, layers_of
+from pvgrub_sim.media.formats.unlinked import UnlinkedFile
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ class Spool:
     size: in bytes where that is known; else it is found out by reading all.
     """
 
-    _fd = -1
     _stream: Forward | None = None
     _zeros = bytearray()
     """A bytearray, since it is compared with memory of any kind as quickly as memory can be."""
@@ -92,7 +91,7 @@ class Spool:
         self._least: Callable[[], int] | None = None
         self._done = 0
         self._failed: ImageError | None = None
-        self._fd = _unlinked(name)
+        self._file = UnlinkedFile(name)
 
     def know(self, measure: Callable[[], int | None], least: Callable[[], int] | None = None) -> None:
         """Be told how the size can be found out, None where it cannot, when it is asked for.
@@ -140,9 +139,7 @@ class Spool:
         """As read(), but fewer bytes where the stream ends before; what its size is need not be known."""
         if offset + length > self._done:
             self._unpack(offset + length)
-        data = os.pread(self._fd, max(0, min(length, self._done - offset)), offset)
-        # Holes at the end of the file are not yet part of it.
-        return data + bytes(max(0, min(length, self._done - offset)) - len(data))
+        return self._file.read(offset, max(0, min(length, self._done - offset)))
 
     def store_ready(self) -> None:
         """Keep what is unpacked by now, without waiting for any more, while it is not much that nobody has asked for.
@@ -150,7 +147,8 @@ class Spool:
         What goes wrong is raised by whoever asks for those bytes.
         """
         stream = self._stream
-        if isinstance(stream, ReadsAhead) and self._much_room():
+        # Bytes that nobody asked for take no room from other images that are unpacked there.
+        if isinstance(stream, ReadsAhead) and self._file.free >= MUCH_ROOM:
             with suppress(ImageError):
                 if self._least is None or self._least() < MOST_UNASKED + MOST_AT_ONCE:
                     # Whether a piece that reaches the end is right hangs on it.
@@ -158,27 +156,12 @@ class Spool:
                 while self._done < MOST_UNASKED and self._stream is not None and stream.ready:
                     self._unpack_piece(stream)
 
-    def _much_room(self) -> bool:
-        """Whether bytes that nobody asked for take none from other images that are unpacked there."""
-        with suppress(OSError):
-            there = os.fstatvfs(self._fd)
-            return there.f_bavail * there.f_frsize >= MUCH_ROOM
-        return False
-
     def close(self) -> None:
         """Close the temporary file, which then is gone, and the stream; further reads fail."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def __del__(self) -> None:
-        # The temporary file of a disk that nobody closed would stay as long as the process. The stream, and what it
-        # reads, goes with what refers to it.
-        if self._fd >= 0:
-            os.close(self._fd)
+        self._file.close()
 
     def _unpack(self, upto: int | None) -> None:
         """Go on reading up to a byte, or to the end."""
@@ -270,56 +253,10 @@ class Spool:
         """Put bytes at the end; whole pieces of zeros become a hole."""
         # Not before the first bytes are there: more are being unpacked by now.
         self._zeros = self._zeros or bytearray(WRITTEN_AT_ONCE)
-        with self._writing():
-            for at in range(0, len(data), WRITTEN_AT_ONCE):
-                piece = data[at : at + WRITTEN_AT_ONCE]
-                zeros: object = self._zeros if len(piece) == WRITTEN_AT_ONCE else self._zeros[: len(piece)]
-                if zeros != piece:
-                    _write_all(self._fd, piece, self._done)
-                    self._stored += len(piece)
-                self._done += len(piece)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """What the file says when it cannot be written becomes an ImageError."""
-        try:
-            yield
-        except OSError as error:
-            folder = spool_folder()
-            raise ImageError(
-                self.name, f"cannot be unpacked into {folder}: {(error.strerror or str(error)).lower()}", self._done
-            ) from None
-
-
-def spool_folder() -> str:
-    """Where temporary files go: not into memory, as /tmp often is, unless TMPDIR says so."""
-    if not os.environ.get("TMPDIR") and os.access("/var/tmp", os.W_OK | os.X_OK):
-        return "/var/tmp"
-    # Only here: it brings along much that an image unpacked into /var/tmp does without.
-    import tempfile
-
-    return tempfile.gettempdir()
-
-
-def _write_all(fd: int, piece: bytes | memoryview, offset: int) -> None:
-    """Write a piece at a byte offset, however many calls that takes; raises OSError."""
-    written = os.pwrite(fd, piece, offset)
-    while written < len(piece):
-        written += os.pwrite(fd, memoryview(piece)[written:], offset + written)
-
-
-def _unlinked(name: str) -> int:
-    """A file that no folder lists, open for reading and writing."""
-    folder = spool_folder()
-    try:
-        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError:
-        # A filesystem that does not have such files; or the reason is one that is found again here.
-        pass
-    import tempfile
-
-    try:
-        with tempfile.TemporaryFile(prefix="pvgrub-sim-", dir=folder, buffering=0) as file:
-            return os.dup(file.fileno())
-    except OSError as error:
-        raise ImageError(name, f"no temporary file can be made: {(error.strerror or str(error)).lower()}") from None
+        for at in range(0, len(data), WRITTEN_AT_ONCE):
+            piece = data[at : at + WRITTEN_AT_ONCE]
+            zeros: object = self._zeros if len(piece) == WRITTEN_AT_ONCE else self._zeros[: len(piece)]
+            if zeros != piece:
+                self._file.write(piece, self._done)
+                self._stored += len(piece)
+            self._done += len(piece)
