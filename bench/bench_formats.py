@@ -43,7 +43,7 @@ PACKED: dict[str, tuple[str, tuple[str, ...]]] = {
     "qcow2, zstd": ("qcow2", ("compression_type=zstd",)),
     "VMDK, stream": ("vmdk", ("subformat=streamOptimized",)),
 }
-STREAMS = {"gzip": ".gz", "xz": ".xz", "zstd": ".zst"}
+STREAMS = {"gzip": ".gz", "xz": ".xz", "zstd": ".zst", "lz4": ".lz4"}
 """Programs that pack a whole image, and what they call it then: ours against theirs on the part that a boot reads."""
 LIMITS = {"plain": 1.15, "packed": 1.5, "compressed": 1.2}
 FILL = 160 << 20

@@ -1,4 +1,4 @@
-"""What the frames of compressed files tell of their sizes: zstd's (RFC 8878), lz4's, and the index of xz."""
+"""What the frames of compressed files tell of their sizes: zstd's (RFC 8878), and the index of xz."""
 
 from __future__ import annotations
 
@@ -129,13 +129,6 @@ def zstd_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int | 
     if walk.inside or walk.at > size:
         raise ImageError(name, "ends in the middle of its zstd stream", size)
     return walk.size
-
-
-def lz4_size(head: bytes) -> int | None:
-    """The content size in an lz4 frame's header, None where it tells none."""
-    if len(head) < 15 or head[:4] != b"\x04\x22\x4d\x18" or not head[4] & 8:
-        return None
-    return int.from_bytes(head[6:14], "little")
 
 
 def xz_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int:

@@ -9,7 +9,7 @@ from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, read_upto
 from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.media.formats.ahead import ahead
 from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
-from pvgrub_sim.media.formats.frames import ZSTD_HEAD, ZstdWalk, lz4_size, xz_size, zstd_size
+from pvgrub_sim.media.formats.frames import ZSTD_HEAD, ZstdWalk, xz_size, zstd_size
 from pvgrub_sim.media.formats.spool import Forward, Spool
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
@@ -45,7 +45,7 @@ def open_zstd(below: Disk, context: Context) -> Disk:
 
 def open_lz4(below: Disk, context: Context) -> Disk:
     """What is in an lz4 file. Raises ImageError."""
-    return _spooled(below, context, "lz4", lz4_stream, lambda disk, _: lz4_size(read_upto(disk, 0, 15)))
+    return _spooled(below, context, "lz4", lz4_stream, _lz4_size)
 
 
 def _spooled(
@@ -78,6 +78,23 @@ def _zstd_least(disk: Disk) -> int:
     return walk.size or 0
 
 
+def _lz4_size(disk: Disk, spool: Spool) -> int | None:
+    """As all frames tell it, or as it follows from their blocks; far away as the first frame tells it."""
+    from pvgrub_sim.media.formats.lz4_frames import HEAD, lz4_content, lz4_told
+
+    if isinstance(disk, Expects):
+        return lz4_told(read_upto(disk, 0, HEAD))
+    content = lz4_content(disk.size, disk.read)
+    if content is None or content.told:
+        return content and content.size
+    return content.size if _ends_there(content.size, used_bytes(spool.read_upto(0, 4096))) else None
+
+
+def _ends_there(size: int, used: int) -> bool:
+    """Whether a size is that of a disk whose partitions, or filesystem, take so many bytes of it."""
+    return 0 < used <= size <= used + _SLACK and size % 512 == 0
+
+
 def _gzip_size(disk: Disk, spool: Spool) -> int | None:
     """The size that a gzip file tells at its end, where what is in it agrees.
 
@@ -91,5 +108,4 @@ def _gzip_size(disk: Disk, spool: Spool) -> int | None:
     if used == 0:
         return None
     size = told + (max(used - told, 0) + _WRAP - 1) // _WRAP * _WRAP
-    near = used <= size <= used + _SLACK and size % 512 == 0
-    return size if near and disk.size <= size + (size >> 10) + 4096 else None
+    return size if _ends_there(size, used) and disk.size <= size + (size >> 10) + 4096 else None
