@@ -14,6 +14,7 @@ from pvgrub_sim.media.disk import ForwardOnly
 from pvgrub_sim.media.formats.lz4_frames import Content, lz4_content
 from tests.media.big_image import write_big_image
 from tests.media.containers import MIB, noise
+from tests.media.web import serving
 from tests.rounds import rounds
 from tests.tools import run
 
@@ -133,3 +134,16 @@ def test_a_truncated_file_is_an_error(bootable: Path, tmp_path: Path) -> None:
     made.write_bytes(run("lz4", "-q", "-c", bootable)[:-100_000])
     with pytest.raises(ImageError, match="ends in the middle of its lz4 stream"):
         boot(made)
+
+
+@pytest.mark.parametrize("words", [["lz4", "-q", "-c"], ["lz4", "-q", "--content-size", "-c"], ["zstd", "-q", "-c"]])
+def test_from_far_away_nothing_is_taken_for_the_size(words: list[str], bootable: Path, tmp_path: Path) -> None:
+    """To look at all frames or blocks would fetch everything as well, and one that is cut off would not be noticed."""
+    made = tmp_path / "packed"
+    made.write_bytes(run(words[0], *words[1:], bootable))
+    with serving(tmp_path) as server:
+        far = boot(server.url("packed"))
+        assert far._replace(image="", layout=()) == boot(bootable)._replace(image="", layout=())
+        made.write_bytes(made.read_bytes()[:-50_000])
+        with pytest.raises(ImageError, match=f"ends in the middle of its {words[0]} stream"):
+            boot(server.url("packed"))

@@ -12,7 +12,7 @@ from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 LZ4_MAGIC: Final = 0x184D2204
-HEAD: Final = 19
+_HEAD: Final = 19
 """Bytes of the longest frame header."""
 _VERSION, _INDEPENDENT, _CHECKED, _SIZED, _SUMMED, _DICTIONARY = 0xC0, 0x20, 0x10, 8, 4, 1
 _STORED: Final = 1 << 31
@@ -32,13 +32,6 @@ class Content(NamedTuple):
     told: bool
 
 
-def lz4_told(head: bytes) -> int | None:
-    """The content size in the header of a frame, None where there is none."""
-    if len(head) < 15 or int.from_bytes(head[:4], "little") != LZ4_MAGIC or not head[4] & _SIZED:
-        return None
-    return int.from_bytes(head[6:14], "little")
-
-
 def lz4_content(size: int, read: Callable[[int, int], bytes]) -> Content | None:
     """What a file of `size` bytes unpacks to; None where that is not to be told so, or something is wrong with it.
 
@@ -48,7 +41,7 @@ def lz4_content(size: int, read: Callable[[int, int], bytes]) -> Content | None:
     walk = _Walk(size, read)
     total, told = 0, True
     for _ in range(MOST_FRAMES):
-        head = walk.peek(HEAD)
+        head = walk.peek(_HEAD)
         magic = int.from_bytes(head[:4], "little")
         if magic & ~0xF == SKIPPABLE and len(head) >= 8:
             walk.at += 8 + int.from_bytes(head[4:8], "little")
@@ -122,9 +115,8 @@ def _frame(walk: _Walk, head: bytes) -> Content | None:
         count += 1
         walk.at += block.length + (4 if flags & _CHECKED else 0)
     walk.at += 4 if flags & _SUMMED else 0
-    told = lz4_told(head)
-    if told is not None:
-        return Content(told, told=True)
+    if flags & _SIZED:
+        return Content(int.from_bytes(head[6:14], "little"), told=True)
     if last is None:
         return Content(0, told=False)
     alone = count == 1 or flags & _INDEPENDENT

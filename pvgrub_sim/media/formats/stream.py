@@ -65,7 +65,7 @@ def _spooled(
 
 
 def _zstd_size(disk: Disk, spool: Spool) -> int | None:
-    """As all frames tell it; far away, where looking at all of them would fetch everything, as the only one does."""
+    """As all frames tell it; far away, where looking at all of them would fetch everything, there is no telling."""
     if not isinstance(disk, Expects):
         return zstd_size(disk.name, disk.size, disk.read)
     return None
@@ -79,11 +79,11 @@ def _zstd_least(disk: Disk) -> int:
 
 
 def _lz4_size(disk: Disk, spool: Spool) -> int | None:
-    """As all frames tell it, or as it follows from their blocks; far away as the first frame tells it."""
-    from pvgrub_sim.media.formats.lz4_frames import HEAD, lz4_content, lz4_told
-
+    """As all frames tell it, or as it follows from their blocks, which would fetch everything as well."""
     if isinstance(disk, Expects):
-        return lz4_told(read_upto(disk, 0, HEAD))
+        return None
+    from pvgrub_sim.media.formats.lz4_frames import lz4_content
+
     content = lz4_content(disk.size, disk.read)
     if content is None or content.told:
         return content and content.size
