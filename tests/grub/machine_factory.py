@@ -35,6 +35,35 @@ class BytesDisk:
         """Nothing to release."""
 
 
+class CountingDisk:
+    """An image file that counts how often it is read, and how many bytes of it."""
+
+    def __init__(self, image: Path) -> None:
+        self._below = open_disk(str(image))
+        self.name, self.size = self._below.name, self._below.size
+        self.calls = self.bytes = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        self.calls += 1
+        self.bytes += length
+        return self._below.read(offset, length)
+
+    def close(self) -> None:
+        self._below.close()
+
+
+def assert_one_pass(image: Path, entries: int, folder: bytes) -> None:
+    """A folder of so many entries is listed, and a name sought in vain, with one step an entry and one read a block."""
+    for look in (lambda m: len(list_names(m, folder)) == entries, lambda m: error_of(m, folder + b"none") == 15):
+        disk = CountingDisk(image)
+        m = machine_on(disk)
+        assert look(m)
+        assert entries < m.steps < 1.1 * entries
+        assert disk.calls < entries / 30
+        assert disk.bytes < 32 * entries
+        disk.close()
+
+
 def _no_loader(m: Machine, handover: Handover) -> NoReturn:
     raise AssertionError("no test of a driver boots a kernel")
 
@@ -107,4 +136,15 @@ def list_names(m: Machine, name: bytes) -> list[bytes]:
     return list(m.fsys.list(path))
 
 
-__all__ = ["BytesDisk", "error_of", "list_names", "machine_on", "mount", "open_device", "open_file", "read_file"]
+__all__ = [
+    "BytesDisk",
+    "CountingDisk",
+    "assert_one_pass",
+    "error_of",
+    "list_names",
+    "machine_on",
+    "mount",
+    "open_device",
+    "open_file",
+    "read_file",
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import struct
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.fs.read import grub_read
 from pvgrub_sim.grub.stop import Stop
 from pvgrub_sim.model import Outcome
-from tests.grub.machine_factory import error_of, list_names, machine_on, mount, open_file, read_file
+from tests.grub.machine_factory import assert_one_pass, error_of, list_names, machine_on, mount, open_file, read_file
 from tests.grub.patching import recorded_image
 from tests.grub.xfs_images import make_xfs, xfs_db
 
@@ -255,7 +254,7 @@ def test_quirk_a_free_entry_of_length_0_is_read_for_ever(copy: Path) -> None:
     assert stop.value.outcome is Outcome.HANG
 
 
-def test_a_directory_of_100_000_entries_within_two_seconds(tmp_path: Path) -> None:
+def test_a_directory_of_100_000_entries_is_gone_through_once(tmp_path: Path) -> None:
     names = {f"entry-{index:06d}": b"" for index in range(100_000)}
     image = tmp_path / "i.img"
     empty = tmp_path / "empty"
@@ -267,10 +266,7 @@ def test_a_directory_of_100_000_entries_within_two_seconds(tmp_path: Path) -> No
     from tests.tools import run
 
     run("mkfs.xfs", "-q", "-f", "-m", "crc=0", "-n", "ftype=0", "-p", tmp_path / "proto", image)
-    started = time.perf_counter()
-    assert len(list_names(machine_on(image), b"(hd0)/")) == 100_000
-    assert error_of(machine_on(image), b"(hd0)/none") == 15
-    assert time.perf_counter() - started < 4
+    assert_one_pass(image, 100_000, b"(hd0)/")
 
 
 def test_no_tick_budget_is_spent_on_a_plain_large_directory(tree: Path) -> None:
