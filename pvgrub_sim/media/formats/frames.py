@@ -17,6 +17,8 @@ ZSTD_HEAD: Final = 18
 _XZ_MAGIC: Final = b"\xfd7zXZ\0"
 _XZ_FOOTER: Final = struct.Struct("<II2s2s")
 MOST_STREAMS: Final = 100_000
+_PADDING: Final = 64 << 10
+"""Bytes that are looked at together for zeros behind an xz stream."""
 SMALL_BLOCK: Final = 8
 MOST_SMALL_BLOCKS: Final = 1_000_000
 """Blocks of a zstd file that are that short or hold as little; a program writes one now and then."""
@@ -139,12 +141,10 @@ def xz_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int:
     """
     total = 0
     for _ in range(MOST_STREAMS):
+        size = _without_padding(size, read)
         if size < 32:
             raise ImageError(name, "is damaged (xz: ends too early)", size)
         footer = read(size - 12, 12)
-        if footer[8:] == b"\0\0\0\0":
-            size -= 4
-            continue
         check, words, flags, magic = _XZ_FOOTER.unpack(footer)
         length = (words + 1) * 4
         if magic != b"YZ" or crc32(footer[4:10]) != check or length + 24 > size:
@@ -159,6 +159,18 @@ def xz_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int:
         if size == 0:
             return total
     raise ImageError(name, f"is made of more than {MOST_STREAMS} xz streams")
+
+
+def _without_padding(size: int, read: Callable[[int, int], bytes]) -> int:
+    """Where a stream ends that zeros stand behind, four by four; a large device has many of them."""
+    end = size
+    while end:
+        window = read(max(0, end - _PADDING), min(end, _PADDING))
+        left = len(window.rstrip(b"\0"))
+        if left:
+            return size - (size - (end - len(window) + left)) // 4 * 4
+        end -= len(window)
+    return 0
 
 
 def _xz_index(name: str, index: bytes, offset: int) -> tuple[int, int]:

@@ -84,6 +84,7 @@ class SparseExtent:
         self._markers = bool(header.flags & layout.MARKERS)
         self._zeroed = bool(header.flags & layout.ZEROED_GRAINS)
         self._unpacker = Unpacker(self._fetch, self._unpack)
+        self._last_unpacker = Unpacker(self._fetch, self._unpack_last)
         self._set_up(header.capacity, header.grain, entries, header.directory)
 
     def _set_up(self, capacity: int, grain: int, entries: int, directory: int) -> None:
@@ -129,15 +130,16 @@ class SparseExtent:
             elif sector == layout.ZEROED and self._zeroed:
                 yield size, None, 0
             else:
-                yield self._grain_piece(sector * SECTOR_SIZE, begin, size, table.offset + place * 4)
+                is_last = (number + 1) * grain > self.size
+                yield self._grain_piece(sector * SECTOR_SIZE, begin, size, table.offset + place * 4, is_last)
             offset += size
 
-    def _grain_piece(self, at: int, begin: int, size: int, entry_at: int) -> Piece:
+    def _grain_piece(self, at: int, begin: int, size: int, entry_at: int, is_last: bool) -> Piece:
         if at >= self._file.size:
             raise self._damaged(f"a grain at {at} lies outside of the file", entry_at)
         if not self._packed:
             return size, self._data, at + begin
-        return size, Packed(self._unpacker, at, self._grain), begin
+        return size, Packed(self._last_unpacker if is_last else self._unpacker, at, self._grain), begin
 
     def _table(self, index: int) -> Table | None:
         table = self._tables.get(index)
@@ -164,14 +166,18 @@ class SparseExtent:
             raise self._damaged(f"a grain of {length} packed bytes", at)
         return self._data.read(at, length)
 
-    def _unpack(self, packed: bytes, at: int) -> bytes:
+    def _unpack(self, packed: bytes, at: int, least: int | None = None) -> bytes:
         try:
             grain = inflate(packed, self._grain, window=15)
         except ValueError as error:
             raise self._damaged(f"a grain does not unpack: {error}", at) from None
-        if len(grain) != self._grain:
+        if len(grain) < (self._grain if least is None else least):
             raise self._damaged(f"a grain unpacks to {len(grain)} bytes of {self._grain}", at)
         return grain
+
+    def _unpack_last(self, packed: bytes, at: int) -> bytes:
+        """The last grain, where the disk ends in it: some writers stop there."""
+        return self._unpack(packed, at, self.size % self._grain)
 
 
 class CowdExtent(SparseExtent):
