@@ -30,8 +30,8 @@ __all__ = [
 _WRAPPED_HEAD = (
     b"QFI\xfb", b"QED\0", b"KDMV", b"COWD", b"\xbe\xba\xfe\xca", b"# Disk", b"#Disk", b"conectix", b"vhdxfile",
     b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"\x89LZO",
-    b"LZIP", b"7z\xbc\xaf", b"Rar!", b"PK\x03", b"PK\x05", b"LUKS\xba\xbe", b"Witho", b"EVF", b"LVF", b"LEF", b"VMA\0",
-    b"MSWIM", b"\x3a\xff\x26\xed", b"Bochs ", b"ova.xml\0", b"<?xml", b"<manifest",
+    b"LZIP", b"7z\xbc\xaf", b"Rar!", b"PK\x03", b"PK\x05", b"PK\x07", b"LUKS\xba\xbe", b"Witho", b"EVF", b"LVF", b"LEF",
+    b"VMA\0", b"\x5d\0\0", b"07070", b"MSWIM", b"\x3a\xff\x26\xed", b"Bochs ", b"ova.xml\0", b"<?xml", b"<manifest",
 )  # fmt: skip
 """What the first sector of anything in the formats' table begins with, white space aside: a look that costs a plain
 image nothing, and no regular expression that every start would pay for."""
@@ -66,6 +66,9 @@ def _may_be_wrapped(source: Disk) -> bool:
     """True when it is worth looking closer: see formats/detect.py, which decides."""
     head = read_upto(source, 0, SECTOR_SIZE)
     if head.lstrip().startswith(_WRAPPED_HEAD) or any(head.startswith(magic, at) for at, magic in _WRAPPED_LATER):
+        return True
+    if head[148:156].strip(b" \0").isdigit():
+        # The checksum of a tar header that has no magic number.
         return True
     if isinstance(source, ForwardOnly):
         return ".vhd" in source.name.lower()

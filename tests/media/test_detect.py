@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,8 +48,27 @@ def packed(*words: str) -> Make:
     return make
 
 
-def tar(raw: Path, made: Path) -> None:
-    run("tar", "-cf", made, "-C", raw.parent, raw.name)
+def tar(*words: str) -> Make:
+    def make(raw: Path, made: Path) -> None:
+        run("tar", *words, "-cf", made, "-C", raw.parent, raw.name)
+
+    return make
+
+
+def cpio(kind: str) -> Make:
+    def make(raw: Path, made: Path) -> None:
+        made.write_bytes(run("cpio", "-D", raw.parent, "-H", kind, "-o", stdin=raw.name.encode()))
+
+    return make
+
+
+def skipped(packer: str) -> Make:
+    """A frame that zstd and lz4 skip, before one of theirs."""
+
+    def make(raw: Path, made: Path) -> None:
+        made.write_bytes(struct.pack("<II", 0x184D2A53, 5) + b"hello" + run(packer, "-qc", stdin=raw.read_bytes()))
+
+    return make
 
 
 def zipped(raw: Path, made: Path) -> None:
@@ -89,8 +109,18 @@ MADE: dict[str, tuple[str, Make]] = {
     "bzip2": ("bzip2", packed("bzip2", "-c")),
     "lz4": ("lz4", packed("lz4", "-c")),
     "lz4-legacy": ("lz4-legacy", packed("lz4", "-lc")),
+    "lzma": ("lzma", packed("xz", "-0c", "--format=lzma")),
+    "cpio": ("cpio", cpio("newc")),
+    "cpio-odc": ("cpio", cpio("odc")),
+    "zip-split": ("zip-split", beginning(b"PK\x07\x08PK\x03\x04\x14\0")),
+    "tar-v7": ("tar", tar("--format=v7")),
+    "tar-label": ("tar", tar("-V", "label")),
+    "tar-ustar": ("tar", tar("--format=ustar")),
+    "lz4-skipped": ("lz4", skipped("lz4")),
+    "zstd-skipped": ("zstd", skipped("zstd")),
+    "vmdk-words": ("vmdk", beginning(b"# Disk Descriptor File\nversion=1\n")),
     "lzop": ("lzop", packed("lzop", "-c")),
-    "tar": ("tar", tar),
+    "tar": ("tar", tar()),
     "zip": ("zip", zipped),
     "luks": ("luks", luks),
     "sesparse": ("sesparse", beginning(b"\xbe\xba\xfe\xca\0\0\0\0\x01\0\0\0\x02\0\0\0")),

@@ -6,8 +6,8 @@ from importlib import import_module
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.access import DEEPEST, Context
-from pvgrub_sim.media.disk import Disk, Machine
-from pvgrub_sim.media.formats.detect import detect
+from pvgrub_sim.media.disk import Disk, Machine, read_upto
+from pvgrub_sim.media.formats.detect import HEAD, contested, detect, seen_by_grub
 from pvgrub_sim.media.formats.table import FORMATS, Format
 
 __all__ = ["FORMATS", "Format", "detect", "unwrap"]
@@ -24,6 +24,8 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
     try:
         for depth in range(DEEPEST):
             name = image_format if depth == 0 and image_format != "auto" else detect(disk)
+            if name == "raw" and image_format != "raw":
+                return _contested(disk, context)
             if name == "raw":
                 return disk
             row = FORMATS.get(name)
@@ -37,6 +39,18 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
         if disk is not below:
             disk.close()
         raise
+
+
+def _contested(disk: Disk, context: Context) -> Disk:
+    """A disk as it lies, or what is in it where that is what PV-GRUB would see something on; see detect.py."""
+    name = contested(disk)
+    if not name:
+        return disk
+    try:
+        inside = _open(FORMATS[name], disk, context)
+        return inside if seen_by_grub(read_upto(inside, 0, HEAD)) else disk
+    except ImageError:
+        return disk
 
 
 def readable() -> list[str]:

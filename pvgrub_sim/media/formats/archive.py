@@ -22,6 +22,10 @@ IMAGE_NAME: Final = re.compile(
     re.I | re.S,
 )
 """What images are called in archives: a name helps to choose between members, and nothing else."""
+NO_DISK: Final = re.compile(r"(?:.*/)?(?:initrd|initramfs|vmlinu[xz]|bzImage)[^/]*", re.S)
+"""What is never the disk where an archive has anything else that could be one."""
+MOST_MEMBERS: Final = 20_000
+"""Members among which an image is looked for: a small packed archive may have millions."""
 _ROOT_FOLDERS: Final = frozenset(b"bin boot dev etc lib proc root sbin sys usr var".split())
 _SMALLEST: Final = 4096
 """Bytes; what is smaller is no disk."""
@@ -31,14 +35,19 @@ def open_tar(below: Disk, context: Context) -> Disk:
     """The disk image in a tar archive, or the machine that an OVA is. Raises ImageError when there is none."""
     folders: set[bytes] = set()
     seen = 0
+    unlikely: Disk | None = None
     for member in TarReader(below):
         seen += 1
         if member.is_file and member.name.lower().endswith(b".ovf"):
             from pvgrub_sim.media.formats.ova import open_ova
 
             return open_ova(below, member, context)
+        if seen > MOST_MEMBERS:
+            break
         disk = _candidate(below, member)
-        if disk is not None:
+        if disk is not None and NO_DISK.fullmatch(shown(member.name)):
+            unlikely = unlikely or disk
+        elif disk is not None:
             return disk
         top = member.name.removeprefix(b"./").split(b"/", 1)[0]
         if top in _ROOT_FOLDERS:
@@ -49,7 +58,10 @@ def open_tar(below: Disk, context: Context) -> Disk:
                 "is a tar archive of a root filesystem, not of a disk image: unpack it into a filesystem made for it "
                 "(mke2fs -d FOLDER disk.img SIZE)",
             )
-    raise ImageError(below.name, f"is a tar archive without a disk image in it ({seen} members)")
+    if unlikely is not None:
+        return unlikely
+    looked = f"{MOST_MEMBERS} members" if seen > MOST_MEMBERS else f"{seen} members"
+    raise ImageError(below.name, f"is a tar archive without a disk image in it ({looked})")
 
 
 def _candidate(below: Disk, member: Member) -> Disk | None:

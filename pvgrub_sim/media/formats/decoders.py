@@ -83,7 +83,7 @@ class Members:
         source: Input,
         words: str,
         make: Callable[[], _Decompressor],
-        magic: bytes,
+        magic: bytes | tuple[bytes, ...],
         errors: tuple[type[Exception], ...],
         *,
         strict: bool,
@@ -126,6 +126,8 @@ class Members:
         try:
             return decoder.decompress(given, PIECE)
         except self._errors as error:
+            if "Memory usage limit" in str(error):
+                raise self._input.fail(f"needs more than {XZ_MEMORY >> 20} MiB of memory to be unpacked") from None
             raise self._input.fail(f"is damaged ({self._words}: {error})") from None
 
     def _next_member(self, rest: bytes) -> None:
@@ -212,6 +214,8 @@ class ZstdStream:
         try:
             got: int = self._reader.readinto(buffer)
         except self._error as error:
+            if "too much memory" in str(error):
+                raise self._input.fail(f"needs more than {ZSTD_WINDOW >> 20} MiB of memory to be unpacked") from None
             raise self._input.fail(f"is damaged (zstd: {error})") from None
         if not got and self._packed.unfinished:
             raise self._input.fail("ends in the middle of its zstd stream")
@@ -247,4 +251,5 @@ def lz4_stream(source: Input) -> Members:
     import lz4.frame
 
     errors = (RuntimeError, EOFError)
-    return Members(source, "lz4", lz4.frame.LZ4FrameDecompressor, b"\x04\x22\x4d\x18", errors, strict=True)
+    magic = (b"\x04\x22\x4d\x18", *(bytes((number,)) + b"\x2a\x4d\x18" for number in range(0x50, 0x60)))
+    return Members(source, "lz4", lz4.frame.LZ4FrameDecompressor, magic, errors, strict=True)

@@ -5,7 +5,9 @@ The first bytes of a raw image belong to the guest, who may write there whatever
 1. What a format's own rules say of its header must hold (version, sizes, checksum), not only its magic number.
 2. Where the bytes as they lie are a disk that PV-GRUB would see something on (a sound MBR, or a filesystem that one of
    its drivers knows at the start), they are taken as they lie. A format whose data is the guest's from byte 0 on and
-   which only adds a footer (a fixed VHD) is no contradiction to that.
+   which only adds a footer (a fixed VHD) is no contradiction to that, nor is the superblock of a filesystem behind the
+   header of a hypervisor's format, where the guest's data may lie: what decides is whether PV-GRUB would see something
+   on the disk inside.
 3. A raw image that passes neither is of no use to PV-GRUB anyway; whatever it then names is opened only within the
    rules of formats/beside.py. `--image-format raw` has the last word.
 """
@@ -25,7 +27,7 @@ _MAGIC: Final[tuple[tuple[str, int, tuple[bytes, ...], bytes], ...]] = (
     ("qcow2", 0, (b"QFI\xfb\0\0\0\x02", b"QFI\xfb\0\0\0\x03"), b""),
     ("qcow", 0, (b"QFI\xfb\0\0\0\x01",), b""),
     ("qed", 0, (b"QED\0",), b""),
-    ("vmdk", 0, (b"KDMV", b"COWD", b"#"), rb"KDMV[\x01-\x03]\0\0\0|COWD\x01\0\0\0|\s*#\s*Disk\ DescriptorFile"),
+    ("vmdk", 0, (b"KDMV", b"COWD", b"#"), rb"KDMV[\x01-\x03]\0\0\0|COWD\x01\0\0\0|\s*#\s*Disk\ Descriptor\ ?File"),
     ("sesparse", 0, (b"\xbe\xba\xfe\xca\0\0\0\0",), b""),
     ("vhd", 0, (b"conectix",), b""),
     ("vhdx", 0, (b"vhdxfile",), b""),
@@ -36,6 +38,9 @@ _MAGIC: Final[tuple[tuple[str, int, tuple[bytes, ...], bytes], ...]] = (
     ("bzip2", 0, (b"BZh",), rb"BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)"),
     ("lz4", 0, (b"\x04\x22\x4d\x18",), b""),
     ("lz4-legacy", 0, (b"\x02\x21\x4c\x18",), b""),
+    ("lzma", 0, (b"\x5d\0\0",), rb"\x5d\0\0..(?:\xff{8}|.{5}\0\0\0)"),
+    ("cpio", 0, (b"070701", b"070702", b"070707"), b""),
+    ("zip-split", 0, (b"PK\x07\x08",), b""),
     ("lzop", 0, (b"\x89LZO\0\r\n\x1a\n",), b""),
     ("lzip", 0, (b"LZIP\0", b"LZIP\x01"), b""),
     ("7z", 0, (b"7z\xbc\xaf\x27\x1c",), b""),
@@ -67,6 +72,12 @@ _SUPERBLOCKS: Final = (
 """Byte offset and magic number of the filesystems that PV-GRUB reads, where byte 0 can be anything."""
 
 
+_MAPPED: Final = ("qcow2", "vmdk", "vhd", "vhdx", "vdi")
+"""Formats whose files have the guest's data somewhere behind their headers."""
+_BEHIND_HEADERS: Final = 4096
+"""Bytes from the start that are never the guest's in those."""
+
+
 def detect(disk: Disk) -> str:
     """The name of the format that wraps an image, `raw` where nothing does; raises ImageError on a failed read."""
     head = read_upto(disk, 0, HEAD)
@@ -93,8 +104,31 @@ def recognised(head: bytes) -> str:
             if text.startswith(begins) and re.match(pattern, head, re.S):
                 return name
         elif head.startswith(begins, at):
-            return name
-    return ""
+            return _behind_skipped(head) if name == "zstd" else name
+    return "tar" if _is_tar(head) else ""
+
+
+def _behind_skipped(head: bytes) -> str:
+    """zstd or lz4, which have the same frames that are skipped: as the first other one says."""
+    at = 0
+    while head.startswith(b"\x2a\x4d\x18", at + 1) and at + 8 <= len(head):
+        at += 8 + int.from_bytes(head[at + 4 : at + 8], "little")
+    return "lz4" if head.startswith(b"\x04\x22\x4d\x18", at) else "zstd"
+
+
+def _is_tar(head: bytes) -> bool:
+    """A header of before POSIX, or of a volume's label, has no magic number, but the sum of its bytes."""
+    field = head[148:156].split(b"\0", 1)[0].strip(b" ")
+    if len(head) < SECTOR_SIZE or not head[0] or not field or field.strip(b"01234567"):
+        return False
+    return sum(head[:148]) + 8 * 32 + sum(head[156:SECTOR_SIZE]) == int(field, 8)
+
+
+def contested(disk: Disk) -> str:
+    """The hypervisor's format whose header a disk has, if it is the guest's data that may be seen behind it."""
+    head = read_upto(disk, 0, HEAD)
+    name = recognised(head)
+    return name if name in _MAPPED and not seen_by_grub(head[:_BEHIND_HEADERS]) else ""
 
 
 def seen_by_grub(head: bytes) -> bool:

@@ -6,14 +6,20 @@ from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.formats.pieces import PiecesDisk
 from pvgrub_sim.media.formats.tar import Member, TarReader
-from pvgrub_sim.typed import TYPE_CHECKING
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
 
 
+LONGEST_SHOWN: Final = 1000
+"""Bytes of a member's name that are shown; a message is one line that can be read."""
+
+
 def shown(name: bytes) -> str:
     """A member's name for messages."""
+    if len(name) > LONGEST_SHOWN:
+        return name[: LONGEST_SHOWN // 2].decode("utf-8", "backslashreplace") + "…"
     return name.decode("utf-8", "backslashreplace")
 
 

@@ -37,9 +37,9 @@ def open_ova(below: Disk, description: Member, context: Context) -> Disk:
     for file in _disk_files(below.name, root, files):
         href = file.get("href", "")
         if not href or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:|/", href) or ".." in href.split("/"):
-            raise ImageError(below.name, f"the OVF names a disk {href!r}, which is no file of the archive")
+            raise ImageError(below.name, f"the OVF names a disk {href[:200]!r}, which is no file of the archive")
         full = b"/".join(filter(None, (folder, href.encode("utf-8", "surrogateescape"))))
-        names.append(_parts(file, full))
+        names.append(_parts(below.name, file, full))
     members = find_members(below, {name for parts in names for name in parts})
     shared = Shared(below)
     with ExitStack() as stack:
@@ -59,16 +59,16 @@ def open_ova(below: Disk, description: Member, context: Context) -> Disk:
     return MachineDisk(below.name, disks, _booting(root))
 
 
-def _parts(file: Element, name: bytes) -> list[bytes]:
+def _parts(archive: str, file: Element, name: bytes) -> list[bytes]:
     """The names of the members that a file is split into: one, or chunks with numbers of nine digits."""
     chunk, size = file.get("chunkSize", ""), file.get("size", "")
     if not chunk:
         return [name]
     if not (chunk.isdecimal() and size.isdecimal() and len(chunk) < 19 and len(size) < 19 and int(chunk)):
-        raise ImageError(shown(name), "the OVF tells chunks of no size")
+        raise ImageError(archive, f"the OVF tells chunks of no size of {shown(name)}")
     count = -(-int(size) // int(chunk))
-    if count > 100_000:
-        raise ImageError(shown(name), f"the OVF tells {count} chunks")
+    if not 0 < count <= 100_000:
+        raise ImageError(archive, f"the OVF tells {count} chunks of {shown(name)}")
     return [b"%s.%09d" % (name, number) for number in range(count)]
 
 
@@ -97,7 +97,7 @@ def _disk_files(name: str, root: Element, files: dict[str, Element]) -> list[Ele
             continue
         file = files.get(disks.get(match[2], "") if match[1] == "disk" else match[2])
         if file is None:
-            raise ImageError(name, f"the OVF has a disk {match[2]!r} without a file")
+            raise ImageError(name, f"the OVF has a disk {match[2][:200]!r} without a file")
         place = text_of(item, "AddressOnParent")
         controller = controllers.get(text_of(item, "Parent"), -1)
         found.append((controller, int(place) if place.isdecimal() and len(place) < 9 else 0, index, file))

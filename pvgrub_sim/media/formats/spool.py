@@ -90,6 +90,7 @@ class Spool:
         self._measure: Callable[[], int | None] | None = None
         self._least: Callable[[], int] | None = None
         self._done = 0
+        self._cut = False
         self._failed: ImageError | None = None
         self._file = UnlinkedFile(name)
 
@@ -198,14 +199,17 @@ class Spool:
 
     def _next_piece(self, stream: Forward) -> bool:
         """Take what the stream gives, keep it, and look whether it may be as much; False at the stream's end."""
-        if self._done >= self._limit:
+        if self._cut:
             raise self._over_limit()
         data = stream.read()
         if not data:
             self._end()
             return False
         room = self._limit - self._done
-        self._store(data[:room] if len(data) > room else data)
+        self._cut = len(data) > room
+        if self._cut and not room:
+            raise self._over_limit()
+        self._store(data[:room] if self._cut else data)
         self._check_stored()
         if self._size is not None and self._done >= self._size:
             self._check_end()

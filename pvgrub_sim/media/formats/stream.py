@@ -21,6 +21,8 @@ _WRAP: Final = 1 << 32
 """gzip tells the size of what is in it modulo this."""
 _SLACK: Final = 64 << 20
 """Bytes that a disk may have behind its last partition or filesystem, for its size to be taken from there."""
+_LITTLE: Final = 1 << 20
+"""The same where its size is found out and not told: what alignment leaves over, or a second table."""
 
 
 def open_gzip(below: Disk, context: Context) -> Disk:
@@ -87,12 +89,14 @@ def _lz4_size(disk: Disk, spool: Spool) -> int | None:
     content = lz4_content(disk.size, disk.read)
     if content is None or content.told:
         return content and content.size
-    return content.size if _ends_there(content.size, used_bytes(spool.read_upto(0, 4096))) else None
+    # Closer than gzip's: blocks that are not full would make it seem larger.
+    used = used_bytes(spool.read_upto(0, 4096))
+    return content.size if _ends_there(content.size, used, _LITTLE) else None
 
 
-def _ends_there(size: int, used: int) -> bool:
-    """Whether a size is that of a disk whose partitions, or filesystem, take so many bytes of it."""
-    return 0 < used <= size <= used + _SLACK and size % 512 == 0
+def _ends_there(size: int, used: int, slack: int) -> bool:
+    """Whether a size is that of a disk whose partitions, or filesystem, take all but so many bytes of it."""
+    return 0 < used <= size <= used + slack and size % 512 == 0
 
 
 def _gzip_size(disk: Disk, spool: Spool) -> int | None:
@@ -103,9 +107,13 @@ def _gzip_size(disk: Disk, spool: Spool) -> int | None:
     """
     if disk.size < 18:
         raise ImageError(disk.name, "ends in the middle of its gzip stream", disk.size)
-    told = int.from_bytes(disk.read(disk.size - 4, 4), "little")
+    end = disk.read(disk.size - 8, 8)
+    if not any(end):
+        # Zeros that somebody has put behind it; of no disk is the CRC zero as well.
+        return None
+    told = int.from_bytes(end[4:], "little")
     used = used_bytes(spool.read_upto(0, 4096))
     if used == 0:
         return None
     size = told + (max(used - told, 0) + _WRAP - 1) // _WRAP * _WRAP
-    return size if _ends_there(size, used) and disk.size <= size + (size >> 10) + 4096 else None
+    return size if _ends_there(size, used, _SLACK) and disk.size <= size + (size >> 10) + 4096 else None

@@ -68,6 +68,11 @@ FORMATS: Final[dict[str, Format]] = {
     "vma": Format("a Proxmox backup", remedy="`vma extract IMAGE FOLDER` makes raw images of its disks"),
     "wim": Format("a WIM archive", remedy="`wimapply` unpacks it"),
     "android-sparse": Format("an Android sparse image", remedy="`simg2img IMAGE disk.raw` makes a raw image of it"),
+    "lzma": Format("lzma-compressed, as xz's forerunner did it", remedy=_UNPACK.format("xz -dk --format=lzma")),
+    "cpio": Format("a cpio archive, as an initrd is", remedy=_UNPACK.format("cpio -i <") + " into a folder"),
+    "zip-split": Format(
+        "a part of a split zip archive", remedy="`zip -s 0 ARCHIVE.zip --out whole.zip` joins the parts"
+    ),
     "lzop": Format("lzop-compressed", remedy=_UNPACK.format("lzop -d")),
     "lzip": Format("lzip-compressed", remedy=_UNPACK.format("lzip -dk")),
     "lz4-legacy": Format("lz4-compressed in the legacy frame", remedy=_UNPACK.format("lz4 -d")),

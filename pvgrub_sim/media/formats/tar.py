@@ -14,6 +14,8 @@ from pvgrub_sim.values import NamedTuple
 
 BLOCK: Final = 512
 MOST_MEMBERS: Final = 2_000_000
+MOST_EXTENDED: Final = 8
+"""Extended headers of one member; programs write up to four, each of another kind."""
 LONGEST_HEADER: Final = 1 << 20
 """Bytes of a long name, or of a pax header."""
 MOST_PIECES: Final = 1_000_000
@@ -85,7 +87,7 @@ class TarReader:
     def _next(self) -> Member | None:
         """The next member that is one, with what extended headers before it say."""
         extended = _Extended({}, [], None)
-        for _ in range(64):
+        for _ in range(MOST_EXTENDED):
             header = read_upto(self.below, self._at, BLOCK)
             if len(header) < BLOCK or not any(header):
                 if len(header) % BLOCK:

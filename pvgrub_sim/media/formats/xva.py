@@ -90,6 +90,7 @@ class _Chunks:
         self._shift = 0
         """Chunks without bytes so far: numbers that stand for nothing."""
         self._done: set[bytes] = set()
+        self._ended = False
 
     def fetcher(self, folder: bytes, size: int) -> _Fetcher:
         """What gets the chunks of one disk."""
@@ -104,6 +105,10 @@ class _Chunks:
                 return None
         return self._found[folder][place]
 
+    def cut_short(self, folder: bytes, last: int) -> bool:
+        """Whether all chunks of a disk have passed by, and not the last one, which is always there."""
+        return (self._ended or folder in self._done) and last not in self._found.get(folder, {})
+
     def chunk(self, chunk: _Chunk) -> bytes:
         """The bytes of a chunk as they lie there."""
         return self.below.read(chunk.source, chunk.length)
@@ -113,6 +118,7 @@ class _Chunks:
         member = next(self._members, None)
         match = _CHUNK_NAME.fullmatch(member.name) if member is not None else None
         if member is None:
+            self._ended = True
             return False
         if match is None or match[3] or not member.is_file:
             # Whatever else newer versions put there is no part of a disk.
@@ -160,6 +166,8 @@ class _Fetcher:
         if chunk is None:
             if number == 0:
                 raise ImageError(below.name, f"has no chunks of the disk {shown(self._folder)}")
+            if self._chunks.cut_short(self._folder, (self._size - 1) // CHUNK):
+                raise ImageError(below.name, f"ends before the last chunk of the disk {shown(self._folder)}")
             return bytes(length)
         # The last one may be whole where the disk is not.
         if chunk.length < length:
@@ -232,7 +240,7 @@ def _machine(name: str, records: list[Record]) -> tuple[Booting, list[tuple[int,
             continue
         number, size = fields.get("userdevice", ""), sizes[fields["VDI"]]
         if not number.isdecimal() or len(number) > 3 or int(number) >= MOST_DISKS or int(number) in drives:
-            raise ImageError(name, f"is an XVA with a disk {number!r}, which is no device number of its own")
+            raise ImageError(name, f"is an XVA with a disk {number[:40]!r}, which is no device number of its own")
         if not size.isdecimal() or len(size) > 18 or not 0 < int(size) <= _LARGEST_DISK:
             raise ImageError(name, f"is an XVA with a disk of {size[:40]!r} bytes")
         drives[int(number)] = (int(number), fields["VDI"], int(size))

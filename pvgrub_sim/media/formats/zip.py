@@ -9,7 +9,7 @@ from zlib import crc32
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer, read_upto
 from pvgrub_sim.media.formats.ahead import ahead
-from pvgrub_sim.media.formats.archive import IMAGE_NAME
+from pvgrub_sim.media.formats.archive import IMAGE_NAME, NO_DISK
 from pvgrub_sim.media.formats.decoders import Input, Members, deflate_stream
 from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
 from pvgrub_sim.media.formats.members import shown
@@ -29,6 +29,8 @@ _ENTRY: Final = struct.Struct("<4s6H3I5H2I")
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
 LONGEST_DIRECTORY: Final = 16 << 20
 """Bytes of the central directory."""
+CHECKED: Final = 64 << 20
+"""Bytes of a stored member up to which its CRC is checked; of a larger one only what is wanted is read."""
 STORED, DEFLATED = 0, 8
 
 
@@ -49,6 +51,7 @@ def open_zip(below: Disk, context: Context) -> Disk:
     entries = [one for one in read_directory(below) if one.size >= 4096 and not one.name.endswith(b"/")]
     if not entries:
         raise ImageError(below.name, "is a zip archive without a disk image in it")
+    entries = [one for one in entries if not NO_DISK.fullmatch(shown(one.name))] or entries
     named = [one for one in entries if IMAGE_NAME.fullmatch(shown(one.name))]
     entry = max(named or entries, key=lambda one: one.size)
     disk = _opened(below, entry, context)
@@ -71,6 +74,8 @@ def _opened(below: Disk, entry: Entry, context: Context) -> Disk:
         raise ImageError(
             name, f"is packed by method {entry.method}, which is not read here: unpack it with unzip or 7z"
         )
+    if entry.place + _LOCAL.size > below.size:
+        raise ImageError(name, "is damaged (zip: its local header)", below.size)
     header = below.read(entry.place, _LOCAL.size)
     magic, *_, name_length, extra_length = _LOCAL.unpack(header)
     begin = entry.place + _LOCAL.size + name_length + extra_length
@@ -79,6 +84,8 @@ def _opened(below: Disk, entry: Entry, context: Context) -> Disk:
     if entry.method == STORED:
         if entry.packed != entry.size:
             raise ImageError(name, "is damaged (zip: its sizes)", entry.place)
+        if entry.size <= CHECKED and crc32(below.read(begin, entry.size)) != entry.crc:
+            raise ImageError(name, "is damaged (zip: its CRC)", begin)
         return member_disk(below, entry.size, (Piece(0, begin, entry.size),), Layer("zip", name, entry.size))
     stream = _Checked(deflate_stream(Input(below, begin, begin + entry.packed)), name, entry.crc)
     return Spool(name, ahead(stream, below), Layer("zip", name, entry.size), context, below=below, size=entry.size)
