@@ -6,11 +6,13 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.hostile.limits import limited
 
@@ -49,12 +51,44 @@ def sparse(body: bytes) -> bytes:
     return made.getvalue()
 
 
+def many(members: int, headers: int = 0) -> bytes:
+    """An archive of many empty members, each behind so many extended headers."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for number in range(members):
+            for _ in range(headers):
+                info = tarfile.TarInfo("g")
+                info.type = tarfile.XGLTYPE
+                archive.addfile(info)
+            archive.addfile(tarfile.TarInfo(f"m{number}"))
+    return zstandard.compress(made.getvalue())
+
+
+def far_away_in_a_zip(place: int) -> bytes:
+    """A directory whose only member begins there."""
+    name = b"d.img"
+    extra = struct.pack("<HHQQQ", 1, 24, 1 << 20, 1 << 20, place)
+    wide = 0xFFFFFFFF
+    entry = struct.pack("<4s6H3I5H2I", b"PK\1\2", 45, 45, 0, 0, 0, 0, 0, wide, wide, 5, len(extra), 0, 0, 0, 0, wide)
+    directory = entry + name + extra
+    local = struct.pack("<4s5H3I2H", b"PK\3\4", 45, 0, 0, 0, 0, 0, 0, 0, 5, 0) + name
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(directory), len(local), 0)
+    return local + directory + end
+
+
 CASES: dict[str, tuple[Callable[[], bytes], bytes]] = {
     "laughs.ova": (lambda: machine(LAUGHS), b"document type"),
     "elements.ova": (lambda: machine(OVF.format(file="", inside="<a/>" * 2_000_000)), b"elements"),
     "chunk.ova": (
         lambda: machine(OVF.format(file=f' chunkSize="{"1" * 5000}" size="5"', inside="")), b"chunks of no size",
     ),
+    "nothing.ova": (
+        lambda: machine(OVF.format(file=' chunkSize="5" size="0"', inside="")), b"nothing.ova: the OVF tells 0 chunks",
+    ),
+    "members.tar.zst": (lambda: many(60_000), b"without a disk image in it (20000 members)"),
+    "headers.tar.zst": (lambda: many(2000, headers=63), b"too many extended tar headers"),
+    "far.zip": (lambda: far_away_in_a_zip((1 << 64) - 1), b"its local header"),
+    "farther.zip": (lambda: far_away_in_a_zip(1 << 62), b"its local header"),
     "elements.xva": (lambda: machine("<value>" + "<value/>" * 1_000_000 + "</value>", "ova.xml"), b"elements"),
     "outside.xva": (lambda: machine('<!DOCTYPE v SYSTEM "file:///etc/passwd"><value/>', "ova.xml"), b"document type"),
     "line.tar": (lambda: sparse(b"1" * (16 << 20)), b"bad number"),
@@ -71,5 +105,5 @@ def test_what_is_endless_is_one_line(name: str, tmp_path: Path) -> None:
     make, word = CASES[name]
     image = tmp_path / name
     image.write_bytes(make())
-    done = limited(["boot", str(image)], seconds=10, mib=300)
+    done = limited(["boot", str(image)], seconds=15, mib=300)
     assert done.status == 2 and word in done.err and done.err.count(b"\n") <= 1, done.err

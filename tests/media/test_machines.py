@@ -127,6 +127,24 @@ def test_a_truncated_xva_is_an_error(tmp_path: Path) -> None:
     disk.close()
 
 
+@pytest.mark.parametrize("cut", ["Ref:3/00000002", "Ref:3/00000009", "Ref:3/00000010"])
+def test_an_xva_that_ends_between_two_members_has_no_zeros_behind(cut: str, tmp_path: Path) -> None:
+    """The last chunk of a disk is always there, whatever it holds."""
+    path = tmp_path / "machine.xva"
+    data = os.urandom(MIB) + bytes(MIB) + os.urandom(MIB) + bytes(6 * MIB) + os.urandom(MIB) + bytes(MIB)
+    write_xva(path, [("0", "Ref:3", data)])
+    with tarfile.open(path) as archive:
+        end = archive.getmember(cut).offset
+    path.write_bytes(path.read_bytes()[:end])
+    disk = open_image(path)
+    assert disk.read(0, MIB) == data[:MIB]
+    with pytest.raises(ImageError, match="ends before the last chunk of the disk Ref:3"):
+        disk.read(10 * MIB, MIB)
+    with pytest.raises(ImageError, match="ends before the last chunk of the disk Ref:3"):
+        disk.read(int(cut[-2:]) * MIB, MIB)
+    disk.close()
+
+
 # --- OVA
 
 
