@@ -148,6 +148,14 @@ def test_a_stored_member_of_a_zip_has_its_crc(good: Path, tmp_path: Path) -> Non
         open_image(image)
 
 
+def test_a_comment_of_a_zip_may_hold_anything(good: Path, tmp_path: Path) -> None:
+    image = tmp_path / "all.zip"
+    with zipfile.ZipFile(image, "w", zipfile.ZIP_DEFLATED) as file:
+        file.write(good, "disk.img")
+        file.comment = b"PK\5\6" + b"c" * 50
+    assert content(image) == good.read_bytes()
+
+
 @pytest.mark.parametrize(
     "words", [["bzip2", "-c"], ["zstd", "-qc", "--no-content-size"], ["lz4", "-qc"], ["gzip", "-c"]]
 )

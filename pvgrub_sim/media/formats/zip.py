@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
 
 _END: Final = struct.Struct("<4s4H2IH")
+_END_MAGIC: Final = b"PK\x05\x06"
 _END64: Final = struct.Struct("<4sQ2H2I4Q")
 _ENTRY: Final = struct.Struct("<4s6H3I5H2I")
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
@@ -150,11 +151,22 @@ def _wide(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
     return values
 
 
+def _ends_at(tail: bytes, at: int) -> bool:
+    """Whether an end record and its comment reach to the end of the file."""
+    end = at + _END.size
+    return end <= len(tail) and end + int.from_bytes(tail[end - 2 : end], "little") == len(tail)
+
+
 def _end(below: Disk) -> tuple[int, int, int]:
     """Number of entries, size and place of the central directory."""
     begin = max(0, below.size - _END.size - 0xFFFF)
     tail = below.read(begin, below.size - begin)
-    at = tail.rfind(b"PK\x05\x06")
+    at = tail.rfind(_END_MAGIC)
+    # The comment behind it may hold the same four bytes.
+    found = at
+    while found >= 0 and not _ends_at(tail, found):
+        found = tail.rfind(_END_MAGIC, 0, found)
+    at = found if found >= 0 else at
     if at < 0 or at + _END.size > len(tail):
         raise ImageError(below.name, "is damaged (zip: it has no directory)", begin)
     _, _, _, _, count, size, offset, _ = _END.unpack_from(tail, at)
