@@ -6,6 +6,7 @@ of a Verdict: nothing that it sends is code to the parent.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,20 +14,21 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 from threading import Timer
 from types import NoneType
 from typing import Any
 
 from pvgrub_sim.confine import limit, restrict
-from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, UsageError
+from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, RepairError, UsageError
 from pvgrub_sim.keys import Key
 from pvgrub_sim.media import Access
 from pvgrub_sim.media.formats.beside import note_referred, referred_files
 from pvgrub_sim.model import Verdict
+from pvgrub_sim.repair.delivery import work_folder
 from pvgrub_sim.shapes import of_type
 from pvgrub_sim.verdict import boot
 
@@ -62,13 +64,18 @@ def boot_isolated(
     memory_limit: of the child's address space, in MiB. cpu_limit: of its processor time, in seconds. options: as of
     boot(), all images as paths. Where the kernel has Landlock the child can read the named images and the folders of
     access.allow_backing, and execute, write or connect to nothing; an image that is named by a URL may be fetched.
-    Raises IsolationError when the child dies, and what boot() raises.
+    Raises IsolationError when the child dies or cannot be started, and what boot() raises. SIGTERM and SIGHUP end the
+    child and remove its folder, as long as nobody else has a handler for them, and are then passed on.
     """
     named = _inputs(image, options)
     question = {"image": os.fspath(image), "options": {name: _plain(value) for name, value in options.items()}}
-    with tempfile.TemporaryDirectory(prefix="pvgrub-sim-") as spool:
-        question["fence"] = {"read": named, "write": [spool], "memory": memory_limit, "seconds": cpu_limit}
-        status, said = _ask(json.dumps(question).encode("ascii"), spool, cpu_limit * WALL)
+    try:
+        with work_folder(Path(gettempdir())) as spool:
+            question["fence"] = {"read": named, "write": [str(spool)], "memory": memory_limit, "seconds": cpu_limit}
+            status, said = _ask(json.dumps(question).encode("ascii"), str(spool), cpu_limit * WALL)
+    except (OSError, RepairError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise IsolationError(os.fspath(image), f"no isolated run: {reason}") from None
     return _verdict(os.fspath(image), status, said)
 
 
@@ -85,17 +92,30 @@ def _ask(question: bytes, spool: str, seconds: float) -> tuple[int, bytes]:
     ) as child:
         assert child.stdin and child.stdout
         alarm = Timer(seconds, _end, [child])
-        alarm.start()
+        alarm.daemon = True
         try:
-            with suppress(BrokenPipeError):
-                child.stdin.write(question)
-                child.stdin.close()
-            said = _said(child, child.stdout.fileno())
+            try:
+                _begin(alarm)
+                with suppress(BrokenPipeError):
+                    child.stdin.write(question)
+                    child.stdin.close()
+                said = _said(child, child.stdout.fileno())
+            finally:
+                # One that says more than any verdict is long has no answer. A signal that comes here is the reason why
+                # this is done once more.
+                _end(child)
         finally:
-            # One that says more than any verdict is long has no answer.
             _end(child)
             alarm.cancel()
     return child.returncode, said
+
+
+def _begin(alarm: Timer) -> None:
+    """Start a thread; raises OSError where there is none to be had."""
+    try:
+        alarm.start()
+    except RuntimeError:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
 
 
 def _said(child: subprocess.Popen[bytes], file: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -165,3 +166,57 @@ def test_each_field_of_an_answer_has_its_type(tmp_path: Path) -> None:
         said = json.dumps({"verdict": told, "referred": referred}).encode() + b"\n"
         with pytest.raises(IsolationError):
             isolated._verdict("", 0, said)
+
+
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return [int(word) for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    return []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("delay", [None, 0.0, 0.05, 0.2])
+def test_whoever_is_stopped_leaves_neither_a_folder_nor_a_child(
+    number: int, delay: float | None, hostile: Unpack, tmp_path: Path
+) -> None:
+    """delay: seconds after the child is there; None: as soon as the folder is."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    words = [sys.executable, "-m", "pvgrub_sim", "boot", "--isolate", str(hostile("res-gpt128-bigdir.img"))]
+    with subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(spool)}
+    ) as process:
+        until = time.monotonic() + 60
+        while not (list(spool.iterdir()) if delay is None else children(process)):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.001)
+        time.sleep(delay or 0)
+        left = children(process)
+        process.send_signal(number)
+        try:
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, err) == (128 + number, b"")
+    assert list(spool.iterdir()) == []
+    # One that was just being started ends by itself, as nobody asks it anything.
+    until = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in left):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_who_is_to_outlive_the_terminal_does(hostile: Unpack, tmp_path: Path) -> None:
+    """A signal that the caller has said is to be ignored, as nohup does, ends nothing."""
+    image = hostile("term.img")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pvgrub_sim", "boot", "--isolate", str(image)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as process:
+        while process.poll() is None and not children(process):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode in (0, 1, 3) and b"term.img" in out
