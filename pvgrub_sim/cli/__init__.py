@@ -16,6 +16,7 @@ from importlib import import_module
 
 from pvgrub_sim import PvgrubSimError, __version__, one_line
 from pvgrub_sim.cli.output import complain
+from pvgrub_sim.cli.trouble import LACKING, complain_of_memory, give_up_output, lacks_memory, was_writing
 from pvgrub_sim.typed import NoReturn
 
 UNREADABLE = 2
@@ -96,26 +97,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv: the arguments without the program's name; None takes them from sys.argv.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    named = next((word for word in words if not word.startswith("-")), None)
+    args = argparse.Namespace()
     try:
-        args = _arguments(words, named)
-        status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
-        sys.stdout.flush()
+        return _run(words, args)
     except PvgrubSimError as error:
         complain(error)
         return UNREADABLE
     except BrokenPipeError:
         # Whoever read the output has seen enough.
-        _give_up_output()
+        give_up_output()
         return SIGPIPE
-    except OSError as error:
-        # Input is opened by functions that say what is wrong with it: what is left is the output.
-        _give_up_output()
-        complain(f"cannot write: {(error.strerror or str(error)).lower()}")
-        return UNREADABLE
     except KeyboardInterrupt:
         return SIGINT
+    except LACKING as error:
+        if not lacks_memory(error):
+            if not isinstance(error, OSError):
+                raise
+            _complain_of_system(error)
+            return UNREADABLE
+    # Behind the handler, since the exception keeps all that was being done.
+    complain_of_memory(getattr(args, "image", None) or getattr(args, "kernel", None))
+    return UNREADABLE
+
+
+def _run(words: list[str], args: argparse.Namespace) -> int:
+    """Run a command; its arguments are put into args."""
+    named = next((word for word in words if not word.startswith("-")), None)
+    vars(args).update(vars(_arguments(words, named)))
+    status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
+    sys.stdout.flush()
     return status
+
+
+def _complain_of_system(error: OSError) -> None:
+    """Say what the system did not do."""
+    reason = (error.strerror or str(error)).lower()
+    if was_writing(error):
+        give_up_output()
+        reason = f"cannot write: {reason}"
+    complain(reason)
 
 
 def _arguments(words: list[str], named: str | None) -> argparse.Namespace:
@@ -126,11 +146,6 @@ def _arguments(words: list[str], named: str | None) -> argparse.Namespace:
     from pvgrub_sim.cli.project import parse
 
     return parse(parser, named, words)
-
-
-def _give_up_output() -> None:
-    """What is still to be written goes nowhere, so that the end of the program does not fail on it again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def entry() -> None:

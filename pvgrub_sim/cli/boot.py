@@ -11,6 +11,7 @@ from pvgrub_sim import REPORT_FORMATS, ImageError, IsolationError, UsageError, p
 from pvgrub_sim.cli.judgement import check_judgement, configure_judgement, exit_status, fail_on, judged
 from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
 from pvgrub_sim.cli.output import complain, keep_inputs, write_file
+from pvgrub_sim.cli.trouble import LACKING, complain_of_memory, lacks_memory
 from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,10 +97,19 @@ def _look(
     verdicts: list[Verdict] = []
     statuses: list[int] = []
     for image in images:
+        verdict = None
         try:
             verdict = judged(_simulate(image, args, keys, options), args)
         except (ImageError, IsolationError) as error:
             complain(error)
+            statuses.append(2)
+            continue
+        except LACKING as error:
+            if not lacks_memory(error):
+                raise
+        if verdict is None:
+            # Behind the handler, since the exception keeps all that was being done.
+            complain_of_memory(image if isinstance(image, str) else image.name)
             statuses.append(2)
             continue
         statuses.append(exit_status(verdict, allow_fallback=args.allow_fallback, fail_on=fail_on(args)))

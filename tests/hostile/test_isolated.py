@@ -210,10 +210,20 @@ def test_who_is_to_outlive_the_terminal_does(hostile: Unpack, tmp_path: Path) ->
     """A signal that the caller has said is to be ignored, as nohup does, ends nothing."""
     image = hostile("term.img")
     with subprocess.Popen(
-        [sys.executable, "-m", "pvgrub_sim", "boot", "--isolate", str(image)],
+        [
+            "sh",
+            "-c",
+            'trap "" HUP; exec "$@"',
+            "sh",
+            sys.executable,
+            "-m",
+            "pvgrub_sim",
+            "boot",
+            "--isolate",
+            str(image),
+        ],
         stdout=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
     ) as process:
         while process.poll() is None and not children(process):
             time.sleep(0.001)
