@@ -72,10 +72,13 @@ def boot_isolated(
     try:
         with work_folder(Path(gettempdir())) as spool:
             question["fence"] = {"read": named, "write": [str(spool)], "memory": memory_limit, "seconds": cpu_limit}
-            status, said = _ask(json.dumps(question).encode("ascii"), str(spool), cpu_limit * WALL)
+            try:
+                status, said = _ask(json.dumps(question).encode("ascii"), str(spool), cpu_limit * WALL)
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise IsolationError(os.fspath(image), f"no isolated run: {reason}") from None
     except (OSError, RepairError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise IsolationError(os.fspath(image), f"no isolated run: {reason}") from None
+        raise IsolationError(os.fspath(image), f"no isolated run: {str(error).lower()}") from None
     return _verdict(os.fspath(image), status, said)
 
 

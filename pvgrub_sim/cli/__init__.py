@@ -16,7 +16,14 @@ from importlib import import_module
 
 from pvgrub_sim import PvgrubSimError, __version__, one_line
 from pvgrub_sim.cli.output import complain
-from pvgrub_sim.cli.trouble import LACKING, complain_of_memory, give_up_output, lacks_memory, was_writing
+from pvgrub_sim.cli.trouble import (
+    LACKING,
+    complain_of_memory,
+    give_up_output,
+    keep_libraries_quiet,
+    lacks_memory,
+    was_writing,
+)
 from pvgrub_sim.typed import NoReturn
 
 UNREADABLE = 2
@@ -157,6 +164,7 @@ def entry() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name or a line of a picture that the terminal's encoding does not have is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
+    keep_libraries_quiet()
     _end(main())
 
 

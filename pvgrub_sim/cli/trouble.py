@@ -14,7 +14,7 @@ NO_MEMORY: Final = "not enough memory"
 LACKING: Final = (MemoryError, OSError, ImportError)
 """The exceptions that want of memory may come as."""
 _LAST_WORDS: Final = b"pvgrub-sim: not enough memory\n"
-_WRITERS: Final = (os.path.dirname(__file__) + os.sep, os.sep + "argparse.py")  # noqa: PTH120  (pathlib is slow to start)
+_HERE: Final = os.path.dirname(__file__) + os.sep  # noqa: PTH120  (pathlib would slow down every start)
 
 
 def lacks_memory(error: BaseException) -> bool:
@@ -26,6 +26,16 @@ def lacks_memory(error: BaseException) -> bool:
         text = str(error).lower()
         return "cannot allocate memory" in text or "failed to map segment" in text
     return isinstance(error, MemoryError)
+
+
+def keep_libraries_quiet() -> None:
+    """Where memory has a limit, let no library log on standard error: hashlib does when OpenSSL has no room."""
+    import resource
+
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        import logging
+
+        logging.getLogger().addHandler(logging.NullHandler())
 
 
 def complain_of_memory(name: str | None) -> None:
@@ -47,8 +57,7 @@ def was_writing(error: OSError) -> bool:
         trace = trace.tb_next
     if trace is None:
         return False
-    place = trace.tb_frame.f_code.co_filename
-    return error.filename is None and (place.startswith(_WRITERS[0]) or place.endswith(_WRITERS[1]))
+    return error.filename is None and trace.tb_frame.f_code.co_filename.startswith(_HERE)
 
 
 def give_up_output() -> None:
