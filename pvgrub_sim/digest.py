@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 from pvgrub_sim.typed import TYPE_CHECKING, Any
@@ -84,9 +85,11 @@ def openssl_sha256() -> Any:
     try:
         return import_module("_hashlib").openssl_sha256
     except (ImportError, AttributeError):
-        from hashlib import sha256
-
-        return sha256
+        # Python's own, which hashlib would take; that prints much where there is no memory for OpenSSL.
+        for name in ("_sha2", "_sha256"):
+            with suppress(ImportError):
+                return import_module(name).sha256
+        raise
 
 
 def _small(data: bytes | bytearray | memoryview) -> str:

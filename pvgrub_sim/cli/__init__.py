@@ -20,7 +20,6 @@ from pvgrub_sim.cli.trouble import (
     LACKING,
     complain_of_memory,
     give_up_output,
-    keep_libraries_quiet,
     lacks_memory,
     was_writing,
 )
@@ -164,7 +163,6 @@ def entry() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name or a line of a picture that the terminal's encoding does not have is no reason to fail.
         sys.stdout.reconfigure(errors="backslashreplace")
-    keep_libraries_quiet()
     _end(main())
 
 

@@ -28,16 +28,6 @@ def lacks_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError)
 
 
-def keep_libraries_quiet() -> None:
-    """Where memory has a limit, let no library log on standard error: hashlib does when OpenSSL has no room."""
-    import resource
-
-    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
-        import logging
-
-        logging.getLogger().addHandler(logging.NullHandler())
-
-
 def complain_of_memory(name: str | None) -> None:
     """Say that there is not enough memory, with what is left; call it when the exception and its frames are gone.
 
