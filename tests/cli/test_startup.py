@@ -63,7 +63,7 @@ def test_commands_rules_and_remedies_are_imported_when_they_are_asked_for(good: 
 @pytest.mark.parametrize("words", [["--version"], ["--help"]])
 def test_the_help_imports_no_command(words: list[str]) -> None:
     ours = {name.removeprefix("pvgrub_sim.") for name in imported(*words) if name.startswith("pvgrub_sim.")}
-    assert ours <= {"cli", "cli.output", "errors", "safetext", "typed"}
+    assert ours <= {"cli", "cli.output", "cli.trouble", "errors", "safetext", "typed"}
 
 
 @pytest.mark.parametrize("words", [["aki", "list"], ["completion", "bash"]], ids=lambda words: words[0])
