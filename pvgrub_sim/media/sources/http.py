@@ -7,9 +7,11 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer
+from pvgrub_sim.media.sources.answers import fault, words
 from pvgrub_sim.media.sources.blocks import BlockDisk
 from pvgrub_sim.media.sources.transport import Answer, Connection
 from pvgrub_sim.typed import TYPE_CHECKING, Final, TypeVar
@@ -65,7 +67,7 @@ def open_http(url: str, context: Context) -> Disk:
         from pvgrub_sim.media.formats.spool import Spool
 
         layer = Layer("http", source.name, source.version.size, "no ranges: spooled")
-        return Spool(source.name, _Whole(source, first), layer, context, size=source.version.size or None)
+        return Spool(source.name, first, layer, context, size=source.version.size or None)
     version = source.version
     cache = None
     if context.access.cache is not None and (version.etag or version.modified):
@@ -89,16 +91,15 @@ class _Ranges:
     def close(self) -> None:
         self._connection.reset()
 
-    def first_block(self) -> bytes | Answer:
-        """The first block; or the answer, its body unread, of a server that has no ranges."""
+    def first_block(self) -> bytes | _Whole:
+        """The first block; or all of it, as a stream, from a server that has no ranges."""
 
-        def ask() -> bytes | Answer:
+        def ask() -> bytes | _Whole:
             answer = self._ask(0, BLOCK)
             if answer.status == 200:
-                length = answer.headers.get("Content-Length", "")
-                size = int(length) if length.isdecimal() and len(length) < 19 else 0
+                size = int(answer.headers.get("Content-Length", 0))
                 self.version = _version(answer, size)
-                return answer
+                return self._whole(answer, size)
             begin, end, size = self._range(answer, 0)
             if begin or end != min(BLOCK, size):
                 raise _Again(f"bytes {begin} to {end} instead of the first {BLOCK}")
@@ -128,6 +129,16 @@ class _Ranges:
         data = self.repeat(ask, offset)
         return [data[at : at + BLOCK] for at in range(0, length, BLOCK)]
 
+    def _whole(self, answer: Answer, size: int) -> _Whole:
+        """All of it, of which some has come; size: 0 where that is not told."""
+        rest = pieces(answer, size or (1 << 62))
+        first = next(rest, b"")
+        if not first and size:
+            raise _Again(f"no bytes instead of {size}")
+        if not first:
+            raise ImageError(self.name, "is empty, not a disk image", 0)
+        return _Whole(self, first, rest)
+
     def repeat(self, ask: Callable[[], _T], offset: int) -> _T:
         """Do something until it works; raises ImageError with what was wrong the last time."""
         pause = FIRST_PAUSE
@@ -140,7 +151,7 @@ class _Ranges:
             except (OSError, http.client.HTTPException, _Again) as error:
                 self._connection.reset()
                 if number == TRIES:
-                    raise ImageError(self.name, f"{_words(error)} ({TRIES} tries)", offset) from None
+                    raise ImageError(self.name, f"{words(error)} ({TRIES} tries)", offset) from None
                 after = error.after if isinstance(error, _Again) else 0.0
             time.sleep(min(max(pause * random.uniform(0.75, 1.25), after), LONGEST_PAUSE))
             pause *= 2
@@ -150,6 +161,9 @@ class _Ranges:
         """Ask for a range; the answer is 200 or 206. Raises _Again and ImageError for all else."""
         answer = self._connection.get({"Range": f"bytes={offset}-{offset + length - 1}"})
         if answer.status in (200, 206):
+            wrong = fault(answer.body, answer.packed or answer.status == 200)
+            if wrong is not None:
+                raise ImageError(self.name, wrong, offset)
             return answer
         phrase = f"{answer.status} {http.client.responses.get(answer.status, '')}".rstrip()
         if answer.status in _PASSING:
@@ -163,7 +177,8 @@ class _Ranges:
 
     def _range(self, answer: Answer, offset: int) -> tuple[int, int, int]:
         """Begin, end and whole size that a 206 tells."""
-        match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        told = answer.headers.get_all("Content-Range", [])
+        match = _RANGE.fullmatch(told[0].strip()) if len(told) == 1 else None
         if match is None:
             raise ImageError(self.name, "the server answers with a range but does not tell of what size", offset)
         begin, last, size = map(int, match.groups())
@@ -181,9 +196,9 @@ class _Ranges:
 class _Whole:
     """The body of an answer to which there are no ranges, as a stream."""
 
-    def __init__(self, source: _Ranges, answer: Answer) -> None:
+    def __init__(self, source: _Ranges, first: bytes, rest: Iterator[bytes]) -> None:
         self._source = source
-        self._pieces = pieces(answer, source.version.size or (1 << 62))
+        self._pieces = chain((first,), rest)
         self._got = 0
 
     def read(self) -> bytes:
@@ -191,7 +206,7 @@ class _Whole:
         try:
             data = next(self._pieces, b"")
         except (OSError, http.client.HTTPException, _Again) as error:
-            raise ImageError(self._source.name, f"{_words(error)} (no ranges to go on with)", self._got) from None
+            raise ImageError(self._source.name, f"{words(error)} (no ranges to go on with)", self._got) from None
         self._got += len(data)
         if not data and self._got < self._source.version.size:
             missing = self._source.version.size - self._got
@@ -223,14 +238,3 @@ def pieces(answer: Answer, length: int) -> Iterator[bytes]:
 
 def _version(answer: Answer, size: int) -> _Version:
     return _Version(answer.headers.get("ETag"), answer.headers.get("Last-Modified"), size)
-
-
-def _words(error: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, TimeoutError):
-        return "the server does not answer in time"
-    if isinstance(error, http.client.IncompleteRead):
-        return "the connection ends too early"
-    if isinstance(error, OSError):
-        return (error.strerror or str(error) or type(error).__name__).lower()
-    return str(error) or type(error).__name__

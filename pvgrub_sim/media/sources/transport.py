@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import http.client
-import io
 import os
 import ssl
-import time
+from functools import partial
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from pvgrub_sim import __version__
 from pvgrub_sim.errors import ImageError, UsageError
-from pvgrub_sim.typed import Any, Final
+from pvgrub_sim.media.sources.answers import Clock, Response
+from pvgrub_sim.typed import Final, cast
 from pvgrub_sim.values import NamedTuple
 
 TIMEOUT: Final = 30.0
@@ -21,6 +21,7 @@ PATIENCE = 60.0
 """Seconds until the head of an answer must be there, redirections included."""
 MOST_REDIRECTS: Final = 10
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
+_GZIP: Final = (".gz", ".tgz")
 _URL_SAFE: Final = "/:@!$&'()*+,;=-._~%"
 
 
@@ -52,90 +53,18 @@ def _is_host(name: str) -> bool:
     return name.isascii() and len(name) < 254 and all(0 < len(label) < 64 for label in labels)
 
 
-class Clock:
-    """Until when a server must have sent what is waited for, however often it sends a little: by time.monotonic()."""
-
-    def __init__(self) -> None:
-        self._until = 0.0
-
-    def allow(self, seconds: float) -> None:
-        """From now on it has so long."""
-        self._until = time.monotonic() + seconds
-
-    def check(self) -> None:
-        """Raise TimeoutError when the time is over."""
-        if time.monotonic() > self._until:
-            raise TimeoutError
-
-
-class _Watched(io.RawIOBase):
-    """What a socket receives, as long as the clock allows it."""
-
-    def __init__(self, below: io.RawIOBase, clock: Clock) -> None:
-        self._below = below
-        self._clock = clock
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        """Receive some bytes; raises TimeoutError, and OSError as sockets do."""
-        self._clock.check()
-        count: int | None = self._below.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        """Close the socket's file."""
-        self._below.close()
-        super().close()
-
-
-class _WatchedSocket:
-    """A socket whose files are watched; for all else it is the socket."""
-
-    def __init__(self, socket: Any, clock: Clock) -> None:
-        self._socket = socket
-        self._clock = clock
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._socket, name)
-
-    def makefile(self, *_: object) -> io.BufferedReader:
-        """What http.client reads an answer from."""
-        return io.BufferedReader(_Watched(self._socket.makefile("rb", buffering=0), self._clock))
-
-
-class _Http(http.client.HTTPConnection):
-    """http.client itself has no end of `100 Continue`, of trailers, and of lines that come byte by byte."""
-
-    clock: Clock
-
-    def connect(self) -> None:
-        """Connect, and watch what comes."""
-        super().connect()
-        self.sock = _WatchedSocket(self.sock, self.clock)
-
-
-class _Https(http.client.HTTPSConnection):
-    clock: Clock
-
-    def connect(self) -> None:
-        """As above."""
-        super().connect()
-        self.sock = _WatchedSocket(self.sock, self.clock)
-
-
 class Answer(NamedTuple):
     """What a server answered: its body is read from `body`, to the end, before the next request.
 
-    clock: for whoever reads the body, to be told how long the next bytes may take.
+    clock: for whoever reads the body, to be told how long the next bytes may take. packed: whether it is called as
+    gzip's files are.
     """
 
     status: int
     headers: http.client.HTTPMessage
     body: http.client.HTTPResponse
     clock: Clock
+    packed: bool
 
 
 class Connection:
@@ -149,7 +78,7 @@ class Connection:
         self.name = display_name(url)
         self._url = self._now = url
         self._clock = Clock()
-        self._open: _Http | _Https | None = None
+        self._open: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
         self._key: tuple[object, ...] = ()
 
@@ -199,9 +128,10 @@ class Connection:
             fields["Authorization"] = _basic(own.username or "", own.password or "")
         connection.request("GET", f"{parts.scheme}://{_address(parts)}{path}" if absolute else path, headers=fields)
         response = self._response = connection.getresponse()
-        return Answer(response.status, response.headers, response, self._clock)
+        packed = any(_split(url).path.endswith(_GZIP) for url in (self._url, self._now))
+        return Answer(response.status, response.headers, response, self._clock, packed)
 
-    def _connection(self, parts: SplitResult) -> tuple[_Http | _Https, bool]:
+    def _connection(self, parts: SplitResult) -> tuple[http.client.HTTPConnection, bool]:
         """A connection for a URL, and whether a proxy at its end wants to be told the whole of it."""
         proxy = _proxy(parts)
         key = (parts.scheme, parts.hostname, parts.port, proxy)
@@ -210,15 +140,16 @@ class Connection:
             return self._open, absolute
         self.reset()
         at = _split(proxy) if proxy else parts
-        made: _Http | _Https
+        made: http.client.HTTPConnection
         if parts.scheme == "https":
-            made = _Https(at.hostname or "", at.port, timeout=TIMEOUT, context=ssl.create_default_context())
+            context = ssl.create_default_context()
+            made = http.client.HTTPSConnection(at.hostname or "", at.port, timeout=TIMEOUT, context=context)
             if proxy:
                 login = {"Proxy-Authorization": _basic(at.username, at.password or "")} if at.username else {}
                 made.set_tunnel(parts.hostname or "", parts.port or 443, headers=login)
         else:
-            made = _Http(at.hostname or "", at.port, timeout=TIMEOUT)
-        made.clock = self._clock
+            made = http.client.HTTPConnection(at.hostname or "", at.port, timeout=TIMEOUT)
+        made.response_class = cast("type[Response]", partial(Response, self._clock))
         self._open, self._key = made, key
         return made, absolute
 
