@@ -19,7 +19,7 @@ Fault = Callable[["Handler"], bool]
 
 
 class WebServer(ThreadingHTTPServer):
-    """Serves files of a folder. ranges: whether it has ranges. faults: each is used once, in order."""
+    """Serves files of a folder. ranges: whether it has ranges. always: headers. faults: each is used once, in order."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -30,6 +30,7 @@ class WebServer(ThreadingHTTPServer):
         self.ranges = True
         self.etag = '"one"'
         self.content_length = True
+        self.always: dict[str, str] = {}
         self.faults: list[Fault] = []
         self.asked: list[tuple[str, str | None]] = []
         self.headers_seen: list[dict[str, str]] = []
@@ -75,8 +76,15 @@ class Handler(BaseHTTPRequestHandler):
         self.head(partial)
         self.body(path, self.end - self.begin)
 
+    def do_CONNECT(self) -> None:
+        self.server.asked.append((self.path, None))
+        if not (self.server.faults and self.server.faults.pop(0)(self)):
+            self.fail(403)
+
     def head(self, partial: bool) -> None:
         self.send_response(206 if partial else 200)
+        for name, value in self.server.always.items():
+            self.send_header(name, value)
         if self.server.etag:
             self.send_header("ETag", self.server.etag)
         if partial:
@@ -190,6 +198,27 @@ def dripping(pause: float) -> Fault:
             time.sleep(pause)
         handler.close_connection = True
         return True
+
+    return fault
+
+
+def literal(said: bytes) -> Fault:
+    """These very bytes, and the end of the connection."""
+
+    def fault(handler: Handler) -> bool:
+        handler.wfile.write(said)
+        handler.close_connection = True
+        return True
+
+    return fault
+
+
+def before(said: bytes) -> Fault:
+    """These bytes, and the answer behind them."""
+
+    def fault(handler: Handler) -> bool:
+        handler.wfile.write(said)
+        return False
 
     return fault
 

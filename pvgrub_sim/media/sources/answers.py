@@ -149,7 +149,7 @@ def fault(answer: http.client.HTTPResponse, packed: bool) -> str | None:
     if len(lengths) > 1:
         return "the server answers with more than one Content-Length"
     if any(not length.isdecimal() or len(length) > 18 for length in lengths):
-        return _named("the server answers with a Content-Length that is no number", lengths)
+        return _named("the server answers with a Content-Length that is no number", sorted(lengths))
     encodings = [word.strip().lower() for word in ",".join(headers.get_all("Content-Encoding", [])).split(",")]
     encodings = [word for word in encodings if word not in ("", "identity")]
     if encodings and not (packed and encodings in (["gzip"], ["x-gzip"])):
@@ -173,8 +173,8 @@ def words(error: Exception) -> str:
     return _short(getattr(error, "strerror", None) or str(error)) or type(error).__name__
 
 
-def _named(wrong: str, found: list[str] | set[str]) -> str:
-    return f"{wrong}: {_short(', '.join(sorted(found)))}"
+def _named(wrong: str, found: list[str]) -> str:
+    return f"{wrong}: {_short(', '.join(found))}"
 
 
 def _short(text: str) -> str:

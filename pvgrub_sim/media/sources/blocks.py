@@ -116,8 +116,9 @@ class BlockDisk:
             del self._blocks[number]
             self._blocks[number] = block
             return block
-        block = self._cache.get(number) if self._cache is not None else None
-        if block is not None and len(block) == min(self._block, self.size - number * self._block):
+        if self._cache is not None:
+            block = self._cache.get(number, min(self._block, self.size - number * self._block))
+        if block is not None:
             self.put(number, block)
             return block
         most = min(LONGEST_FETCH // self._block, self._most // 2)
