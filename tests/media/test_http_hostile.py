@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -144,6 +145,18 @@ def test_a_stored_gzip_file_that_is_called_an_encoding(
     disk = open_image(server.url("disk.img.gz"))
     assert disk.read(0, 3 * BLOCK) == gzip.decompress(packed)
     assert [layer.format for layer in disk.layers] == ["gzip", "http"]
+    disk.close()
+
+
+def test_a_reader_that_takes_its_time_does_not_make_a_server_slow(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "PATIENCE", 0.5)
+    monkeypatch.setattr(http, "SLOWEST", 1 << 30)
+    server.ranges = False
+    disk = open_image(server.url("disk.img"))
+    time.sleep(0.6)
+    assert disk.read(0, SIZE) == RAW
     disk.close()
 
 

@@ -219,19 +219,20 @@ class _Whole:
 
 
 def pieces(answer: Answer, length: int) -> Iterator[bytes]:
-    """The body in pieces, at most `length` bytes; raises _Again when that takes far too long."""
-    began = time.monotonic()
+    """The body in pieces, at most `length` bytes; raises _Again when the server takes far too long for it."""
+    took = 0.0
     got = 0
     while got < length:
         answer.clock.allow(PATIENCE)
+        began = time.monotonic()
         data = answer.body.read1(min(_PIECE, length - got))
+        took += time.monotonic() - began
         if not data:
             # With this the connection can be used again, or the body turns out to be short.
             answer.body.read()
             return
         got += len(data)
         yield data
-        took = time.monotonic() - began
         if took > PATIENCE and got < took * SLOWEST:
             raise _Again(f"the server sent {got} bytes in {took:.0f} seconds")
 
