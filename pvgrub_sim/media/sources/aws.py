@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
-from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.errors import ImageError, PvgrubSimError, UsageError
+from pvgrub_sim.media.sources.transport import Clock
 from pvgrub_sim.typed import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -15,6 +17,18 @@ TRIES: Final = 5
 """How often something is fetched that does not come whole; boto3 itself repeats what the service refuses."""
 FIRST_PAUSE = 0.25
 """Seconds before the second try; each further pause is twice as long."""
+PATIENCE = 60.0
+"""Seconds until something must be there, however often it is asked for."""
+SLOWEST = 4 << 10
+"""Bytes for each of which a server is given more time, by the second."""
+LONGEST_ANSWER: Final = 256 << 20
+"""Bytes of an answer that tells of everything in an account."""
+LONGEST_PAGE: Final = 4 << 20
+"""Bytes of an answer that tells of one image, or of a thousand blocks."""
+PIECE: Final = 64 << 10
+"""Bytes that are read at once."""
+_LONGEST_CODE: Final = 100
+_LONGEST_TEXT: Final = 200
 
 _T = TypeVar("_T")
 
@@ -23,12 +37,47 @@ class Again(Exception):
     """What came was not right and may be the next time; the text says what was wrong with it."""
 
 
-def client(name: str, service: str, context: Context) -> Any:
-    """A boto3 client. Raises UsageError where boto3 is not installed or does not know the region to ask."""
+class _Clock(threading.local, Clock):
+    """Until when the service must have answered what a thread asks; it goes from the first request of a call on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = self._runs = False
+
+    def call(self, on: bool) -> None:
+        """A call begins or ends."""
+        self._calls, self._runs = on, False
+
+    def start(self) -> None:
+        """A request begins: the first of a call, a further one, or one of no call."""
+        if not (self._calls and self._runs):
+            self.allow(PATIENCE)
+            self._runs = True
+
+    def came(self, count: int) -> None:
+        """So many bytes have come: there is more time for the next ones."""
+        self._until += count / SLOWEST
+
+    def over(self) -> bool:
+        """Whether a request was made and the time is over."""
+        return self._runs and time.monotonic() > self._until
+
+
+CLOCK: Final = _Clock()
+"""That of the thread which looks at it."""
+
+
+def client(name: str, service: str, context: Context, longest: int = LONGEST_ANSWER) -> Any:
+    """A boto3 client, whose answers have so many bytes at most.
+
+    Raises UsageError where boto3 is not installed or does not know the region to ask.
+    """
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
+
+        from pvgrub_sim.media.sources.aws_watch import watch
     except ImportError:
         raise UsageError(f"{name}: boto3 is not installed (pip install 'pvgrub-sim[aws]')") from None
     config = Config(
@@ -39,65 +88,94 @@ def client(name: str, service: str, context: Context) -> Any:
     )
     try:
         session: Any = boto3.session.Session(region_name=context.access.region)
-        return session.client(service, config=config)
+        made = session.client(service, config=config)
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"{name}: {words(error)}") from None
+    watch(made, longest)
+    return made
 
 
-def call(name: str, ask: Callable[[], _T], offset: int | None = None) -> _T:
-    """Ask a service, again where what comes is not right; raises ImageError with what is wrong in the end."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+def call(name: str, ask: Callable[[], _T], offset: int | None = None, about: str = "") -> _T:
+    """Ask a service, again where what comes is not right; raises ImageError with what is wrong in the end.
+
+    about: what stands before that. Whatever botocore raises of an answer that it does not understand is such an error.
+    """
+    from botocore.exceptions import HTTPClientError
 
     pause = FIRST_PAUSE
-    for number in range(1, TRIES + 1):
-        try:
-            return ask()
-        except ClientError as error:
-            raise ImageError(name, words(error), offset) from None
-        except (Again, HTTPClientError, OSError) as error:
-            if number == TRIES:
-                raise ImageError(name, f"{words(error)} ({TRIES} tries)", offset) from None
-        except BotoCoreError as error:
-            raise ImageError(name, words(error), offset) from None
-        time.sleep(pause)
-        pause *= 2
+    CLOCK.call(True)
+    try:
+        for number in range(1, TRIES + 1):
+            try:
+                return ask()
+            except PvgrubSimError:
+                raise
+            except Exception as error:
+                again = isinstance(error, (Again, HTTPClientError, OSError))
+                if not again or number == TRIES or CLOCK.over():
+                    tries = f" ({number} tries)" if again and number > 1 else ""
+                    raise ImageError(name, f"{about}{words(error)}{tries}", offset) from None
+            time.sleep(pause)
+            pause *= 2
+    finally:
+        CLOCK.call(False)
     raise AssertionError
 
 
-def whole(body: Any) -> bytes:
-    """All of an answer's body; raises Again when it ends too early."""
+def whole(body: Any, length: int) -> bytes:
+    """All of an answer's body; raises Again when it ends too early, or is longer than that."""
     from botocore.exceptions import IncompleteReadError
 
+    found: list[bytes] = []
+    left = length + 1
     try:
-        data: bytes = body.read()
+        while left and (data := body.read(min(PIECE, left))):
+            found.append(data)
+            left -= len(data)
     except IncompleteReadError as error:
         raise Again(words(error)) from None
     finally:
         body.close()
-    return data
+    if not left:
+        raise Again(f"an answer of more than {length} bytes")
+    return b"".join(found)
 
 
 def code_of(error: Exception) -> str:
     """The service's own word for an error, such as `AccessDenied`; empty for what is none of its errors."""
+    return _told(error, "Code")
+
+
+def _told(error: Exception, key: str) -> str:
     answer = getattr(error, "response", None)
-    return str(answer.get("Error", {}).get("Code", "")) if isinstance(answer, dict) else ""
+    inner = answer.get("Error") if isinstance(answer, dict) else None
+    return str(inner.get(key) or "") if isinstance(inner, dict) else ""
+
+
+def short(text: object, most: int = _LONGEST_TEXT) -> str:
+    """A text of a server's in one line that is not too long."""
+    return " ".join(str(text)[: most * 2].split())[:most]
 
 
 def words(error: Exception) -> str:
     """What went wrong, in one line, by the service's own words where they carry nothing that is secret."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
+
     kind = type(error).__name__
     if kind == "NoCredentialsError":
         return "no AWS credentials are set up (aws configure, or the environment)"
     if kind == "NoRegionError":
         return "which region? (--region, or AWS_REGION in the environment)"
-    if code := code_of(error):
-        answer = getattr(error, "response", {})
-        text = " ".join(str(answer["Error"].get("Message", "")).split())[:200]
+    if code := short(code_of(error), _LONGEST_CODE):
+        text = short(_told(error, "Message"))
         # Messages about signatures and tokens quote what was sent.
         quotes = any(word in code for word in ("Signature", "Token", "AccessKey", "Auth"))
         return f"AWS answers {code}" if quotes or not text else f"AWS answers {code}: {text}"
-    if isinstance(error, Again):
-        return str(error)
     if kind in ("ConnectTimeoutError", "ReadTimeoutError"):
         return "AWS does not answer in time"
-    return " ".join(str(error).split())[:200] or kind
+    own = isinstance(error, (Again, BotoCoreError, ClientError, OSError)) and not isinstance(error, ResponseParserError)
+    if not own:
+        # The text of what botocore's parsers raise is the answer itself.
+        return f"AWS answers what makes no sense ({kind})"
+    return short(error) or kind

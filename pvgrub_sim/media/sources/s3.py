@@ -6,14 +6,17 @@ from collections.abc import Sequence
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
-from pvgrub_sim.media.sources.aws import Again, call, client, code_of, whole
+from pvgrub_sim.media.sources.aws import LONGEST_PAGE, Again, call, client, code_of, short, whole
 from pvgrub_sim.media.sources.blocks import BlockDisk
 from pvgrub_sim.media.sources.http import BLOCK
-from pvgrub_sim.typed import TYPE_CHECKING, Any
+from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
     from pvgrub_sim.media.disk import Disk
+
+_LARGEST_OBJECT: Final = 1 << 50
+"""Bytes, which is more than S3 and what speaks as it does have in one object."""
 
 
 def open_s3(name: str, context: Context) -> Disk:
@@ -24,7 +27,7 @@ def open_s3(name: str, context: Context) -> Disk:
     bucket, _, key = name.removeprefix("s3:").removeprefix("//").partition("/")
     if not name.startswith("s3://") or not bucket or not key:
         raise UsageError(f"{name}: not of the form s3://bucket/key")
-    source = _Object(name, client(name, "s3", context), bucket, key)
+    source = _Object(name, client(name, "s3", context, LONGEST_PAGE), bucket, key)
     cache = None
     if context.access.cache is not None:
         from pvgrub_sim.media.sources.block_cache import BlockCache
@@ -42,10 +45,15 @@ class _Object:
         self._s3 = s3
         self._which = {"Bucket": bucket, "Key": key}
         head = call(name, lambda: s3.head_object(**self._which))
-        self.etag = str(head["ETag"])
-        self.size = int(head["ContentLength"])
-        if self.size == 0:
+        etag, size = head.get("ETag"), head.get("ContentLength")
+        if not isinstance(etag, str) or not etag:
+            raise ImageError(name, "S3 does not tell its ETag, by which one version is told from another")
+        if not isinstance(size, int) or not 0 <= size <= _LARGEST_OBJECT:
+            told = "its size" if size is None else f"a size that makes sense ({short(size, 30)} bytes)"
+            raise ImageError(name, f"S3 does not tell {told}")
+        if size == 0:
             raise ImageError(name, "is empty, not a disk image", 0)
+        self.etag, self.size = etag, size
 
     def fetch(self, first: int, count: int) -> Sequence[bytes]:
         """Blocks, in one request."""
@@ -61,12 +69,12 @@ class _Object:
                 if code_of(error) in ("PreconditionFailed", "412", "InvalidRange", "416"):
                     raise ImageError(self.name, "changed while it was read", offset) from None
                 raise
-            data = whole(answer["Body"])
+            data = whole(answer["Body"], length)
             if answer.get("ETag") != self.etag:
                 raise ImageError(self.name, "changed while it was read", offset)
             told = answer.get("ContentRange")
             if len(data) != length or told != f"bytes {offset}-{offset + length - 1}/{self.size}":
-                raise Again(f"{len(data)} bytes ({told}) instead of {length}")
+                raise Again(f"{len(data)} bytes ({short(told)}) instead of {length}")
             return data
 
         data = call(self.name, ask, offset)
