@@ -41,6 +41,10 @@ class AwsServer(ThreadingHTTPServer):
         self.generation = 0
         """Tokens of an earlier one have expired."""
         self.faults: list[Fault] = []
+        self.instead: Callable[[Handler], bool] | None = None
+        """Answers a request in the place of the server, and tells whether it has."""
+        self.alter: Callable[[dict[str, Any]], object] | None = None
+        """Makes something else of what ListSnapshotBlocks tells: of bytes the body, of all else JSON."""
         self.blocks: list[int] = []
         self.listed: list[dict[str, str]] = []
         self.lock = threading.Lock()
@@ -82,7 +86,13 @@ class Handler(BaseHTTPRequestHandler):
         body = json.dumps({"Message": message, "Reason": code}).encode()
         self.answer(status, body, Content_Type="application/json", x_amzn_ErrorType=code)
 
+    def do_HEAD(self) -> None:
+        if self.server.instead is not None:
+            self.server.instead(self)
+
     def do_GET(self) -> None:
+        if self.server.instead is not None and self.server.instead(self):
+            return
         parts = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         words = unquote(parts.path).strip("/").split("/")
@@ -113,7 +123,9 @@ class Handler(BaseHTTPRequestHandler):
         }
         if len(blocks) > most:
             told["NextToken"] = f"page{blocks[most]}"
-        self.answer(200, json.dumps(told).encode(), Content_Type="application/json")
+        altered = told if self.server.alter is None else self.server.alter(told)
+        body = altered if isinstance(altered, bytes) else json.dumps(altered).encode()
+        self.answer(200, body, Content_Type="application/json")
 
     def block(self, snapshot: str, number: int, query: dict[str, str]) -> None:
         with self.server.lock:
@@ -135,6 +147,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        if self.server.instead is not None and self.server.instead(self):
+            return
         wanted = form.get("ImageId.1", [""])[0]
         if wanted not in self.server.images:
             self.answer(

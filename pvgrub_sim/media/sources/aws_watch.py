@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import closing
 
 from botocore.awsrequest import AWSHTTPConnectionPool, AWSHTTPSConnectionPool
 from botocore.exceptions import BotoCoreError, HTTPClientError
@@ -53,7 +54,8 @@ class _Session:
             response = self._below.send(request)
             response.raw = _Body(response.raw, self._longest)
             if whole:
-                _ = response.content
+                with closing(response.raw):
+                    _ = response.content
         except (BotoCoreError, HTTPError, OSError) as error:
             if CLOCK.over():
                 raise Slow from None
@@ -91,7 +93,6 @@ class _Body:
         while data := self.read(PIECE):
             got += len(data)
             if got > self._longest:
-                self._raw.close()
                 raise TooLong(longest=self._longest)
             yield data
         if getattr(self._raw, "length_remaining", 0):

@@ -11,6 +11,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from hashlib import sha256
 from threading import Lock
 
@@ -62,7 +63,12 @@ def open_ebs(name: str, context: Context) -> Disk:
     match = _ID.fullmatch(name)
     if match is None:
         raise UsageError(f"{name}: not of the form ebs:snap-0123456789abcdef0")
-    return open_snapshot(name, match[1], client(name, "ebs", context, LONGEST_PAGE), context)
+    with ExitStack() as stack:
+        ebs = client(name, "ebs", context, LONGEST_PAGE)
+        stack.callback(ebs.close)
+        disk = open_snapshot(name, match[1], ebs, context)
+        stack.pop_all()
+    return disk
 
 
 def open_snapshot(name: str, snapshot: str, ebs: Any, context: Context, about: str = "") -> Disk:
@@ -174,7 +180,9 @@ class _Snapshot:
             following = answer.get("NextToken")
             if tokens or following is None or following == "":
                 break
-            if not isinstance(following, str) or following in seen:
+            if not isinstance(following, str) or len(following) > LONGEST_TOKEN:
+                raise self._error("AWS lists a page whose following one has no token that makes sense")
+            if following in seen:
                 raise self._error("AWS lists the same page of its blocks again and again")
             seen.add(following)
             if len(seen) > MOST_EMPTY + blocks // PAGE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
@@ -27,7 +28,11 @@ def open_s3(name: str, context: Context) -> Disk:
     bucket, _, key = name.removeprefix("s3:").removeprefix("//").partition("/")
     if not name.startswith("s3://") or not bucket or not key:
         raise UsageError(f"{name}: not of the form s3://bucket/key")
-    source = _Object(name, client(name, "s3", context, LONGEST_PAGE), bucket, key)
+    with ExitStack() as stack:
+        s3 = client(name, "s3", context, LONGEST_PAGE)
+        stack.callback(s3.close)
+        source = _Object(name, s3, bucket, key)
+        stack.pop_all()
     cache = None
     if context.access.cache is not None:
         from pvgrub_sim.media.sources.block_cache import BlockCache
