@@ -43,10 +43,15 @@ class _Clock(threading.local, Clock):
     def __init__(self) -> None:
         super().__init__()
         self._calls = self._runs = False
+        self.body: Any = None
+        """That of the last answer which is read in pieces: nobody gets it when what stands above makes no sense."""
 
     def call(self, on: bool) -> None:
         """A call begins or ends."""
         self._calls, self._runs = on, False
+        if self.body is not None:
+            self.body.close()
+            self.body = None
 
     def start(self) -> None:
         """A request begins: the first of a call, a further one, or one of no call."""

@@ -56,6 +56,8 @@ class _Session:
             if whole:
                 with closing(response.raw):
                     _ = response.content
+            else:
+                CLOCK.body = response.raw
         except (BotoCoreError, HTTPError, OSError) as error:
             if CLOCK.over():
                 raise Slow from None
