@@ -14,7 +14,7 @@ import pytest
 
 from pvgrub_sim import open_image
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.sources import aws as aws_source
+from pvgrub_sim.media.sources import aws_clock
 from tests.cli.running import Run
 from tests.media import test_aws
 from tests.media.aws_server import BLOCK, AwsServer, Handler, image_xml
@@ -219,7 +219,7 @@ def test_answers_without_an_end_are_given_up(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
     if answer is not flood:
-        monkeypatch.setattr(aws_source, "PATIENCE", 0.5)
+        monkeypatch.setattr(aws_clock, "PATIENCE", 0.5)
     server.instead = of_object(answer) if source == S3 else of_block(answer) if source == "block" else answer
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     refused(EBS if source == "block" else source, "more than|in time", first(server) if source == "block" else 0)

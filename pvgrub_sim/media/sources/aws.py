@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 
 from pvgrub_sim.errors import ImageError, PvgrubSimError, UsageError
-from pvgrub_sim.media.sources.transport import Clock
+from pvgrub_sim.media.sources.aws_clock import CLOCK, PIECE
 from pvgrub_sim.typed import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -17,16 +16,10 @@ TRIES: Final = 5
 """How often something is fetched that does not come whole; boto3 itself repeats what the service refuses."""
 FIRST_PAUSE = 0.25
 """Seconds before the second try; each further pause is twice as long."""
-PATIENCE = 60.0
-"""Seconds until something must be there, however often it is asked for."""
-SLOWEST = 4 << 10
-"""Bytes for each of which a server is given more time, by the second."""
 LONGEST_ANSWER: Final = 256 << 20
 """Bytes of an answer that tells of everything in an account."""
 LONGEST_PAGE: Final = 4 << 20
 """Bytes of an answer that tells of one image, or of a thousand blocks."""
-PIECE: Final = 64 << 10
-"""Bytes that are read at once."""
 _LONGEST_CODE: Final = 100
 _LONGEST_TEXT: Final = 200
 
@@ -35,41 +28,6 @@ _T = TypeVar("_T")
 
 class Again(Exception):
     """What came was not right and may be the next time; the text says what was wrong with it."""
-
-
-class _Clock(threading.local, Clock):
-    """Until when the service must have answered what a thread asks; it goes from the first request of a call on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._calls = self._runs = False
-        self.body: Any = None
-        """That of the last answer which is read in pieces: nobody gets it when what stands above makes no sense."""
-
-    def call(self, on: bool) -> None:
-        """A call begins or ends."""
-        self._calls, self._runs = on, False
-        if self.body is not None:
-            self.body.close()
-            self.body = None
-
-    def start(self) -> None:
-        """A request begins: the first of a call, a further one, or one of no call."""
-        if not (self._calls and self._runs):
-            self.allow(PATIENCE)
-            self._runs = True
-
-    def came(self, count: int) -> None:
-        """So many bytes have come: there is more time for the next ones."""
-        self._until += count / SLOWEST
-
-    def over(self) -> bool:
-        """Whether a request was made and the time is over."""
-        return self._runs and time.monotonic() > self._until
-
-
-CLOCK: Final = _Clock()
-"""That of the thread which looks at it."""
 
 
 def client(name: str, service: str, context: Context, longest: int = LONGEST_ANSWER) -> Any:

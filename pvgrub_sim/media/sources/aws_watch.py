@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSHTTPConnectionPool, AWSHTTPSConnectionPool
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from pvgrub_sim.media.sources.aws import CLOCK, PIECE
+from pvgrub_sim.media.sources.aws_clock import CLOCK, PIECE
 from pvgrub_sim.typed import Any
 
 
