@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pvgrub_sim.errors import ImageError, UsageError
+from pvgrub_sim.errors import ImageError, PvgrubSimError, UsageError
 from pvgrub_sim.fleet.values import Target
 from pvgrub_sim.media.access import Access, Context
 from pvgrub_sim.media.sources.aws import client, words
@@ -84,13 +84,13 @@ def _image(item: dict[str, Any], origin: str, region: str) -> Target:
 
 @contextmanager
 def _client(name: str, service: str, region: str | None) -> Iterator[Any]:
-    """A boto3 client; what it raises becomes one line."""
+    """A boto3 client; what it raises, or an answer of another shape, becomes one line."""
     found = client(name, service, Context(Access(region=region)))
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
         yield found
-    except (BotoCoreError, ClientError) as error:
+    except PvgrubSimError:
+        raise
+    except Exception as error:
         raise ImageError(name, words(error)) from None
     finally:
         found.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from pvgrub_sim.media.sources.transport import Clock
+from pvgrub_sim.media.sources.answers import Clock
 from pvgrub_sim.typed import Any, Final
 
 PATIENCE = 60.0
