@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.media.formats.spool import Forward
 
-AT_FIRST: Final = 64
+AT_FIRST: Final = 32
 """Pieces, of a MiB at most, that are unpacked before anybody asks for them when a stream is opened: what a verdict
 needs is imported meanwhile."""
 LATER: Final = 8
