@@ -90,7 +90,7 @@ def _client(name: str, service: str, region: str | None) -> Iterator[Any]:
         yield found
     except PvgrubSimError:
         raise
-    except Exception as error:
+    except Exception as error:  # of any kind: botocore's parsers raise what Python raises of a wrong shape
         raise ImageError(name, words(error)) from None
     finally:
         found.close()

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pvgrub_sim.media.disk import Disk, Layer, layers_of, read_into
-from pvgrub_sim.typed import Any
+from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.values import NamedTuple
+
+MOST_DISKS: Final = 16
+"""Disks of a machine that are attached; whoever describes one could name any number."""
 
 
 class Booting(NamedTuple):

@@ -14,7 +14,7 @@ from pvgrub_sim.media.formats.members import content, find_members, shown
 from pvgrub_sim.media.formats.pieces import member_disk
 from pvgrub_sim.media.formats.tar import Member, Piece
 from pvgrub_sim.media.formats.xml import parse_xml, text_of
-from pvgrub_sim.media.machine import Booting, MachineDisk
+from pvgrub_sim.media.machine import MOST_DISKS, Booting, MachineDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DISK_DRIVE: Final = "17"
 """CIM's resource type of a disk; controllers are 5 (IDE), 6 (SCSI) and 20 (SATA)."""
-MOST_DISKS: Final = 16
 _HOST_RESOURCE: Final = re.compile(r"(?:ovf:)?/(disk|file)/(.+)")
 _XEN_KEYS: Final = {"PV_bootloader", "PV_kernel", "PV_ramdisk", "PV_args", "HVM_boot_policy"}
 

@@ -20,7 +20,7 @@ from pvgrub_sim.media.formats.borrowed import Shared
 from pvgrub_sim.media.formats.members import content, shown
 from pvgrub_sim.media.formats.tar import Member, TarReader
 from pvgrub_sim.media.formats.xml import parse_xml, text_of
-from pvgrub_sim.media.machine import Booting, MachineDisk
+from pvgrub_sim.media.machine import MOST_DISKS, Booting, MachineDisk
 from pvgrub_sim.media.sources.blocks import BlockDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
 
 CHUNK: Final = 1 << 20
-MOST_DISKS: Final = 16
 _LARGEST_DISK: Final = 1 << 46
 _CHUNK_NAME: Final = re.compile(rb"(?:\./)?([^/]+)/(\d{8,12})(\.checksum|\.xxhash)?")
 

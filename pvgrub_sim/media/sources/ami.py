@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from pvgrub_sim.errors import ImageError, UsageError
-from pvgrub_sim.media.machine import Booting, MachineDisk
+from pvgrub_sim.media.machine import MOST_DISKS, Booting, MachineDisk
 from pvgrub_sim.media.sources.aws import LONGEST_PAGE, call, client, short
 from pvgrub_sim.media.sources.ebs import open_snapshot
 from pvgrub_sim.media.vbd import vbd_number
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
     from pvgrub_sim.media.disk import Disk
 
-MOST_DISKS: Final = 16
 _SNAPSHOT: Final = re.compile(r"snap-[0-9a-f]{8,17}")
 _ID: Final = re.compile(r"ami:(?://)?(ami-[0-9a-f]{8,17})")
 

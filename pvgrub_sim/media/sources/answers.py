@@ -46,7 +46,7 @@ class Clock:
             raise TimeoutError
 
 
-class _Watched(io.RawIOBase):
+class Watched(io.RawIOBase):
     """What a socket receives, as long as the clock allows it."""
 
     def __init__(self, below: io.RawIOBase, clock: Clock) -> None:
@@ -99,7 +99,7 @@ class Response(http.client.HTTPResponse):
 
     def __init__(self, clock: Clock, sock: socket, *args: Any, **keywords: Any) -> None:
         super().__init__(sock, *args, **keywords)
-        self.fp = _Lines(_Watched(self.fp.detach(), clock))
+        self.fp = _Lines(Watched(self.fp.detach(), clock))
 
     def begin(self) -> None:
         """Read the head, and skip interim ones (RFC 9110, section 15.2)."""

@@ -73,7 +73,7 @@ def call(name: str, ask: Callable[[], _T], offset: int | None = None, about: str
                 return ask()
             except PvgrubSimError:
                 raise
-            except Exception as error:
+            except Exception as error:  # of any kind: botocore's parsers raise what Python raises of a wrong shape
                 again = isinstance(error, (Again, HTTPClientError, OSError))
                 if not again or number == TRIES or CLOCK.over():
                     tries = f" ({number} tries)" if again and number > 1 else ""

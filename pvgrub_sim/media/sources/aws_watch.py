@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSHTTPConnectionPool, AWSHTTPSConnectionPool
 from botocore.exceptions import BotoCoreError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
+from pvgrub_sim.media.sources.answers import Watched
 from pvgrub_sim.media.sources.aws_clock import CLOCK, PIECE
 from pvgrub_sim.typed import Any
 
@@ -101,28 +102,6 @@ class _Body:
             raise OSError("the answer ends too early")
 
 
-class _Watched(io.RawIOBase):
-    """What a socket receives, as long as the clock allows it."""
-
-    def __init__(self, below: Any) -> None:
-        self._below = below
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        """Receive some bytes; raises TimeoutError, and OSError as sockets do."""
-        CLOCK.check()
-        count: int | None = self._below.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        """Close the socket's file."""
-        self._below.close()
-        super().close()
-
-
 class _Socket:
     """A socket whose files are watched; for all else it is the socket."""
 
@@ -134,7 +113,7 @@ class _Socket:
 
     def makefile(self, *_: object, **__: object) -> io.BufferedReader:
         """What http.client reads an answer from."""
-        return io.BufferedReader(_Watched(self._socket.makefile("rb", buffering=0)))
+        return io.BufferedReader(Watched(self._socket.makefile("rb", buffering=0), CLOCK))
 
 
 def _watching(pool: Any) -> Any:
