@@ -47,6 +47,7 @@ def _contested(disk: Disk, context: Context) -> Disk:
     if not name:
         return disk
     try:
+        # What it has opened besides goes with it, where it is not taken; to close it would close the disk below.
         inside = _open(FORMATS[name], disk, context)
         return inside if seen_by_grub(read_upto(inside, 0, HEAD)) else disk
     except ImageError:

@@ -74,7 +74,7 @@ _SUPERBLOCKS: Final = (
 
 _MAPPED: Final = ("qcow2", "vmdk", "vhd", "vhdx", "vdi")
 """Formats whose files have the guest's data somewhere behind their headers."""
-_BEHIND_HEADERS: Final = 4096
+_BEHIND_HEADERS: Final = 2048
 """Bytes from the start that are never the guest's in those."""
 
 
