@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
 from pvgrub_sim.typed import Final
 
 LARGE: Final = 2 << 20
 """Bytes of a large page, on the machines that most have."""
+_NOTED: Final = 31 << 20
+"""Bytes of the largest buffer from which glibc learns, within a MiB."""
 MOST_EXPECTED: Final = 64 << 20
 """Bytes that are set aside at most for what is only said to come."""
 
@@ -27,6 +30,17 @@ def large_pages(size: int) -> mmap:
         # Small ones do as well.
         pass
     return memory
+
+
+def keep_freed_memory() -> None:
+    """Let what is freed in large buffers be used again by the next ones, instead of going to the system and back.
+
+    glibc gives back what lies free at the end of its memory where that is more than twice the largest buffer that was
+    freed so far, and takes buffers larger than that from the system each time (mallopt(3), M_MMAP_THRESHOLD). So one
+    is freed that is nearly as large as it takes note of; nothing of it is ever written.
+    """
+    with suppress(MemoryError):
+        bytes(_NOTED)
 
 
 class Growing:

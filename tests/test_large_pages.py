@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import platform
 import sys
 
 import pytest
@@ -83,3 +84,24 @@ except MemoryError:
     print("none")
 """
     assert run(sys.executable, "-c", code) == b"none\n"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries give back memory by other rules")
+def test_memory_that_was_freed_is_used_again() -> None:
+    code = """
+import resource, sys
+from pvgrub_sim.large_pages import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF)
+for _ in range(50):
+    one, two = b"1" * (4 << 20), b"2" * (4 << 20)
+    del one, two
+after = resource.getrusage(resource.RUSAGE_SELF)
+print(after.ru_minflt - before.ru_minflt, after.ru_maxrss)
+"""
+    (faults, most), (usual_faults, usual_most) = (
+        map(int, run(sys.executable, "-c", code, way).split()) for way in ("keep", "usual")
+    )
+    assert faults < usual_faults / 4
+    assert most < usual_most + 4096, "kilobytes: nothing of the buffer that is freed was ever there"

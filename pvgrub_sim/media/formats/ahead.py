@@ -7,7 +7,7 @@ from sys import is_finalizing
 from threading import Thread, current_thread
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.large_pages import large_pages
+from pvgrub_sim.large_pages import keep_freed_memory, large_pages
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
@@ -98,7 +98,7 @@ class Ahead:
             return
         self._taken += 1
         begins = self._taken <= self._rooms
-        if isinstance(last, memoryview) and (begins or len(self._work.free) < SLOTS_LATER):
+        if self._work.fills and isinstance(last, memoryview) and (begins or len(self._work.free) < SLOTS_LATER):
             self._work.give_back(last)
         if begins or not self._only_at_first:
             self._work.room.put(None)
@@ -128,6 +128,8 @@ class Ahead:
         self._work.stop()
 
     def _start(self) -> None:
+        if not self._work.fills:
+            keep_freed_memory()
         for _ in range(self._rooms):
             self._work.room.put(None)
         thread = Thread(target=self._work.run, daemon=True)

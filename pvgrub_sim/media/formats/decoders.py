@@ -67,7 +67,7 @@ class _Decompressor(Protocol):
     @property
     def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 class Members:
@@ -96,10 +96,21 @@ class Members:
         self._strict = strict
         self._decoder: _Decompressor | None = make()
         self._pending = b""
+        self._more = memoryview(b"")
         self._members = self._given = 0
 
-    def read(self) -> bytes:
+    def read(self) -> bytes | memoryview:
         """The next bytes, none at the end; raises ImageError for what is damaged or ends too early."""
+        if not self._more:
+            data = self._decoded()
+            if len(data) <= PIECE:
+                return data
+            self._more = memoryview(data)
+        piece, self._more = self._more[:PIECE], self._more[PIECE:]
+        return piece
+
+    def _decoded(self) -> bytes:
+        """What the decoder gives next, which is no more than a few MiB."""
         while self._decoder is not None:
             data = self._step(self._decoder)
             self._given += len(data)
@@ -111,8 +122,8 @@ class Members:
 
     def _step(self, decoder: _Decompressor) -> bytes:
         # A decoder that has been given all may still have more to give.
-        given = self._pending or (self._input.next() if getattr(decoder, "needs_input", True) else b"")
         wants = getattr(decoder, "needs_input", True)
+        given = self._pending or (self._input.next(getattr(decoder, "wanted", 0) or CHUNK) if wants else b"")
         if not given and wants:
             data = self._decode(decoder, b"")
             if not data and not decoder.eof:
@@ -248,8 +259,7 @@ class _Followed:
 
 def lz4_stream(source: Input) -> Members:
     """lz4 frames, by liblz4."""
-    import lz4.frame
+    from pvgrub_sim.media.formats.lz4_decoder import Lz4Decoder
 
-    errors = (RuntimeError, EOFError)
     magic = (b"\x04\x22\x4d\x18", *(bytes((number,)) + b"\x2a\x4d\x18" for number in range(0x50, 0x60)))
-    return Members(source, "lz4", lz4.frame.LZ4FrameDecompressor, magic, errors, strict=True)
+    return Members(source, "lz4", Lz4Decoder, magic, (RuntimeError, EOFError), strict=True)

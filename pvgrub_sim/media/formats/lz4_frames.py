@@ -12,10 +12,15 @@ from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 LZ4_MAGIC: Final = 0x184D2204
+BEGIN: Final = 7
+"""Bytes of the shortest frame header."""
 _HEAD: Final = 19
 """Bytes of the longest frame header."""
+WORD: Final = 4
+"""Bytes that tell the length of the block behind them."""
+STORED: Final = 1 << 31
+"""In that word: the block stands there as it is."""
 _VERSION, _INDEPENDENT, _CHECKED, _SIZED, _SUMMED, _DICTIONARY = 0xC0, 0x20, 0x10, 8, 4, 1
-_STORED: Final = 1 << 31
 _WINDOW: Final = 4096
 """Bytes that are read at once: blocks of zeros have less than 20 KiB, others are passed by."""
 MOST_BLOCKS: Final = 1_000_000
@@ -58,6 +63,27 @@ def lz4_content(size: int, read: Callable[[int, int], bytes]) -> Content | None:
     return None
 
 
+class FrameHead(NamedTuple):
+    """A frame's header. length: its own, in bytes. most: bytes that a block unpacks to at most. behind_block: bytes of
+    the checksum there."""
+
+    flags: int
+    length: int
+    most: int
+    behind_block: int
+
+
+def frame_head(head: bytes) -> FrameHead | None:
+    """A frame's header by its first bytes; None where it is another one, or has a version that does not exist."""
+    if len(head) < BEGIN or int.from_bytes(head[:4], "little") != LZ4_MAGIC or head[4] & _VERSION != 1 << 6:
+        return None
+    flags, most = head[4], head[5] >> 4 & 7
+    if most < 4:
+        return None
+    length = BEGIN + (8 if flags & _SIZED else 0) + (4 if flags & _DICTIONARY else 0)
+    return FrameHead(flags, length, 1 << 8 + 2 * most, 4 if flags & _CHECKED else 0)
+
+
 class _Walk:
     """Goes from header to header. at: where the next one lies, in bytes. blocks: how many have been passed by."""
 
@@ -90,30 +116,28 @@ class _Block(NamedTuple):
 
 def _frame(walk: _Walk, head: bytes) -> Content | None:
     """The content of the frame at hand, behind which the walk is then."""
-    if len(head) < 7 or int.from_bytes(head[:4], "little") != LZ4_MAGIC or head[4] & _VERSION != 1 << 6:
+    known = frame_head(head)
+    if known is None:
         return None
-    flags, most = head[4], head[5] >> 4 & 7
-    if most < 4:
-        return None
-    most = 1 << 8 + 2 * most
-    walk.at += 7 + (8 if flags & _SIZED else 0) + (4 if flags & _DICTIONARY else 0)
+    flags, most = known.flags, known.most
+    walk.at += known.length
     count, even, last = 0, True, None
     tried: list[_Block] = []
     while True:
-        word = walk.peek(4)
-        walk.at += 4
+        word = walk.peek(WORD)
+        walk.at += WORD
         if word == b"\0\0\0\0":
             break
-        block = _Block(walk.at, int.from_bytes(word, "little") & ~_STORED, len(word) == 4 and word[3] >> 7 == 1)
+        block = _Block(walk.at, int.from_bytes(word, "little") & ~STORED, len(word) == WORD and word[3] >> 7 == 1)
         walk.blocks += 1
-        if len(word) < 4 or not block.length or block.length > most or walk.blocks > MOST_BLOCKS:
+        if len(word) < WORD or not block.length or block.length > most or walk.blocks > MOST_BLOCKS:
             return None
         even = even and (last is None or not last.stored or last.length == most)
         if count and not count & count - 1 and last is not None and not last.stored:
             tried.append(last)
         last = block
         count += 1
-        walk.at += block.length + (4 if flags & _CHECKED else 0)
+        walk.at += block.length + known.behind_block
     walk.at += 4 if flags & _SUMMED else 0
     if flags & _SIZED:
         return Content(int.from_bytes(head[6:14], "little"), told=True)

@@ -110,7 +110,7 @@ class _Checked:
         self._wanted = crc
         self._crc = 0
 
-    def read(self) -> bytes:
+    def read(self) -> bytes | memoryview:
         """The next bytes; raises ImageError at the end when the CRC is another one."""
         data = self._stream.read()
         self._crc = crc32(data, self._crc)
