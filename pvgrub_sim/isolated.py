@@ -23,14 +23,14 @@ from types import NoneType
 from typing import Any
 
 from pvgrub_sim.confine import limit, restrict
-from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, RepairError, UsageError
+from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, UsageError
 from pvgrub_sim.keys import Key
 from pvgrub_sim.media import Access
 from pvgrub_sim.media.formats.beside import note_referred, referred_files
 from pvgrub_sim.model import Verdict
-from pvgrub_sim.repair.delivery import work_folder
 from pvgrub_sim.shapes import of_type
 from pvgrub_sim.verdict import boot
+from pvgrub_sim.work_folder import work_folder
 
 MEMORY = 1536
 """MiB of address space, of which the interpreter and its libraries take a third before they do anything."""
@@ -72,13 +72,10 @@ def boot_isolated(
     try:
         with work_folder(Path(gettempdir())) as spool:
             question["fence"] = {"read": named, "write": [str(spool)], "memory": memory_limit, "seconds": cpu_limit}
-            try:
-                status, said = _ask(json.dumps(question).encode("ascii"), str(spool), cpu_limit * WALL)
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise IsolationError(os.fspath(image), f"no isolated run: {reason}") from None
-    except (OSError, RepairError) as error:
-        raise IsolationError(os.fspath(image), f"no isolated run: {str(error).lower()}") from None
+            status, said = _ask(json.dumps(question).encode("ascii"), str(spool), cpu_limit * WALL)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise IsolationError(os.fspath(image), f"no isolated run: {reason}") from None
     return _verdict(os.fspath(image), status, said)
 
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
-import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 from pvgrub_sim.errors import RepairError, UsageError
-from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
-
-ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a program which does not look after them: then nobody would clear up."""
+from pvgrub_sim.work_folder import undisturbed, work_folder
 
 
 class Target(NamedTuple):
@@ -36,61 +29,13 @@ class Made(NamedTuple):
 
 
 @contextmanager
-def work_folder(home: Path) -> Iterator[Path]:
-    """A folder for what is on its way, which goes with all that is in it, however the work ends.
-
-    home: where it is made, so that what comes out only has to be renamed; the system's own place where nobody may
-    write there. SIGTERM and SIGHUP end the work as Ctrl-C does, and are then passed on.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    ours = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in ENDING} if ours else {}
-    for number, handler in before.items():
-        # Whoever has a handler, or has said that the signal is to be ignored, keeps that.
-        if handler is signal.SIG_DFL:
-            signal.signal(number, stop)
+def repair_folder(home: Path) -> Iterator[Path]:
+    """A work_folder() for a repair, where whatever the system refuses is a RepairError."""
     try:
-        yield from _folder(home if os.access(home, os.W_OK) else None)
+        with work_folder(home) as folder:
+            yield folder
     except OSError as error:
         raise RepairError(f"{home}: {(error.strerror or str(error)).lower()}") from None
-    finally:
-        for number, handler in before.items():
-            if handler is signal.SIG_DFL:
-                signal.signal(number, handler)
-
-
-def _folder(home: Path | None) -> Iterator[Path]:
-    """A folder as long as it is wanted. No signal comes between its making and the care for it, or into its removal."""
-    made: tempfile.TemporaryDirectory[str] | None = None
-    try:
-        try:
-            with _undisturbed():
-                made = tempfile.TemporaryDirectory(prefix=".pvgrub-sim.", dir=home, ignore_cleanup_errors=True)
-            yield Path(made.name)
-        finally:
-            # A signal that comes here is the reason why this is done once more.
-            _remove(made)
-    finally:
-        _remove(made)
-
-
-def _remove(made: tempfile.TemporaryDirectory[str] | None) -> None:
-    with _undisturbed():
-        if made is not None:
-            made.cleanup()
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """What is done meanwhile is done as a whole: signals that would end it wait."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *ENDING))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def check_target(image: str, target: Target) -> None:
@@ -125,7 +70,7 @@ def deliver(made: Made, target: Target, image: str) -> tuple[str, ...]:
     if made.boot_disk is not None:
         _is_free(beside)
     try:
-        with _undisturbed():
+        with undisturbed():
             if made.boot_disk is not None:
                 _rename_new(made.boot_disk, beside)
                 names.append(str(beside))

@@ -16,7 +16,7 @@ from pvgrub_sim.media import Disk, open_disk, vbd_number
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.model import FixedImage, FixStep, Verdict
 from pvgrub_sim.repair.copy import Progress, copy_disk, copy_image
-from pvgrub_sim.repair.delivery import Made, Target, check_target, deliver, work_folder
+from pvgrub_sim.repair.delivery import Made, Target, check_target, deliver, repair_folder
 from pvgrub_sim.repair.inventory import Held, inventory, is_truncated, losses
 from pvgrub_sim.repair.perform import Workshop
 from pvgrub_sim.repair.tools import Tools
@@ -54,7 +54,7 @@ def fix(
     check_target(name, target)
     before, plan = boot_and_plan(name, **options)
     home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
-    with work_folder(home) as folder:
+    with repair_folder(home) as folder:
         copy = folder / "image"
         unwrapped = _copy(name, copy, options, progress, in_place=in_place)
         choice = _Choice(frozenset(only), frozenset(ignore))
