@@ -72,6 +72,7 @@ def block(number: object = 0, token: object = "t") -> list[dict[str, object]]:
        for blocks in ("abc", 5, {"a": 1}, ["a"], [None], [{"BlockToken": "t"}], [{"BlockIndex": 0}], block("zz"))]
     + [({"Blocks": block(0, token)}, "without a token") for token in ("", None, 5, "t" * 1000)]
     + [({"Blocks": blocks}, "out of order") for blocks in (block(-1), block(10**4000), block(3) + block(), block() * 2)]
+    + [({"Blocks": None}, "no list of blocks")]
     + [({"Blocks": [], "NextToken": token}, "no token") for token in (5, "t" * 1000)],
 )  # fmt: skip
 def test_fields_of_a_list_that_make_no_sense_are_one_line(

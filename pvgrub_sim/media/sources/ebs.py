@@ -204,6 +204,9 @@ class _Snapshot:
         tokens: dict[int, str] = {}
         last = first - 1
         entries = answer.get("Blocks") or []
+        if not first and "Blocks" not in answer and not answer.get("NextToken"):
+            # Of an empty snapshot AWS gives an empty list; without any this would pass for one.
+            raise self._error("AWS gives no list of blocks")
         for entry in entries[:PAGE]:
             number, token = (entry.get("BlockIndex"), entry.get("BlockToken")) if isinstance(entry, dict) else (0, 0)
             if not isinstance(number, int) or not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN:
