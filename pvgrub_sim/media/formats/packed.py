@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -64,6 +63,9 @@ def fill(work: Sequence[tuple[memoryview, Packed, int]]) -> None:
         for view, cluster, begin in work:
             view[:] = cluster.part(begin, len(view))
         return
+    # Images without packed clusters start sooner without it.
+    import threading
+
     failed: list[ImageError] = []
     # What lies below, a spool or a connection, is for one thread at a time.
     reading = threading.Lock()

@@ -98,7 +98,9 @@ class Qcow2(Mapped):
             self._backing = Padded(backing)
 
     def _pieces(self, offset: int, length: int) -> Iterator[Piece]:
-        return merged(self._clusters(offset, length))
+        pieces = self._clusters(offset, length)
+        # Most reads are of one cluster, of which nothing is to be put together.
+        return pieces if (offset & self.cluster - 1) + length <= self.cluster else merged(pieces)
 
     def _clusters(self, offset: int, length: int) -> Iterator[Piece]:
         cluster, mask = self.cluster, self.cluster - 1
