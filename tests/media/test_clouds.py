@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +59,14 @@ def test_every_byte_is_that_of_the_file(cloud: tuple[str, ObjectStore, Path]) ->
             assert disk.read(offset, length) == content[offset : offset + length]
     finally:
         disk.close()
+
+
+def test_what_the_clients_log_is_not_printed(cloud: tuple[str, ObjectStore, Path]) -> None:
+    address, _, _ = cloud
+    done = subprocess.run(
+        [sys.executable, "-m", "pvgrub_sim", "boot", address], capture_output=True, text=True, check=False
+    )
+    assert done.stdout and done.stderr == ""
 
 
 def test_what_is_not_there(cloud: tuple[str, ObjectStore, Path], capsys: pytest.CaptureFixture[str]) -> None:

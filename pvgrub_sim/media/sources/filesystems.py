@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ TRIES: Final = 3
 FIRST_PAUSE = 0.25
 """Seconds before the second try."""
 _EXTRAS: Final = {"gs": "gcs", "abfs": "azure"}
+_CLIENTS: Final = ("fsspec", "gcsfs", "google", "adlfs", "azure")
+_NOWHERE: Final = logging.NullHandler()
 _VERSION: Final = ("etag", "ETag", "generation", "md5Hash", "content_md5", "mtime", "updated", "last_modified", "size")
 """What fsspec's filesystems tell that changes with an object."""
 
@@ -28,6 +31,9 @@ def open_filesystem(name: str, context: Context) -> Disk:
     scheme, _, path = name.partition("://")
     if not path:
         raise UsageError(f"{name}: not of the form {scheme.rstrip(':')}://bucket/key")
+    for client in _CLIENTS:
+        # Where nobody has said where to, what they log would be printed, with what a server says in it.
+        logging.getLogger(client).addHandler(_NOWHERE)
     try:
         import fsspec
 
