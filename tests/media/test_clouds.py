@@ -109,3 +109,19 @@ def test_an_answer_that_is_short_is_not_believed(cloud: tuple[str, ObjectStore, 
             disk.read(1 << 20, 4096)
     finally:
         disk.close()
+
+
+def test_what_never_ends_is_given_up(
+    cloud: tuple[str, ObjectStore, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address, server, _ = cloud
+    monkeypatch.setattr(filesystems, "PATIENCE", 1.0)
+    disk = open_image(address)
+    server.pause = 5.0
+    try:
+        with pytest.raises(ImageError, match="does not answer in time"):
+            disk.read(1 << 20, 4096)
+    finally:
+        disk.close()
+    assert main(["boot", address]) == 2
+    assert capsys.readouterr().err.endswith("does not answer in time\n")
