@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Mend the image and report; 0 when its default entry boots afterwards, else 1."""
     from pvgrub_sim import RepairError, all_rules, fix, render_fix
+    from pvgrub_sim.media.sources import shown_source
 
     left_out = [rule for rule, _ in args.ignore]
     for name in (*args.only, *left_out):
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             **options,
         )
     except RepairError as error:
-        raise UsageError(f"{args.image}: {error.reason}") from None
+        raise UsageError(f"{shown_source(args.image)}: {error.reason}") from None
     finally:
         if progress:
             progress.clear()
@@ -78,7 +79,7 @@ def _script(args: argparse.Namespace, options: dict[str, object]) -> int:
     verdict = boot(args.image, **options)  # type: ignore[arg-type]  # as machine_options() makes them
     plan = verdict.plan
     if plan is None or not plan.script:
-        raise UsageError(f"{args.image}: there is no step to write down")
+        raise UsageError(f"{verdict.image}: there is no step to write down")
     write_file(args.script, (plan.script + "\n").encode("utf-8", "backslashreplace"))
     return 0 if plan.proven else 1
 

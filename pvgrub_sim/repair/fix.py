@@ -63,8 +63,8 @@ def fix(
         mended = job.after.boots_default
         made = Made(job.copy, job.boot_disk, bool(job.steps))
         written = deliver(made, target, name) if mended or keep_partial else ()
-    after = job.after._replace(image=written[0] if written else name)
-    return FixedImage(name, written, mended, before, tuple(job.steps), after, unwrapped)
+    after = job.after._replace(image=written[0] if written else before.image)
+    return FixedImage(before.image, written, mended, before, tuple(job.steps), after, unwrapped)
 
 
 def _quiet(text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,8 @@ MODIFIED = "Thu, 01 Jan 2015 00:00:00 GMT"
 
 
 class ObjectStore(ThreadingHTTPServer):
-    """One object. version: grows when it is put anew; failures: so many answers are 503; cut: bytes left out."""
+    """One object. version: grows when it is put anew; failures: so many answers are 503; cut: bytes left out; pause:
+    seconds before an answer."""
 
     daemon_threads = True
 
@@ -30,6 +32,7 @@ class ObjectStore(ThreadingHTTPServer):
         self.version = 1
         self.failures = 0
         self.cut = 0
+        self.pause = 0.0
         self.asked: list[str | None] = []
 
     @property
@@ -56,6 +59,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def fails(self) -> bool:
+        time.sleep(self.server.pause)
         if not self.server.failures:
             return False
         self.server.failures -= 1

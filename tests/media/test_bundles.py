@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import random
+import stat
 from pathlib import Path
 
 import pytest
 
 from pvgrub_sim import Access, boot, open_image
-from pvgrub_sim.errors import ImageError, PvgrubSimError
+from pvgrub_sim.errors import ImageError, PvgrubSimError, UsageError
 from pvgrub_sim.media.disk import Machine
 from pvgrub_sim.model import Outcome
 from tests.images import unpack_sparse
@@ -77,6 +80,40 @@ def test_a_bundle_that_is_not_what_was_bundled_is_an_error(
     with pytest.raises(ImageError):
         disk = open_image(manifest, access=Access(key=str(bundle[1])))
         disk.read(0, disk.size)
+
+
+def test_no_part_is_named_twice(bundle: tuple[Path, Path], tmp_path: Path) -> None:
+    """A part of 64 MiB that a manifest names 100 000 times would be 6 TB."""
+    text = bundle[0].read_text()
+    for other in (text.replace("image.part.01<", "image.part.00<"), text.replace("index='1'", "index='00'")):
+        manifest = tmp_path / bundle[0].name
+        manifest.write_text(other)
+        with pytest.raises(ImageError, match="already"):
+            open_image(manifest, access=Access(key=str(bundle[1])))
+
+
+def test_what_is_decrypted_is_stored_once(good: Path, tmp_path: Path) -> None:
+    """Unpacked, that is: the packed bytes may be without end, as a file's name in the head of gzip's may."""
+    image = tmp_path / "noise.raw"
+    image.write_bytes(good.read_bytes() + random.Random(1).randbytes(8 << 20))
+    key, certificate = make_key(tmp_path)
+    disk = open_image(write_bundle(tmp_path, image, certificate, 1_000_003), access=Access(key=str(key)))
+    assert disk.read(0, disk.size) == image.read_bytes()
+    files = [file.stat() for file in Path("/proc/self/fd").iterdir() if file.exists()]
+    stored = sum(file.st_blocks * 512 for file in files if stat.S_ISREG(file.st_mode) and not file.st_nlink)
+    disk.close()
+    assert 8 << 20 < stored < 14 << 20
+
+
+def test_a_key_of_an_unknown_kind_is_one_line(bundle: tuple[Path, Path], tmp_path: Path) -> None:
+    der = base64.b64decode("".join(bundle[1].read_text().splitlines()[1:-1]))
+    rsa = bytes.fromhex("2a864886f70d010101")
+    assert rsa in der
+    text = base64.encodebytes(der.replace(rsa, rsa[:-1] + b"c")).decode()
+    other = tmp_path / "other.key"
+    other.write_text(f"-----BEGIN PRIVATE KEY-----\n{text}-----END PRIVATE KEY-----\n")
+    with pytest.raises(UsageError, match="no private key"):
+        open_image(bundle[0], access=Access(key=str(other)))
 
 
 @pytest.mark.parametrize("name", ["../image.part.01", "/etc/passwd", "http://127.0.0.1/x", ".."])

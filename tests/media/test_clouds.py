@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +61,14 @@ def test_every_byte_is_that_of_the_file(cloud: tuple[str, ObjectStore, Path]) ->
         disk.close()
 
 
+def test_what_the_clients_log_is_not_printed(cloud: tuple[str, ObjectStore, Path]) -> None:
+    address, _, _ = cloud
+    done = subprocess.run(
+        [sys.executable, "-m", "pvgrub_sim", "boot", address], capture_output=True, text=True, check=False
+    )
+    assert done.stdout and done.stderr == ""
+
+
 def test_what_is_not_there(cloud: tuple[str, ObjectStore, Path], capsys: pytest.CaptureFixture[str]) -> None:
     address, _, _ = cloud
     assert main(["boot", f"{address}.old"]) == 2
@@ -99,3 +109,19 @@ def test_an_answer_that_is_short_is_not_believed(cloud: tuple[str, ObjectStore, 
             disk.read(1 << 20, 4096)
     finally:
         disk.close()
+
+
+def test_what_never_ends_is_given_up(
+    cloud: tuple[str, ObjectStore, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address, server, _ = cloud
+    monkeypatch.setattr(filesystems, "PATIENCE", 1.0)
+    disk = open_image(address)
+    server.pause = 5.0
+    try:
+        with pytest.raises(ImageError, match="does not answer in time"):
+            disk.read(1 << 20, 4096)
+    finally:
+        disk.close()
+    assert main(["boot", address]) == 2
+    assert capsys.readouterr().err.endswith("does not answer in time\n")

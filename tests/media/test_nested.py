@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import layers_of, open_disk
 from tests.media.containers import MIB, as_raw, convert, create, noise, scribble
 from tests.tools import run
@@ -67,3 +68,30 @@ def test_a_compressed_backing_file(tmp_path: Path) -> None:
     assert [layer.format for layer in layers_of(disk)] == ["qcow2", "xz"]
     assert disk.read(0, disk.size) == expected
     disk.close()
+
+
+def test_strong_compression_twice(tmp_path: Path) -> None:
+    raw = noise(tmp_path / "raw", 2 * MIB, "strong")
+    inner = run("xz", "-9", "-c", stdin=raw.read_bytes())
+    outer = tmp_path / "outer"
+    outer.write_bytes(run("xz", "-9", "-c", stdin=inner))
+    disk = open_disk(str(outer))
+    assert disk.read(0, disk.size) == raw.read_bytes()
+    disk.close()
+
+
+@pytest.mark.parametrize(
+    ("packer", "least"), [(("zstd", "--long=27", "-c"), 64), (("xz", "--lzma2=dict=192MiB", "-c"), 128)]
+)
+def test_files_in_files_do_not_want_memory_for_each(packer: tuple[str, ...], least: int, tmp_path: Path) -> None:
+    raw = noise(tmp_path / "raw", 2 * MIB, "each")
+    once = tmp_path / "once"
+    # From a pipe: zstd does not know how little it is then.
+    once.write_bytes(run(*packer, stdin=raw.read_bytes()))
+    disk = open_disk(str(once))
+    assert disk.read(0, disk.size) == raw.read_bytes()
+    disk.close()
+    twice = tmp_path / "twice"
+    twice.write_bytes(run(*packer, stdin=once.read_bytes()))
+    with pytest.raises(ImageError, match=f"needs more than {least} MiB of memory"):
+        open_disk(str(twice)).read(0, 512)

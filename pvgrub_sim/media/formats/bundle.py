@@ -72,9 +72,8 @@ def open_bundle(below: Disk, context: Context) -> Disk:
         )
     key, iv = _secrets(below.name, manifest, context.access.key)
     parts = _Parts(below, manifest, context, key, iv)
-    packed = Spool(below.name, parts, Layer("bundle", below.name, 0, "AES-128-CBC, gzip"), context)
-    stream = _Digested(gzip_stream(Input(packed)), below.name, manifest.digest)
-    unpacked = Spool(below.name, stream, Layer("bundle", below.name, 0, "AES-128-CBC, gzip"), context, below=below)
+    stream = _Digested(gzip_stream(Input(parts)), below.name, manifest.digest)
+    unpacked = Spool(below.name, stream, Layer("bundle", below.name, 0, "AES-128-CBC, gzip"), context, below=parts)
     try:
         return _image(below.name, unpacked, manifest)
     except BaseException:  # Ctrl-C as well; it is passed on
@@ -112,10 +111,14 @@ def read_manifest(name: str, raw: bytes) -> Manifest:
     if root.tag != "manifest" or image is None:
         raise ImageError(name, "is no manifest of an EC2 bundle")
     parts: dict[int, Part] = {}
+    names: set[str] = set()
     for element in image.iterfind("parts/part"):
         index, file, digest = element.get("index", ""), text_of(element, "filename"), text_of(element, "digest")
         if not index.isdecimal() or len(index) > 6 or not _PART_NAME.fullmatch(file) or not _HEX.fullmatch(digest):
             raise ImageError(name, f"is a manifest with a part {index[:20]!r} that makes no sense")
+        if int(index) in parts or file in names:
+            raise ImageError(name, f"is a manifest with a part {index[:20]!r} that it has already")
+        names.add(file)
         parts[int(index)] = Part(file, digest.lower())
     if not 0 < len(parts) <= MOST_PARTS or sorted(parts) != list(range(len(parts))):
         raise ImageError(name, f"is a manifest of {len(parts)} parts that are not numbered from 0 on")
@@ -154,6 +157,7 @@ def _machine(root: Element) -> dict[str, Any]:
 def _secrets(name: str, manifest: Manifest, key_file: str) -> tuple[bytes, bytes]:
     """The AES key and the initialisation vector; raises ImageError when the private key is not the right one."""
     try:
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -163,7 +167,7 @@ def _secrets(name: str, manifest: Manifest, key_file: str) -> tuple[bytes, bytes
         private = load_pem_private_key(read_input(key_file, LONGEST_KEY), None)
     except ImageError as error:
         raise UsageError(str(error)) from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise UsageError(f"{key_file}: is no private key in PEM, or one that wants a password") from None
     if not isinstance(private, RSAPrivateKey):
         raise UsageError(f"{key_file}: is no RSA key")
@@ -182,42 +186,91 @@ def _secrets(name: str, manifest: Manifest, key_file: str) -> tuple[bytes, bytes
 
 
 class _Parts:
-    """The bundle's bytes, decrypted: part by part, each checked before anything of it is believed."""
+    """The bundle's bytes, decrypted: part by part, each checked before anything of it is believed.
+
+    They are read once, from the beginning to the end, and kept nowhere. unpacked: how many have been read.
+    """
 
     def __init__(self, below: Disk, manifest: Manifest, context: Context, key: bytes, iv: bytes) -> None:
         from cryptography.hazmat.primitives.ciphers import Cipher
         from cryptography.hazmat.primitives.ciphers.algorithms import AES
         from cryptography.hazmat.primitives.ciphers.modes import CBC
 
+        self.name = below.name
+        self.unpacked = 0
         self._below = below
         self._parts = iter(manifest.parts)
         self._context = context
         self._decryptor = Cipher(AES(key), CBC(iv)).decryptor()
+        self._part = memoryview(b"")
+        """What is left of a part, encrypted."""
         self._held = b""
-        """The last block, whose end is padding."""
+        self._ended = False
 
-    def read(self) -> bytes:
-        """The next part's bytes; raises ImageError when it is not there or not the one that was bundled."""
-        for part in self._parts:
-            file = open_beside(self._below, part.name, "raw", self._context, "part")
-            try:
-                if file.size > LARGEST_PART:
-                    raise ImageError(file.name, f"has {file.size} bytes, more than any part of a bundle")
-                data = file.read(0, file.size)
-            finally:
-                file.close()
-            if sha1(data, usedforsecurity=False).hexdigest() != part.digest:
-                raise ImageError(file.name, f"does not have the SHA-1 that {self._below.name} tells")
-            plain = self._held + self._decryptor.update(data)
-            self._held = plain[-16:]
-            if len(plain) > 16:
-                return plain[:-16]
-        held, self._held = self._held, b""
-        if not held:
-            return b""
-        padding = held[-1]
+    @property
+    def size(self) -> int:
+        """Bytes that have been read; how many there are is known at the end."""
+        return self.unpacked
+
+    def read(self, offset: int, length: int) -> bytes:
+        """The next bytes, all of them; raises ImageError when there are fewer."""
+        data = self.read_upto(offset, length)
+        if len(data) < length:
+            raise ImageError(self.name, f"ends {length - len(data)} bytes short of a read", offset + len(data))
+        return data
+
+    def read_upto(self, offset: int, length: int) -> bytes:
+        """The next bytes, fewer at the end; raises ImageError when a part is not there or not what was bundled."""
+        if offset != self.unpacked:
+            raise ImageError(self.name, "is a bundle, which is decrypted from its beginning to its end", offset)
+        found: list[bytes] = []
+        left = length
+        while left and (data := self._decrypted(left)):
+            found.append(data)
+            left -= len(data)
+        self.unpacked += length - left
+        return b"".join(found)
+
+    def _decrypted(self, most: int) -> bytes:
+        """Some of the next bytes, none at the end."""
+        while not self._ended:
+            # The last 16 bytes are held back: their end is padding.
+            if len(self._held) > 16:
+                taken = min(len(self._held) - 16, most)
+                data, self._held = self._held[:taken], self._held[taken:]
+                return data
+            if self._part:
+                piece, self._part = self._part[:most], self._part[most:]
+                self._held += self._decryptor.update(piece)
+            elif (part := next(self._parts, None)) is not None:
+                self._part = memoryview(self._checked(part))
+            else:
+                self._ended = True
+                return self._without_padding(self._held)
+        return b""
+
+    def _checked(self, part: Part) -> bytes:
+        """The bytes of a part."""
+        file = open_beside(self._below, part.name, "raw", self._context, "part")
+        try:
+            if file.size > LARGEST_PART:
+                raise ImageError(file.name, f"has {file.size} bytes, more than any part of a bundle")
+            data = file.read(0, file.size)
+        finally:
+            file.close()
+        if sha1(data, usedforsecurity=False).hexdigest() != part.digest:
+            raise ImageError(file.name, f"does not have the SHA-1 that {self.name} tells")
+        return data
+
+    def _without_padding(self, held: bytes) -> bytes:
+        """The last block, up to its padding."""
+        try:
+            held += self._decryptor.finalize()
+        except ValueError:
+            held = b""
+        padding = held[-1] if held else 0
         if len(held) != 16 or not 1 <= padding <= 16 or held[-padding:] != bytes([padding]) * padding:
-            raise ImageError(self._below.name, "is a bundle that does not decrypt to what was encrypted")
+            raise ImageError(self.name, "is a bundle that does not decrypt to what was encrypted")
         return held[:-padding]
 
     def close(self) -> None:

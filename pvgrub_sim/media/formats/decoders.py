@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import Expects, read_upto
+from pvgrub_sim.media.disk import Expects, layers_of, read_upto
 from pvgrub_sim.media.formats.frames import ZstdWalk
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast
 from pvgrub_sim.zstd import zstd_library
@@ -24,12 +24,12 @@ PIECE: Final = 1 << 20
 ZSTD_CHUNK: Final = 1 << 20
 """Bytes that libzstd reads at once: with less the threads of Python's would take turns more often."""
 XZ_MEMORY: Final = 256 << 20
-"""Bytes that an xz stream's dictionary may want; `xz -9` wants 65 MiB."""
+"""Bytes that an xz stream's dictionary may want, half of it in another one, and so on; `xz -9` wants 65 MiB."""
 FEW_MEMBERS: Final = 1000
 LEAST_IN_MEMBERS: Final = 4096
 """Bytes that a member unpacks to on the average, where there are more members than that: no program writes less."""
 ZSTD_WINDOW: Final = 1 << 27
-"""Bytes; `zstd --ultra -22` wants as much, and `--long=27`."""
+"""Bytes; `zstd --ultra -22` wants as much, and `--long=27`. Here as well a file in another one has half of it."""
 
 
 class Input:
@@ -58,6 +58,11 @@ class Input:
         return ImageError(self.below.name, reason, self.at)
 
 
+def _share(most: int, below: Disk) -> int:
+    """What is left of some memory where the file lies in others whose decoders want much as well."""
+    return most >> sum(layer.format in ("xz", "zstd") for layer in layers_of(below))
+
+
 class _Decompressor(Protocol):
     """What gzip's, xz's, bzip2's and lz4's libraries have in common."""
 
@@ -75,7 +80,7 @@ class Members:
 
     words: the format's name. make: a new decompressor. magic: what another member begins with; zeros between members do
     not count. errors: what the library raises. strict: whether anything else behind the last member is an error, as it
-    is for the format's own program.
+    is for the format's own program. memory: bytes that the library may use.
     """
 
     def __init__(
@@ -87,6 +92,7 @@ class Members:
         errors: tuple[type[Exception], ...],
         *,
         strict: bool,
+        memory: int = 0,
     ) -> None:
         self._input = source
         self._words = words
@@ -94,6 +100,7 @@ class Members:
         self._magic = magic
         self._errors = errors
         self._strict = strict
+        self._memory = memory
         self._decoder: _Decompressor | None = make()
         self._pending = b""
         self._more = memoryview(b"")
@@ -138,7 +145,7 @@ class Members:
             return decoder.decompress(given, PIECE)
         except self._errors as error:
             if "Memory usage limit" in str(error):
-                raise self._input.fail(f"needs more than {XZ_MEMORY >> 20} MiB of memory to be unpacked") from None
+                raise self._input.fail(f"needs more than {self._memory >> 20} MiB of memory to be unpacked") from None
             raise self._input.fail(f"is damaged ({self._words}: {error})") from None
 
     def _next_member(self, rest: bytes) -> None:
@@ -188,10 +195,12 @@ def xz_stream(source: Input) -> Members:
     """xz, by liblzma."""
     import lzma
 
-    def make() -> _Decompressor:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+    memory = _share(XZ_MEMORY, source.below)
 
-    return Members(source, "xz", make, b"\xfd7zXZ\0", (lzma.LZMAError, EOFError), strict=True)
+    def make() -> _Decompressor:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory)
+
+    return Members(source, "xz", make, b"\xfd7zXZ\0", (lzma.LZMAError, EOFError), strict=True, memory=memory)
 
 
 def bzip2_stream(source: Input) -> Members:
@@ -210,7 +219,8 @@ class ZstdStream:
         self._input = source
         self._error = zstandard.ZstdError
         self._packed = _Followed(source)
-        decoder = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW)
+        self._window = _share(ZSTD_WINDOW, source.below)
+        decoder = zstandard.ZstdDecompressor(max_window_size=self._window)
         self._reader = decoder.stream_reader(
             cast("IO[bytes]", self._packed), read_size=ZSTD_CHUNK, read_across_frames=True
         )
@@ -226,7 +236,7 @@ class ZstdStream:
             got: int = self._reader.readinto(buffer)
         except self._error as error:
             if "too much memory" in str(error):
-                raise self._input.fail(f"needs more than {ZSTD_WINDOW >> 20} MiB of memory to be unpacked") from None
+                raise self._input.fail(f"needs more than {self._window >> 20} MiB of memory to be unpacked") from None
             raise self._input.fail(f"is damaged (zstd: {error})") from None
         if not got and self._packed.unfinished:
             raise self._input.fail("ends in the middle of its zstd stream")

@@ -32,6 +32,15 @@ def is_own_file(name: str) -> bool:
     return "/" not in name and os.path.lexists(name)
 
 
+def shown_source(name: str) -> str:
+    """What to call an image: a URL without user, password and query, anything else as it is."""
+    if not name.startswith(("http:", "https:")) or is_own_file(name):
+        return name
+    from pvgrub_sim.media.sources.transport import display_name
+
+    return display_name(name)
+
+
 def open_source(name: str, context: Context) -> Disk:
     """The bytes that a name stands for, as they lie; raises ImageError when they cannot be had."""
     prefix, colon, rest = name.partition(":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 TRIES: Final = 3
 FIRST_PAUSE = 0.25
 """Seconds before the second try."""
+PATIENCE = 60.0
+"""Seconds that anything may take, the client's own tries included."""
 _EXTRAS: Final = {"gs": "gcs", "abfs": "azure"}
+_CLIENTS: Final = ("fsspec", "gcsfs", "google", "adlfs", "azure")
+_NOWHERE: Final = logging.NullHandler()
 _VERSION: Final = ("etag", "ETag", "generation", "md5Hash", "content_md5", "mtime", "updated", "last_modified", "size")
 """What fsspec's filesystems tell that changes with an object."""
 
@@ -28,6 +33,9 @@ def open_filesystem(name: str, context: Context) -> Disk:
     scheme, _, path = name.partition("://")
     if not path:
         raise UsageError(f"{name}: not of the form {scheme.rstrip(':')}://bucket/key")
+    for client in _CLIENTS:
+        # Where nobody has said where to, what they log would be printed, with what a server says in it.
+        logging.getLogger(client).addHandler(_NOWHERE)
     try:
         import fsspec
 
@@ -64,10 +72,12 @@ class _Object:
         pause = FIRST_PAUSE
         for number in range(1, TRIES + 1):
             try:
-                data: bytes = self._filesystem.cat_file(self._path, start=offset, end=end)
+                data: bytes = self._ask("cat_file", start=offset, end=end)
                 wrong = "" if len(data) == end - offset else f"{len(data)} bytes instead of {end - offset}"
             except Exception as error:  # each client has errors of its own
                 wrong = _words(error)
+                if isinstance(error, TimeoutError):
+                    raise ImageError(self.name, wrong, offset) from None
             if not wrong:
                 break
             if number == TRIES:
@@ -80,9 +90,16 @@ class _Object:
 
     def _info(self, offset: int | None) -> dict[str, Any]:
         try:
-            return dict(self._filesystem.info(self._path))
+            return dict(self._ask("info"))
         except Exception as error:  # each client has errors of its own
             raise ImageError(self.name, _words(error), offset) from None
+
+    def _ask(self, what: str, **arguments: int) -> Any:
+        """Call one of the filesystem's functions; raises TimeoutError when that takes too long."""
+        from fsspec.asyn import sync
+
+        ask = getattr(self._filesystem, f"_{what}")
+        return sync(self._filesystem.loop, ask, self._path, timeout=PATIENCE, **arguments)
 
     @staticmethod
     def _told(info: dict[str, Any]) -> tuple[str, ...]:
@@ -95,4 +112,6 @@ def _words(error: Exception) -> str:
         return "no such object"
     if isinstance(error, PermissionError):
         return "permission denied"
+    if isinstance(error, TimeoutError):
+        return "the cloud does not answer in time"
     return f"the cloud's client failed ({type(error).__name__})"

@@ -126,6 +126,8 @@ class Connection:
         }
         if _address(parts) == _address(_split(self._url)) and (own := _split(self._url)).username is not None:
             fields["Authorization"] = _basic(own.username or "", own.password or "")
+        if absolute:
+            fields.update(_login(_proxy(parts)))
         connection.request("GET", f"{parts.scheme}://{_address(parts)}{path}" if absolute else path, headers=fields)
         response = self._response = connection.getresponse()
         packed = any(_split(url).path.endswith(_GZIP) for url in (self._url, self._now))
@@ -139,14 +141,13 @@ class Connection:
         if self._open is not None and self._key == key:
             return self._open, absolute
         self.reset()
-        at = _split(proxy) if proxy else parts
+        at = _proxy_parts(proxy) if proxy else parts
         made: http.client.HTTPConnection
         if parts.scheme == "https":
             context = ssl.create_default_context()
             made = http.client.HTTPSConnection(at.hostname or "", at.port, timeout=TIMEOUT, context=context)
             if proxy:
-                login = {"Proxy-Authorization": _basic(at.username, at.password or "")} if at.username else {}
-                made.set_tunnel(parts.hostname or "", parts.port or 443, headers=login)
+                made.set_tunnel(parts.hostname or "", parts.port or 443, headers=_login(proxy))
         else:
             made = http.client.HTTPConnection(at.hostname or "", at.port, timeout=TIMEOUT)
         made.response_class = cast("type[Response]", partial(Response, self._clock))
@@ -166,6 +167,20 @@ class Connection:
 
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
+
+
+def _login(proxy: str | None) -> dict[str, str]:
+    """What a proxy is told of who asks, where its address has a user."""
+    at = _proxy_parts(proxy) if proxy else None
+    return {"Proxy-Authorization": _basic(at.username, at.password or "")} if at and at.username else {}
+
+
+def _proxy_parts(proxy: str) -> SplitResult:
+    try:
+        return _split(proxy)
+    except UsageError:
+        # Its address may have a password in it.
+        raise UsageError("the proxy that the environment names has no address of the form http://host:port") from None
 
 
 def _proxy(parts: SplitResult) -> str | None:
