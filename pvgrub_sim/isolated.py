@@ -147,6 +147,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _inputs(image: str | os.PathLike[str], options: Mapping[str, Any]) -> list[str]:
     """Every file and folder that the options name."""
     access: Access = options.get("access") or Access()
+    if access.cache is not None:
+        # What an image makes of the child must not become what another run believes.
+        raise UsageError("an isolated run keeps nothing: no cache goes with it")
     named = [image, *(options.get("disks") or {}).values(), options.get("ami"), access.key, *access.allow_backing]
     try:
         return [os.fspath(one) for one in named if one is not None]

@@ -15,6 +15,7 @@ from pvgrub_sim.fleet.listing import targets
 from pvgrub_sim.fleet.look import AUTO, is_aki
 from pvgrub_sim.fleet.store import Pending, Store, result_of
 from pvgrub_sim.fleet.values import Look, ScanProgress, ScanResult, ScanSettings, ScanState, ScanSummary
+from pvgrub_sim.media.sources import kept_source
 from pvgrub_sim.values import NamedTuple
 
 CHUNK_SECONDS = 0.5
@@ -53,7 +54,9 @@ def scan(
     words = [os.fspath(source) for source in sources]
     asked = tuple(dict.fromkeys(versions)) or (AUTO,)
     _check(asked, settings)
-    request = json.dumps({"sources": words, "versions": asked, "settings": settings.decisive})
+    request = json.dumps(
+        {"sources": [kept_source(word) for word in words], "versions": asked, "settings": settings.decisive}
+    )
     kept = Store(store, write=True)
     try:
         if fresh:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.values import Target
-from pvgrub_sim.media.sources import is_own_file, shown_source
+from pvgrub_sim.media.sources import is_own_file, kept_source, shown_source
 from pvgrub_sim.typed import BinaryIO
 from pvgrub_sim.values import NamedTuple
 
@@ -79,7 +79,7 @@ def _remote(word: str, region: str | None) -> Target:
         return describe(word, region)
     # A snapshot never changes; of a URL nobody knows before it is read.
     fingerprint = word if word.startswith("ebs:") else ""
-    return Target(word, shown_source(word), word, fingerprint, region or "")
+    return Target(word, shown_source(word), kept_source(word), fingerprint, region or "")
 
 
 # --- files

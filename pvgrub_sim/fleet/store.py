@@ -17,6 +17,7 @@ from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet import schema
 from pvgrub_sim.fleet.kept import bound, bound_reading, check_schema, result_of_row, scan_of_row
 from pvgrub_sim.fleet.values import Job, Look, ScanResult, ScanSettings, Target
+from pvgrub_sim.media.sources import kept_source
 from pvgrub_sim.typed import Any
 from pvgrub_sim.values import NamedTuple
 
@@ -40,6 +41,11 @@ class Pending(NamedTuple):
 
     job: Job
     target: Target
+
+
+def _key(target: Target) -> str:
+    """What an image is found again by."""
+    return readable(kept_source(target.source))
 
 
 def readable(source: str) -> str:
@@ -137,7 +143,7 @@ class Store:
         request: what was asked for; a scan that was not finished and asked for the same is gone on with.
         """
         rows = (
-            (readable(target.source), json.dumps(target.source), readable(target.name), readable(target.origin),
+            (_key(target), json.dumps(target.source), readable(target.name), readable(target.origin),
              target.fingerprint, target.region, target.sniff, readable(target.problem))
             for target in targets
         )  # fmt: skip
@@ -264,7 +270,7 @@ def result_of(pending: Pending, seen: Look) -> ScanResult:
     """What is kept of a look."""
     target = pending.target
     return ScanResult(
-        readable(target.source), pending.job.version, target.name, target.origin, target.fingerprint, target.region,
+        _key(target), pending.job.version, target.name, target.origin, target.fingerprint, target.region,
         seen.state, seen.error, seen.outcome, seen.boots_default, seen.entry, seen.profile, seen.arch, seen.aki,
         _rules(seen), seen.kernel, seen.payload, seen.headline, seen.seconds, seen.tool, seen.verdict,
     )  # fmt: skip

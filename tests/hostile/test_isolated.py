@@ -17,6 +17,7 @@ import pytest
 from pvgrub_sim import ImageError, IsolationError, UsageError, boot, boot_isolated, isolated, open_image
 from pvgrub_sim.cli import main
 from pvgrub_sim.confine import landlock_version
+from pvgrub_sim.media import Access
 from tests.hostile.conftest import Unpack
 from tests.images import unpack_sparse
 
@@ -230,3 +231,8 @@ def test_who_is_to_outlive_the_terminal_does(hostile: Unpack, tmp_path: Path) ->
         process.send_signal(signal.SIGHUP)
         out, _ = process.communicate(timeout=60)
     assert process.returncode in (0, 1, 3) and b"term.img" in out
+
+
+def test_no_cache_is_written_by_an_isolated_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no cache goes with it"):
+        boot_isolated("http://127.0.0.1:9/disk.img", access=Access(cache=str(tmp_path)))

@@ -82,6 +82,17 @@ def test_a_bundle_that_is_not_what_was_bundled_is_an_error(
         disk.read(0, disk.size)
 
 
+@pytest.mark.parametrize("told", ["", "0" * 64])
+def test_a_manifest_without_the_digest_that_is_looked_at_is_refused(
+    told: str, bundle: tuple[Path, Path], tmp_path: Path
+) -> None:
+    text = bundle[0].read_text()
+    manifest = tmp_path / bundle[0].name
+    manifest.write_text(text.replace(text.partition("<digest algorithm='SHA1'>")[2][:40], told, 1))
+    with pytest.raises(ImageError, match="without the image's SHA-1"):
+        open_image(manifest, access=Access(key=str(bundle[1])))
+
+
 def test_no_part_is_named_twice(bundle: tuple[Path, Path], tmp_path: Path) -> None:
     """A part of 64 MiB that a manifest names 100 000 times would be 6 TB."""
     text = bundle[0].read_text()

@@ -33,6 +33,7 @@ LARGEST_PART: Final = 64 << 20
 """Bytes; parts have 10 MB."""
 MOST_PARTS: Final = 100_000
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_SHA1: Final = re.compile(r"[0-9a-f]{40}")
 _PART_NAME: Final = re.compile(r"[^/\0]+")
 
 LONGEST_KEY = 1 << 20
@@ -125,10 +126,13 @@ def read_manifest(name: str, raw: bytes) -> Manifest:
     size = text_of(image, "size")
     if not size.isdecimal() or len(size) > 15:
         raise ImageError(name, "is a manifest without the image's size")
+    digest = text_of(image, "digest").lower()
+    if not _SHA1.fullmatch(digest):
+        raise ImageError(name, "is a manifest without the image's SHA-1")
     return Manifest(
         _machine(root),
         int(size),
-        text_of(image, "digest").lower(),
+        digest,
         tuple(_encrypted(image, "key")),
         tuple(_encrypted(image, "iv")),
         tuple(parts[index] for index in range(len(parts))),
@@ -291,7 +295,7 @@ class _Digested:
         """The next bytes; raises ImageError at the end when the digest is another one."""
         data: bytes = self._stream.read()
         self._digest.update(data)
-        if not data and self._wanted and self._digest.hexdigest() != self._wanted:
+        if not data and self._digest.hexdigest() != self._wanted:
             raise ImageError(self._name, "is a bundle whose image does not have the SHA-1 that the manifest tells")
         return data
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
+from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
@@ -38,7 +39,22 @@ def shown_source(name: str) -> str:
         return name
     from pvgrub_sim.media.sources.transport import display_name
 
-    return display_name(name)
+    try:
+        return display_name(name)
+    except UsageError:
+        # Where in it a password stands is not to be told.
+        return f"{name.partition(':')[0]}:… (no URL)"
+
+
+def kept_source(name: str) -> str:
+    """What a file keeps of an image's source: as shown_source(), and what tells URLs of other queries apart."""
+    shown = shown_source(name)
+    query = name.partition("#")[0].partition("?")[2]
+    if shown == name or not query:
+        return shown
+    from hashlib import sha256
+
+    return f"{shown} {sha256(query.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 def open_source(name: str, context: Context) -> Disk:
