@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pvgrub_sim import inspect_image
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media import layers_of, open_disk
 from tests.media.containers import MIB, as_raw, create, scribble
-from tests.tools import run
+from tests.tools import require, run
 
 
 def refused(image: Path) -> str:
@@ -141,3 +142,15 @@ def test_a_survey_has_the_layers_and_that_of_a_raw_image_none(tmp_path: Path) ->
     told = inspect_image(image).to_json()["layers"]
     assert told == [{"format": "qcow2", "name": str(image), "size": MIB, "detail": "v3, clusters of 65536"}]
     assert inspect_image(image, image_format="raw").to_json()["layers"] == []
+
+
+@pytest.mark.parametrize("words", [["lzop", "-c"], ["xz", "--format=lzma", "-c"], ["lz4", "-l", "-q", "-c"]])
+def test_the_command_that_unpacks_it_does_so_whatever_its_name_is(words: list[str], tmp_path: Path) -> None:
+    content = bytes(range(256)) * 64
+    (tmp_path / "raw").write_bytes(content)
+    require(words[0])
+    packed = subprocess.run([*words, tmp_path / "raw"], capture_output=True, check=True).stdout
+    (tmp_path / "IMAGE").write_bytes(packed)
+    command = refused(tmp_path / "IMAGE").split("`")[1]
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "disk.img").read_bytes() == content
