@@ -151,6 +151,25 @@ class Padded:
         """Leave that to the owner."""
 
 
+class Whole(Padded):
+    """A file whose blocks are written whole, as VHD, VHDX and VDI have it: where one ends early, the file was cut."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes; raises ImageError where the file ends before."""
+        self._hold(offset, length)
+        return super().read(offset, length)
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer; raises ImageError where the file ends before."""
+        self._hold(offset, len(buffer))
+        super().readinto(offset, buffer)
+
+    def _hold(self, offset: int, length: int) -> None:
+        end = self.below.size
+        if offset + length > end:
+            raise ImageError(self.name, "is truncated: it ends in the middle of a block, so copy it anew", end)
+
+
 class Table:
     """A table of numbers in a file, read a page at a time: what an image claims costs nothing before it is used.
 
