@@ -76,7 +76,7 @@ def _copy(
 ) -> tuple[str, bool]:
     """Copy an image: a raw one with its holes, any other as the disk that it stands for.
 
-    Gives what steps call the disk (`a.tar:disk.raw` in an archive), and True for such another. Raises UsageError for
+    Gives what steps call the disk (without `file:` or the query of an address), and True for such another. Raises UsageError for
     one that a raw image must not take the place of.
     """
     disk = _open(image, options)

@@ -115,7 +115,7 @@ class Mapped:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """This format, then what is below, then the other files."""
-        found = [Layer(self.format, self.name, self.size, self.detail), *(layers_of(self.below) or ())]
+        found = [Layer(self.format, self.below.name, self.size, self.detail), *(layers_of(self.below) or ())]
         for other in self.others:
             found += layers_of(other) or (Layer("raw", other.name, other.size),)
         return tuple(found)
