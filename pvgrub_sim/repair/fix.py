@@ -76,13 +76,13 @@ def _copy(
 ) -> tuple[str, bool]:
     """Copy an image: a raw one with its holes, any other as the disk that it stands for.
 
-    Gives what steps call the disk (without `file:` or the query of an address), and True for such another. Raises UsageError for
-    one that a raw image must not take the place of.
+    Gives what steps call the disk (without `file:` or the query of an address), and True for such another. Raises
+    UsageError for one that a raw image must not take the place of.
     """
     disk = _open(image, options)
     try:
         if isinstance(disk, RawDisk):
-            copy_image(image, copy, progress)
+            copy_image(disk.name, copy, progress)
         elif in_place:
             raise UsageError(f"{image}: is no raw image, and what is mended is one: give it a name with -o")
         else:

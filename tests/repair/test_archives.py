@@ -72,3 +72,8 @@ def test_what_is_printed_names_the_archive_which_can_be_opened(form: str, tmp_pa
     found = boot(tmp_path / "a")
     assert found.image == str(tmp_path / "a")
     assert "member.img" not in (found.plan.script if found.plan else "")
+
+
+def test_a_file_named_as_an_address_is_mended(tmp_path: Path) -> None:
+    image = unpack(DEMO, tmp_path)
+    assert fix(f"file:{image}", tmp_path / "out.img").mended
