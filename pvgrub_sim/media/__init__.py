@@ -56,7 +56,10 @@ def open_disk(name: str, image_format: str = "auto", access: Access | None = Non
 
         if isinstance(source, RawDisk):
             context = context._replace(folder=source.folder, chain=(source.identity,))
-        return unwrap(source, image_format, context)
+        disk = unwrap(source, image_format, context)
+        # What is printed of it is a name that can be opened again: the layers say which member of an archive it is.
+        object.__setattr__(disk, "name", source.name)
+        return disk
     except BaseException:  # Ctrl-C as well; it is passed on
         source.close()
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.disk import Disk, Layer, layers_of
 
 
 class OverlayDisk:
@@ -18,6 +18,11 @@ class OverlayDisk:
         self._patches = sorted(patches.items())
         self.name = disk.name
         self.size = disk.size
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Those of the disk beneath: what is wrapped stays so, whatever is planned for it."""
+        return layers_of(self._disk)
 
     def read(self, offset: int, length: int) -> bytes:
         """Read exactly `length` bytes at byte `offset`; raises ImageError as the disk beneath does."""

@@ -56,9 +56,9 @@ def fix(
     home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
     with repair_folder(home) as folder:
         copy = folder / "image"
-        unwrapped = _copy(name, copy, options, progress, in_place=in_place)
+        called, unwrapped = _copy(name, copy, options, progress, in_place=in_place)
         choice = _Choice(frozenset(only), frozenset(ignore))
-        job = _Job(_Image(name, copy, lambda: _open(name, options)), _Boot(options), choice, say or _quiet)
+        job = _Job(_Image(called, copy, lambda: _open(name, options)), _Boot(options), choice, say or _quiet)
         job.run(before, plan)
         mended = job.after.boots_default
         made = Made(job.copy, job.boot_disk, bool(job.steps))
@@ -73,20 +73,21 @@ def _quiet(text: str) -> None:
 
 def _copy(
     image: str, copy: Path, options: Mapping[str, Any], progress: Progress | None, *, in_place: bool = False
-) -> bool:
-    """Copy an image: a raw one with its holes, any other as the disk that it stands for; True for such another.
+) -> tuple[str, bool]:
+    """Copy an image: a raw one with its holes, any other as the disk that it stands for.
 
-    Raises UsageError for one that a raw image must not take the place of.
+    Gives what steps call the disk (without `file:` or the query of an address), and True for such another. Raises
+    UsageError for one that a raw image must not take the place of.
     """
     disk = _open(image, options)
     try:
         if isinstance(disk, RawDisk):
-            copy_image(image, copy, progress)
+            copy_image(disk.name, copy, progress)
         elif in_place:
             raise UsageError(f"{image}: is no raw image, and what is mended is one: give it a name with -o")
         else:
             copy_disk(disk, copy, progress)
-        return not isinstance(disk, RawDisk)
+        return disk.name, not isinstance(disk, RawDisk)
     finally:
         disk.close()
 
@@ -109,7 +110,7 @@ class _Choice(NamedTuple):
 
 
 class _Image(NamedTuple):
-    """An image: its name, its copy, and what opens it."""
+    """An image: what steps call it, its copy, and what opens it."""
 
     name: str
     copy: Path

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,8 @@ import pytest
 from pvgrub_sim import inspect_image
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media import layers_of, open_disk
-from tests.media.containers import MIB, as_raw, create, scribble
-from tests.tools import run
+from tests.media.containers import MIB, as_raw, convert, create, scribble
+from tests.tools import require, run
 
 
 def refused(image: Path) -> str:
@@ -141,3 +143,32 @@ def test_a_survey_has_the_layers_and_that_of_a_raw_image_none(tmp_path: Path) ->
     told = inspect_image(image).to_json()["layers"]
     assert told == [{"format": "qcow2", "name": str(image), "size": MIB, "detail": "v3, clusters of 65536"}]
     assert inspect_image(image, image_format="raw").to_json()["layers"] == []
+
+
+@pytest.mark.parametrize("words", [["lzop", "-c"], ["xz", "--format=lzma", "-c"], ["lz4", "-l", "-q", "-c"]])
+def test_the_command_that_unpacks_it_does_so_whatever_its_name_is(words: list[str], tmp_path: Path) -> None:
+    content = bytes(range(256)) * 64
+    (tmp_path / "raw").write_bytes(content)
+    require(words[0])
+    packed = subprocess.run([*words, tmp_path / "raw"], capture_output=True, check=True).stdout
+    (tmp_path / "IMAGE").write_bytes(packed)
+    command = refused(tmp_path / "IMAGE").split("`")[1]
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, timeout=60)
+    assert (tmp_path / "disk.img").read_bytes() == content
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("vhd", 300_000), ("vhdx", 8_500_000), ("vdi", 1_200_000)])
+def test_a_file_that_ends_in_the_middle_of_a_block_has_no_zeros_there(kind: str, kept: int, tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.write_bytes(b"data" * (MIB // 2))
+    image = convert(raw, tmp_path / "disk", kind)
+    os.truncate(image, kept)
+    disk = open_disk(str(image))
+    with pytest.raises(ImageError, match="truncated: it ends in the middle of a block"):
+        disk.read(0, disk.size)
+    disk.close()
+
+
+def test_a_pipe_is_called_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a pipe: write it to a file first" in refused(tmp_path / "pipe")

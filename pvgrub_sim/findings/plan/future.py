@@ -95,8 +95,12 @@ class Future:
     @property
     def planned(self) -> Mapping[tuple[int, int], PlannedVolume]:
         """What the machine is to find where, by drive and first sector."""
-        index = {attached.disk.name: number for number, attached in enumerate(self._disks)}
-        return {(0x80 + index[name], offset // 512): volume for (name, offset), volume in self._volumes.items()}
+        return {
+            (0x80 + number, offset // 512): volume
+            for number, attached in enumerate(self._disks)
+            for (name, offset), volume in self._volumes.items()
+            if name == attached.disk.name
+        }
 
     @property
     def given_up(self) -> tuple[str, ...]:

@@ -70,8 +70,9 @@ def _text(step: Step, folder: str) -> str:
         return comment((f"{told} where it came from; no tool may repair it as it is.",))
     except Wrapped:
         target = next(target for target in targets_of(step) if target.wrapped)
-        told = f"no commands, for {target.image} is no raw image ({target.wrapped}). Make one of it (`qemu-img convert"
-        return comment((f"{told} -O raw`), and ask again with that; or by other means:", *in_words(step)))
+        told = f"no commands, for {target.image} is no raw image in a file here ({target.wrapped}). `pvgrub-sim fix"
+        ask = " IMAGE -o disk.raw` mends a raw copy; or ask again with a raw image of it; or by other means:"
+        return comment((told + ask, *in_words(step)))
     except NoRoom:
         return comment(("the filesystem has no room for the new file beside the old one:", *in_words(step)))
     except NotPlain as found:

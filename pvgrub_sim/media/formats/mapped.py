@@ -115,7 +115,7 @@ class Mapped:
     @property
     def layers(self) -> tuple[Layer, ...]:
         """This format, then what is below, then the other files."""
-        found = [Layer(self.format, self.name, self.size, self.detail), *(layers_of(self.below) or ())]
+        found = [Layer(self.format, self.below.name, self.size, self.detail), *(layers_of(self.below) or ())]
         for other in self.others:
             found += layers_of(other) or (Layer("raw", other.name, other.size),)
         return tuple(found)
@@ -149,6 +149,25 @@ class Padded:
 
     def close(self) -> None:
         """Leave that to the owner."""
+
+
+class Whole(Padded):
+    """A file whose blocks are written whole, as VHD, VHDX and VDI have it: where one ends early, the file was cut."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes; raises ImageError where the file ends before."""
+        self._hold(offset, length)
+        return super().read(offset, length)
+
+    def readinto(self, offset: int, buffer: memoryview) -> None:
+        """Fill a buffer; raises ImageError where the file ends before."""
+        self._hold(offset, len(buffer))
+        super().readinto(offset, buffer)
+
+    def _hold(self, offset: int, length: int) -> None:
+        end = self.below.size
+        if offset + length > end:
+            raise ImageError(self.name, "is truncated: it ends in the middle of a block, so copy it anew", end)
 
 
 class Table:

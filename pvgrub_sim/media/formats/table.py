@@ -23,6 +23,8 @@ class Format(NamedTuple):
 
 _QEMU: Final = "`qemu-img convert -O raw IMAGE disk.raw` makes a raw image of it"
 _UNPACK: Final = "`{} IMAGE` unpacks it"
+_STREAM: Final = "`{} < IMAGE > disk.img` unpacks it"
+"""Whatever the file is called: these programs look at a name's suffix, and leave alone what has none of theirs."""
 
 FORMATS: Final[dict[str, Format]] = {
     "qcow2": Format("a qcow2 image", "qcow2:open_qcow2", remedy=_QEMU),
@@ -31,11 +33,11 @@ FORMATS: Final[dict[str, Format]] = {
     "vhdx": Format("a VHDX image", "vhdx:open_vhdx", remedy=_QEMU),
     "vdi": Format("a VDI image", "vdi:open_vdi", remedy=_QEMU),
     # Streams.
-    "gzip": Format("gzip-compressed", opener="stream:open_gzip", wraps=True, remedy=_UNPACK.format("gzip -dk")),
-    "xz": Format("xz-compressed", opener="stream:open_xz", wraps=True, remedy=_UNPACK.format("xz -dk")),
-    "zstd": Format("zstd-compressed", opener="stream:open_zstd", wraps=True, remedy=_UNPACK.format("zstd -d")),
-    "bzip2": Format("bzip2-compressed", opener="stream:open_bzip2", wraps=True, remedy=_UNPACK.format("bzip2 -dk")),
-    "lz4": Format("lz4-compressed", opener="stream:open_lz4", wraps=True, remedy=_UNPACK.format("lz4 -d")),
+    "gzip": Format("gzip-compressed", opener="stream:open_gzip", wraps=True, remedy=_STREAM.format("gzip -dc")),
+    "xz": Format("xz-compressed", opener="stream:open_xz", wraps=True, remedy=_STREAM.format("xz -dc")),
+    "zstd": Format("zstd-compressed", opener="stream:open_zstd", wraps=True, remedy=_STREAM.format("zstd -dc")),
+    "bzip2": Format("bzip2-compressed", opener="stream:open_bzip2", wraps=True, remedy=_STREAM.format("bzip2 -dc")),
+    "lz4": Format("lz4-compressed", opener="stream:open_lz4", wraps=True, remedy=_STREAM.format("lz4 -dc")),
     # Archives.
     "tar": Format(
         "a tar archive", "archive:open_tar", wraps=True, remedy=_UNPACK.format("tar -xf") + "; boot the image in it"
@@ -68,14 +70,14 @@ FORMATS: Final[dict[str, Format]] = {
     "vma": Format("a Proxmox backup", remedy="`vma extract IMAGE FOLDER` makes raw images of its disks"),
     "wim": Format("a WIM archive", remedy="`wimapply` unpacks it"),
     "android-sparse": Format("an Android sparse image", remedy="`simg2img IMAGE disk.raw` makes a raw image of it"),
-    "lzma": Format("lzma-compressed, as xz's forerunner did it", remedy=_UNPACK.format("xz -dk --format=lzma")),
+    "lzma": Format("lzma-compressed, as xz's forerunner did it", remedy=_STREAM.format("xz -dc --format=lzma")),
     "cpio": Format("a cpio archive, as an initrd is", remedy="no disk is in one: name the disk that it goes with"),
     "zip-split": Format(
         "a part of a split zip archive", remedy="`zip -s 0 ARCHIVE.zip --out whole.zip` joins the parts"
     ),
-    "lzop": Format("lzop-compressed", remedy=_UNPACK.format("lzop -d")),
-    "lzip": Format("lzip-compressed", remedy=_UNPACK.format("lzip -dk")),
-    "lz4-legacy": Format("lz4-compressed in the legacy frame", remedy=_UNPACK.format("lz4 -d")),
+    "lzop": Format("lzop-compressed", remedy=_STREAM.format("lzop -dc")),
+    "lzip": Format("lzip-compressed", remedy=_STREAM.format("lzip -dc")),
+    "lz4-legacy": Format("lz4-compressed in the legacy frame", remedy=_STREAM.format("lz4 -dc")),
     "7z": Format("a 7-Zip archive", remedy=_UNPACK.format("7z x") + "; boot the image in it"),
     "rar": Format("a RAR archive", remedy=_UNPACK.format("unrar x") + "; boot the image in it"),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
-from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
+from pvgrub_sim.media.formats.mapped import Mapped, Piece, Table, Whole, merged
 from pvgrub_sim.ondisk import vdi as layout
 
 
@@ -47,7 +47,7 @@ class Vdi(Mapped):
         self.block = block
         self.detail = f"{layout.TYPES[kind]}, blocks of {block}"
         self._data_at = data_at
-        self._data = Padded(below)
+        self._data = Whole(below)
         self._map = Table(below, map_at, needed, "I", "little")
         if not self._map.inside:
             raise self.damaged("the block map lies outside of the file", map_at)

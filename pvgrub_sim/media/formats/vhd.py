@@ -9,7 +9,7 @@ from pvgrub_sim.media.access import Context
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
 from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.bitmaps import runs
-from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
+from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, Whole, merged
 from pvgrub_sim.ondisk import vhd as layout
 from pvgrub_sim.typed import Final
 
@@ -80,7 +80,7 @@ class DynamicVhd(Mapped):
         self._table = Table(below, self.header.table_offset, needed, "I", "big")
         if not self._table.inside:
             raise self.damaged("the block allocation table lies outside of the file", self.header.table_offset)
-        self._data = Padded(below)
+        self._data = Whole(below)
         self._parent: Disk | None = None
 
     def open_parent(self, context: Context) -> None:

@@ -9,7 +9,7 @@ from pvgrub_sim.media.access import Context
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.bitmaps import runs
-from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
+from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, Whole, merged
 from pvgrub_sim.media.formats.vhdx_log import replayed
 from pvgrub_sim.ondisk import vhdx as layout
 from pvgrub_sim.typed import Final
@@ -158,7 +158,7 @@ class Vhdx(Mapped):
         self._bat = Table(self._file, offset, needed, "Q", "little")
         if needed * 8 > length or not self._bat.inside:
             raise self.damaged("the block allocation table is too small, or lies outside of the file", offset)
-        self._data = Padded(self._file)
+        self._data = Whole(self._file)
         self._parent: Disk | None = None
 
     def open_parent(self, context: Context) -> None:

@@ -67,10 +67,12 @@ def open_xva(below: Disk, context: Context) -> Disk:
             borrowed = shared.borrow()
             stack.callback(borrowed.close)
             folder = reference.encode("utf-8", "surrogateescape")
-            layer = Layer("xva", f"{below.name}:{reference}", size, "chunks with checksums")
+            # Plans tell disks apart by their names.
+            name = f"{below.name}:{reference}"
+            layer = Layer("xva", name, size, "chunks with checksums")
             fetch = chunks.fetcher(folder, size)
             layers = (layer, *layers_of(below))
-            disk = BlockDisk(below.name, size, CHUNK, fetch, layers, closing=borrowed.close)
+            disk = BlockDisk(name, size, CHUNK, fetch, layers, closing=borrowed.close)
             disks.append((f"/dev/xvd{chr(ord('a') + number)}", disk))
         stack.pop_all()
     return MachineDisk(below.name, disks, machine)

@@ -39,7 +39,8 @@ class RawDisk:
         if stat.S_ISDIR(status.st_mode):
             raise ImageError(self.name, "is a directory, not a disk image")
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
-            raise ImageError(self.name, "is neither a regular file nor a block device")
+            what = "a pipe" if stat.S_ISFIFO(status.st_mode) else "neither a regular file nor a block device"
+            raise ImageError(self.name, f"is {what}: write it to a file first, compressed or not, and name that")
         size = os.lseek(self._fd, 0, os.SEEK_END)
         if size == 0:
             raise ImageError(self.name, "is empty, not a disk image", 0)
