@@ -36,8 +36,14 @@ def test_an_encrypted_qcow2(method: str, word: str, tmp_path: Path) -> None:
     words = ["--object", "secret,id=s,data=key", "-o", f"encrypt.format={method},encrypt.key-secret=s"]
     if method == "luks":
         words[-1] += ",encrypt.iter-time=10"
-    run("qemu-img", "create", "-q", "-f", "qcow2", *words, tmp_path / "disk", "1M")
-    assert f"qcow2 image that is encrypted ({word}), which is not read here" in refused(tmp_path / "disk")
+    image = tmp_path / "disk"
+    run("qemu-img", "create", "-q", "-f", "qcow2", *words, image, "1M")
+    told = refused(image)
+    assert f"qcow2 image that is encrypted ({word}), which is not read here" in told
+    (tmp_path / "passphrase").write_bytes(b"key")
+    command = told.split("`")[1].replace("PASSPHRASE", str(tmp_path / "passphrase")).replace("IMAGE", str(image))
+    run(*command.replace("disk.raw", str(tmp_path / "raw")).split())
+    assert (tmp_path / "raw").read_bytes() == bytes(1 << 20)
 
 
 def test_an_unknown_feature_of_a_qcow2_by_its_own_table_and_by_its_number(tmp_path: Path) -> None:

@@ -108,9 +108,10 @@ class Mapped:
         """The error that says what is wrong with the container; offset: in the file, in bytes."""
         return ImageError(self.name, f"damaged {self.format} image: {reason}", offset)
 
-    def refused(self, reason: str) -> ImageError:
-        """The error for what is recognised and not read."""
-        return ImageError(self.name, f"{self.format} image that {reason}, which is not read here")
+    def refused(self, reason: str, remedy: str = "") -> ImageError:
+        """The error for what is recognised and not read. remedy: how to get a raw image of it."""
+        then = remedy and f": {remedy}"
+        return ImageError(self.name, f"{self.format} image that {reason}, which is not read here{then}")
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -20,6 +20,11 @@ HEAD: Final = 64 << 10
 LARGEST_L1: Final = 32 << 20
 """Bytes of an L1 table, as qemu has it."""
 TABLES_KEPT: Final = 64
+_DECRYPT: Final = (
+    "`qemu-img convert --object secret,id=key,file=PASSPHRASE "
+    "--image-opts driver=qcow2,file.filename=IMAGE,encrypt.key-secret=key -O raw disk.raw` makes a raw image of it"
+)
+_CONVERT: Final = "`qemu-img convert -O raw IMAGE disk.raw` makes a raw image of it, if that qemu knows the feature"
 _BACKING_FORMATS: Final = {"vpc": "vhd", "file": "raw", "host_device": "raw"}
 
 
@@ -49,9 +54,9 @@ class Qcow2(Mapped):
         super().__init__(below, "qcow2", header.size // SECTOR_SIZE * SECTOR_SIZE)
         if header.crypt_method:
             method = {1: "AES", 2: "LUKS"}.get(header.crypt_method, str(header.crypt_method))
-            raise self.refused(f"is encrypted ({method})")
+            raise self.refused(f"is encrypted ({method})", _DECRYPT)
         if unknown := header.incompatible & ~layout.KNOWN_INCOMPATIBLE:
-            raise self.refused(f"has the unknown feature {layout.feature_name(header, unknown)}")
+            raise self.refused(f"has the unknown feature {layout.feature_name(header, unknown)}", _CONVERT)
         if not layout.SMALLEST_CLUSTER <= header.cluster_bits <= layout.LARGEST_CLUSTER:
             raise self.damaged(f"clusters of 2^{header.cluster_bits} bytes", 20)
         self.cluster = 1 << header.cluster_bits

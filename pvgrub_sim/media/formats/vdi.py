@@ -9,6 +9,9 @@ from pvgrub_sim.media.access import Context
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
 from pvgrub_sim.media.formats.mapped import Mapped, Piece, Table, Whole, merged
 from pvgrub_sim.ondisk import vdi as layout
+from pvgrub_sim.typed import Final
+
+_CLONE: Final = "`VBoxManage clonemedium disk IMAGE disk.raw --format RAW` makes a raw image of it"
 
 
 def open_vdi(below: Disk, context: Context) -> Disk:
@@ -34,11 +37,11 @@ class Vdi(Mapped):
         if signature != layout.SIGNATURE:
             raise self.damaged("it has not the signature", 64)
         if version >> 16 != 1:
-            raise self.refused(f"is of version {version >> 16}.{version & 0xFFFF}")
+            raise self.refused(f"is of version {version >> 16}.{version & 0xFFFF}", _CLONE)
         if kind not in (layout.DYNAMIC, layout.FIXED):
-            raise self.refused(f"is {layout.TYPES.get(kind, f'of type {kind}')}")
+            raise self.refused(f"is {layout.TYPES.get(kind, f'of type {kind}')}", _CLONE)
         if extra or sector != SECTOR_SIZE:
-            raise self.refused(f"has sectors of {sector} bytes and {extra} extra bytes a block")
+            raise self.refused(f"has sectors of {sector} bytes and {extra} extra bytes a block", _CLONE)
         if block < SECTOR_SIZE or block & (block - 1):
             raise self.damaged(f"blocks of {block} bytes", layout.HEADER_AT)
         needed = -(-size // block)
