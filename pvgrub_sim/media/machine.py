@@ -58,8 +58,12 @@ class MachineDisk:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """Those of the first disk."""
-        return layers_of(self._first)
+        """Those of the first disk, with a word of the others."""
+        layers = layers_of(self._first)
+        if len(self.disks) < 2 or not layers:
+            return layers
+        word = f"the first of a machine's {len(self.disks)} disks"
+        return (layers[0]._replace(detail=", ".join(filter(None, (layers[0].detail, word)))), *layers[1:])
 
     def read(self, offset: int, length: int) -> bytes:
         """Read exactly `length` bytes of the first disk; raises ImageError when they cannot be had."""

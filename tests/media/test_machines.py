@@ -273,4 +273,7 @@ def test_the_commands_take_machines(good: Path, tmp_path: Path, capfdbinary: pyt
         local = command(words, good), command.out
         assert (command(words, path), command.out.replace(str(path).encode(), str(good).encode())) == local
     assert command(["inspect", "{}"], path) == 0
-    assert b"xva" in command.out
+    assert b"xva" in command.out and b"the first of a machine's" not in command.out
+    write_xva(path, [("0", "Ref:3", good.read_bytes()), ("1", "Ref:5", bytes(MIB))])
+    assert command(["inspect", "{}"], path) == 0
+    assert b"chunks with checksums, the first of a machine's 2 disks" in command.out
