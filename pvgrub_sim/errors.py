@@ -82,8 +82,10 @@ class RepairError(PvgrubSimError):
     """A step of a repair cannot be carried out.
 
     reason: why, in words. missing: the tool that is not installed, where it is that; else empty. ran: the tool that
-    failed (repair.tools.Ran), or None.
+    failed (repair.tools.Ran), or None. image: what to call the image that is mended, once that is known.
     """
+
+    image = ""
 
     def __init__(self, reason: str, *, missing: str = "", ran: object = None) -> None:
         self.reason = reason

@@ -40,7 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Mend the image and report; 0 when its default entry boots afterwards, else 1."""
     from pvgrub_sim import RepairError, all_rules, fix, render_fix
-    from pvgrub_sim.media.sources import shown_source
 
     left_out = [rule for rule, _ in args.ignore]
     for name in (*args.only, *left_out):
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             **options,
         )
     except RepairError as error:
-        raise UsageError(f"{shown_source(args.image)}: {error.reason}") from None
+        raise UsageError(f"{error.image}: {error.reason}") from None
     finally:
         if progress:
             progress.clear()

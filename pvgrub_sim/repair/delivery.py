@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pvgrub_sim.errors import RepairError, UsageError
+from pvgrub_sim.media.sources import shown_source
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.work_folder import undisturbed, work_folder
 
@@ -41,6 +42,7 @@ def repair_folder(home: Path) -> Iterator[Path]:
 def check_target(image: str, target: Target) -> None:
     """Refuse a target that would be written over by mistake; raises UsageError."""
     source = Path(image)
+    image = shown_source(image)
     if target.in_place:
         if not source.is_file():
             raise UsageError(f"{image}: only a regular file is mended in place")

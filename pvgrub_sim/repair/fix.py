@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pvgrub_sim.errors import ImageError, RepairError, UsageError
@@ -13,6 +13,9 @@ from pvgrub_sim.findings.plan.search import Blueprint, PlannedStep
 from pvgrub_sim.findings.remedies.steps import BootDisk, BtrfsBootDisk
 from pvgrub_sim.findings.remedies.words import in_words
 from pvgrub_sim.media import Disk, open_disk, vbd_number
+from pvgrub_sim.media.disk import layers_of
+from pvgrub_sim.media.formats import FORMATS
+from pvgrub_sim.media.sources import local_path
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.model import FixedImage, FixStep, Verdict
 from pvgrub_sim.repair.copy import Progress, copy_disk, copy_image
@@ -49,12 +52,12 @@ def fix(
     many there are. say: told of each step in words. options: as of boot(). Raises UsageError, ImageError, and
     RepairError when a tool is missing or anything was lost, after which nothing was written.
     """
-    name = os.fspath(image)
+    name = local_path(os.fspath(image))
     target = Target(None if output is None else Path(os.fspath(output)), in_place)
     check_target(name, target)
     before, plan = boot_and_plan(name, **options)
     home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
-    with repair_folder(home) as folder:
+    with _naming(before.image), repair_folder(home) as folder:
         copy = folder / "image"
         called, unwrapped = _copy(name, copy, options, progress, in_place=in_place)
         choice = _Choice(frozenset(only), frozenset(ignore))
@@ -67,6 +70,16 @@ def fix(
     return FixedImage(before.image, written, mended, before, tuple(job.steps), after, unwrapped)
 
 
+@contextmanager
+def _naming(image: str) -> Iterator[None]:
+    """Errors tell what image they are about, as it is called in a verdict."""
+    try:
+        yield
+    except RepairError as error:
+        error.image = image
+        raise
+
+
 def _quiet(text: str) -> None:
     """Tell nobody."""
 
@@ -76,7 +89,7 @@ def _copy(
 ) -> tuple[str, bool]:
     """Copy an image: a raw one with its holes, any other as the disk that it stands for.
 
-    Gives what steps call the disk (without `file:` or the query of an address), and True for such another. Raises
+    Gives what steps call the disk (without the query of an address), and True for what is of another format. Raises
     UsageError for one that a raw image must not take the place of.
     """
     disk = _open(image, options)
@@ -84,10 +97,10 @@ def _copy(
         if isinstance(disk, RawDisk):
             copy_image(disk.name, copy, progress)
         elif in_place:
-            raise UsageError(f"{image}: is no raw image, and what is mended is one: give it a name with -o")
+            raise UsageError(f"{disk.name}: is no raw image, and what is mended is one: give it a name with -o")
         else:
             copy_disk(disk, copy, progress)
-        return disk.name, not isinstance(disk, RawDisk)
+        return disk.name, any(layer.format in FORMATS for layer in layers_of(disk))
     finally:
         disk.close()
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pvgrub_sim import boot, fix
+from pvgrub_sim import UsageError, boot, fix
 from pvgrub_sim.media.disk import Layer, layers_of
 from pvgrub_sim.media.overlay import OverlayDisk
 from tests.findings.test_rules import unpack
 from tests.media.machines import write_xva
+from tests.media.web import serving
 
 DEMO = "images/demo"
 
@@ -74,6 +75,18 @@ def test_what_is_printed_names_the_archive_which_can_be_opened(form: str, tmp_pa
     assert "member.img" not in (found.plan.script if found.plan else "")
 
 
+def test_a_raw_image_on_a_server_is_one_and_its_address_stays_secret(tmp_path: Path) -> None:
+    image = unpack(DEMO, tmp_path)
+    with serving(tmp_path) as server:
+        url = server.url(image.name).replace("//", "//user:secret@") + "?sig=secret"
+        made = fix(url, tmp_path / "out.img")
+        with pytest.raises(UsageError) as refused:
+            fix(url, in_place=True)
+    assert made.mended and not made.unwrapped
+    assert "secret" not in f"{made}{refused.value}"
+
+
 def test_a_file_named_as_an_address_is_mended(tmp_path: Path) -> None:
     image = unpack(DEMO, tmp_path)
     assert fix(f"file:{image}", tmp_path / "out.img").mended
+    assert fix(f"file:{image}", in_place=True).output == (str(image),)

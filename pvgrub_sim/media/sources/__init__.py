@@ -33,6 +33,14 @@ def is_own_file(name: str) -> bool:
     return "/" not in name and os.path.lexists(name)
 
 
+def local_path(name: str) -> str:
+    """The path that a `file:` name stands for, and any other name as it is."""
+    if not name.startswith("file:"):
+        return name
+    path = name.removeprefix("file:")
+    return path.removeprefix("//") if path.startswith("///") else path
+
+
 def shown_source(name: str) -> str:
     """What to call an image: a URL without user, password and query, anything else as it is."""
     if not name.startswith(("http:", "https:")) or is_own_file(name):
@@ -59,9 +67,9 @@ def kept_source(name: str) -> str:
 
 def open_source(name: str, context: Context) -> Disk:
     """The bytes that a name stands for, as they lie; raises ImageError when they cannot be had."""
-    prefix, colon, rest = name.partition(":")
+    prefix, colon, _ = name.partition(":")
     if colon and prefix == "file":
-        return RawDisk(rest.removeprefix("//") if rest.startswith("///") else rest)
+        return RawDisk(local_path(name))
     if colon and prefix in SOURCES and not is_own_file(name):
         module, function = SOURCES[prefix]
         disk: Disk = getattr(import_module(f"{__name__}.{module}"), function)(name, context)
