@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _WRAPPED_HEAD = (
-    b"QFI\xfb", b"QED\0", b"KDMV", b"COWD", b"\xbe\xba\xfe\xca", b"# Disk", b"#Disk", b"conectix", b"vhdxfile",
+    b"QFI\xfb", b"QED\0", b"KDMV", b"COWD", b"\xbe\xba\xfe\xca", b"#", b"version=", b"conectix", b"vhdxfile",
     b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"\x89LZO",
     b"LZIP", b"7z\xbc\xaf", b"Rar!", b"PK\x03", b"PK\x05", b"PK\x07", b"LUKS\xba\xbe", b"Witho", b"EVF", b"LVF", b"LEF",
     b"VMA\0", b"\x5d\0\0", b"07070", b"MSWIM", b"\x3a\xff\x26\xed", b"Bochs ", b"ova.xml\0", b"<?xml", b"<manifest",

@@ -33,10 +33,11 @@ ZEROED: Final = 1
 """The entry of a grain that reads as zeros, where the header allows for that."""
 MARKER: Final = struct.Struct("<QI")
 """First sector and length in bytes of a compressed grain."""
-NO_PARENT: Final = "ffffffff"
+NO_PARENT: Final = 0xFFFFFFFF
 
 _EXTENT: Final = re.compile(r'(?:RW|RDONLY|NOACCESS)[ \t]+(\d+)[ \t]+(\w+)(?:[ \t]+"([^"]*)"(?:[ \t]+(\d+))?)?.*')
 _FIELD: Final = re.compile(r'(\w+)[ \t]*=[ \t]*(?:"([^"]*)"|(\S*))[ \t]*')
+_CID: Final = re.compile(r"[0-9a-fA-F]{1,8}")
 
 
 class SparseHeader(NamedTuple):
@@ -92,3 +93,8 @@ def parse_descriptor(raw: bytes) -> Descriptor:
         elif match := _FIELD.fullmatch(text):
             fields.setdefault(match[1].lower(), match[2] if match[2] is not None else match[3])
     return Descriptor(fields, tuple(extents))
+
+
+def content_id(text: str) -> int | None:
+    """A CID as a number, None where it is none: qemu-img writes that of a parent without the zeros before it."""
+    return int(text, 16) if _CID.fullmatch(text) else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,31 @@ def test_a_vmdk_with_parents(tmp_path: Path) -> None:
         create(tmp_path / over, "vmdk", 16 * MIB, "zeroed_grain=on", backing=(under, "vmdk"))
         scribble(tmp_path / over, "vmdk", 16 * MIB, over, 20)
     check(tmp_path / "top", "vmdk", "parent 'mid'")
+
+
+def test_a_parent_whose_number_begins_with_a_zero(tmp_path: Path) -> None:
+    """qemu-img names it without that zero, in one of sixteen."""
+    base = create(tmp_path / "base", "vmdk", MIB)
+    scribble(base, "vmdk", MIB, "base")
+    base.write_bytes(re.sub(rb"\nCID=.{8}", b"\nCID=00abc123", base.read_bytes(), count=1))
+    top = create(tmp_path / "top", "vmdk", MIB, backing=("base", "vmdk"))
+    assert b"\nparentCID=abc123\n" in top.read_bytes()
+    scribble(top, "vmdk", MIB, "top", 5)
+    check(top, "vmdk", "parent 'base'")
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"# disk descriptorfile\n", b"# made by hand\n \n# Disk DescriptorFile\n", b"#\n  \n"]
+)
+def test_a_descriptor_with_other_comments_or_none(head: bytes, tmp_path: Path) -> None:
+    """It is told by its version, as by qemu-img, which is not told the format here."""
+    image = create(tmp_path / "disk", "vmdk", MIB, "subformat=monolithicFlat")
+    scribble(image, "vmdk", MIB, "comments", 10)
+    _, first, rest = image.read_bytes().partition(b"# Disk DescriptorFile\n")
+    assert first
+    image.write_bytes(head + rest)
+    assert json.loads(run("qemu-img", "info", "--output=json", image))["format"] == "vmdk"
+    check(image, "vmdk", "monolithicFlat, flat")
 
 
 def test_snapshots_are_left_alone(tmp_path: Path) -> None:

@@ -73,6 +73,31 @@ def test_marks_of_trouble_do_not_matter_to_a_reader(tmp_path: Path) -> None:
     disk.close()
 
 
+CONTRADICTIONS: dict[str, tuple[str, int, int, str]] = {
+    "zeros in version 2": ("compat=0.10", 0, 1, "a cluster of zeros, which version 2 has not"),
+    "a place and zeros": ("extended_l2=on", 8, 1 << 32, "a subcluster has a place, and is zeros as well"),
+}
+"""Name: an option of the image, which word behind a cluster's entry gets which bits, and what is said of it."""
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_an_entry_of_a_qcow2_that_contradicts_itself(name: str, tmp_path: Path) -> None:
+    """qemu/docs/interop/qcow2.txt: such bits are reserved, or invalid together; qemu-img gives an error for them."""
+    option, behind, bits, said = CONTRADICTIONS[name]
+    image = create(tmp_path / "disk", "qcow2", MIB, option)
+    run("qemu-io", "-f", "qcow2", "-c", "write -P 5 0 64k", image)
+    raw = image.read_bytes()
+    (l1,) = struct.unpack_from(">Q", raw, 40)
+    at = (struct.unpack_from(">Q", raw, l1)[0] & 0x00FF_FFFF_FFFF_FE00) + behind
+    patched(image, at, struct.pack(">Q", struct.unpack_from(">Q", raw, at)[0] | bits))
+    words = [require("qemu-img"), "convert", "-O", "raw", image, tmp_path / "raw"]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 1
+    disk = open_disk(str(image))
+    with pytest.raises(ImageError, match=said):
+        disk.read(0, 4096)
+    disk.close()
+
+
 @pytest.mark.parametrize(("kind", "word"), [(3, "undo"), (4, "differencing"), (9, "of type 9")])
 def test_a_vdi_that_needs_another(kind: int, word: str, tmp_path: Path) -> None:
     image = patched(create(tmp_path / "disk", "vdi", MIB), 76, kind.to_bytes(4, "little"))

@@ -23,11 +23,16 @@ from pvgrub_sim.typed import Final
 HEAD: Final = 68 << 10
 """Bytes from the start that are looked at: as far as the superblocks of PV-GRUB's filesystems reach."""
 
+_VMDK: Final = (
+    rb"KDMV[\x01-\x03]\0\0\0|COWD\x01\0\0\0|\s*#\s*Disk\ Descriptor\ ?File"
+    rb"|(?:[ \t\r]*(?:\#[^\n]*)?\n)*version=[1-3]\r?\n"
+)
+"""A descriptor has its comment, or any comments, or none, before its version (qemu, block/vmdk.c, vmdk_probe)."""
 _MAGIC: Final[tuple[tuple[str, int, tuple[bytes, ...], bytes], ...]] = (
     ("qcow2", 0, (b"QFI\xfb\0\0\0\x02", b"QFI\xfb\0\0\0\x03"), b""),
     ("qcow", 0, (b"QFI\xfb\0\0\0\x01",), b""),
     ("qed", 0, (b"QED\0",), b""),
-    ("vmdk", 0, (b"KDMV", b"COWD", b"#"), rb"KDMV[\x01-\x03]\0\0\0|COWD\x01\0\0\0|\s*#\s*Disk\ Descriptor\ ?File"),
+    ("vmdk", 0, (b"KDMV", b"COWD", b"#", b"version="), _VMDK),
     ("sesparse", 0, (b"\xbe\xba\xfe\xca\0\0\0\0",), b""),
     ("vhd", 0, (b"conectix",), b""),
     ("vhdx", 0, (b"vhdxfile",), b""),

@@ -128,7 +128,9 @@ class Qcow2(Mapped):
                 entry = page[place]
                 if entry & layout.COMPRESSED or self._extended:
                     yield from self._special(entry, page[place + 1] if self._extended else 0, offset, size)
-                elif entry & layout.ZERO and self.header.version > 2:
+                elif entry & layout.ZERO:
+                    if self.header.version < 3:
+                        raise self.damaged("a cluster of zeros, which version 2 has not", table.offset + index * 8)
                     yield size, None, 0
                 elif (host := entry & layout.OFFSET_MASK) or self._at_zero(entry):
                     self._check_host(host, table, index)
@@ -184,6 +186,8 @@ class Qcow2(Mapped):
         if bitmap == layout.ALL_PLACED and host and not host & (self.cluster - 1) and host < self._data_size:
             yield size, self._data, host + inside
             return
+        if bitmap & bitmap >> layout.SUBCLUSTERS & layout.ALL_PLACED:
+            raise self.damaged("a subcluster has a place, and is zeros as well")
         sub = self.cluster // layout.SUBCLUSTERS
         end = offset + size
         while offset < end:

@@ -93,7 +93,7 @@ class Vmdk(Mapped):
         super().__init__(below, "vmdk", sum(extent.size for extent in extents))
         if not extents:
             raise self.damaged("it has no extents")
-        self.content_id = descriptor.fields.get("cid", "").lower()
+        self.content_id = layout.content_id(descriptor.fields.get("cid", ""))
         self._fields = descriptor.fields
         self._extents = extents
         self._starts = [sum(extent.size for extent in extents[:index]) for index in range(len(extents))]
@@ -104,7 +104,8 @@ class Vmdk(Mapped):
 
     def open_parent(self, context: Context) -> None:
         """Open the disk that this one holds the differences to, where there is one; raises ImageError."""
-        parent_id = self._fields.get("parentcid", layout.NO_PARENT).lower()
+        named = self._fields.get("parentcid")
+        parent_id = layout.NO_PARENT if named is None else layout.content_id(named)
         if parent_id == layout.NO_PARENT:
             return
         name = self._fields.get("parentfilenamehint", "")
@@ -113,7 +114,7 @@ class Vmdk(Mapped):
         parent = open_beside(self.below, name, "vmdk", context, "parent")
         self.others.append(parent)
         self.detail += f", parent {name!r}"
-        if isinstance(parent, Vmdk) and parent.content_id != parent_id:
+        if isinstance(parent, Vmdk) and (parent_id is None or parent.content_id != parent_id):
             raise self.damaged(f"the parent {name!r} is not as it was when this was made of it")
         self._parent = Padded(parent)
 
