@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import struct
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from pvgrub_sim import inspect_image
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media import layers_of, open_disk
-from tests.media.containers import MIB, as_raw, convert, create, scribble
+from tests.media.containers import MIB, QEMU_NAMES, as_raw, convert, create, scribble
 from tests.tools import require, run
 
 
@@ -154,6 +155,31 @@ def test_a_vhdx_whose_newest_header_or_first_region_table_is_damaged(tmp_path: P
     patched(image, (64 << 10) + 20, b"damage")
     patched(image, (128 << 10) + 20, b"damage")
     assert "no header with a right checksum" in refused(image)
+
+
+CUT: dict[str, tuple[tuple[str, ...], int]] = {
+    "vhd": (("force_size=on",), 70_000),
+    "vhdx": (("block_size=8M",), 5 * MIB),
+    "vhdx fixed": (("subformat=fixed", "block_size=2M"), 513),
+}
+"""Format: the image's options, and the bytes that are missing, in the middle of the last block that has the disk's."""
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_block_whose_end_is_missing_is_no_zeros(name: str, tmp_path: Path) -> None:
+    """qemu-img reads none of such an image: "The image has been truncated"."""
+    options, missing = CUT[name]
+    raw = tmp_path / "raw"
+    raw.write_bytes(random.Random(name).randbytes(20 * MIB))
+    image = convert(raw, tmp_path / "disk", name.split(maxsplit=1)[0], options)
+    os.truncate(image, image.stat().st_size - missing)
+    qemu_name = QEMU_NAMES.get(name, name.split(maxsplit=1)[0])
+    words = [require("qemu-img"), "convert", "-f", qemu_name, "-O", "raw", image, raw]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 1
+    disk = open_disk(str(image))
+    with pytest.raises(ImageError, match="is truncated: it ends in the middle of a block"):
+        disk.read(0, disk.size)
+    disk.close()
 
 
 @pytest.mark.parametrize("format_", ["qcow2", "vmdk", "vhd", "vhdx", "vdi"])
