@@ -58,7 +58,7 @@ def open_disk(name: str, image_format: str = "auto", access: Access | None = Non
             context = context._replace(folder=source.folder, chain=(source.identity,))
         disk = unwrap(source, image_format, context)
         # What is printed of it is a name that can be opened again: the layers say which member of an archive it is.
-        object.__setattr__(disk, "name", source.name)
+        disk.name = source.name  # type: ignore[misc]  # only disks that callers bring are read-only
         return disk
     except BaseException:  # Ctrl-C as well; it is passed on
         source.close()
