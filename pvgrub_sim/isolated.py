@@ -27,6 +27,7 @@ from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, UsageE
 from pvgrub_sim.keys import Key
 from pvgrub_sim.media import Access
 from pvgrub_sim.media.formats.beside import note_referred, referred_files
+from pvgrub_sim.media.sources import shown_source
 from pvgrub_sim.model import Verdict
 from pvgrub_sim.shapes import of_type
 from pvgrub_sim.verdict import boot
@@ -68,6 +69,7 @@ def boot_isolated(
     child and remove its folder, as long as nobody else has a handler for them, and are then passed on.
     """
     named = _inputs(image, options)
+    shown = shown_source(os.fspath(image))
     question = {"image": os.fspath(image), "options": {name: _plain(value) for name, value in options.items()}}
     try:
         with work_folder(Path(gettempdir())) as spool:
@@ -75,8 +77,8 @@ def boot_isolated(
             status, said = _ask(json.dumps(question).encode("ascii"), str(spool), cpu_limit * WALL)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise IsolationError(os.fspath(image), f"no isolated run: {reason}") from None
-    return _verdict(os.fspath(image), status, said)
+        raise IsolationError(shown, f"no isolated run: {reason}") from None
+    return _verdict(shown, status, said)
 
 
 def _ask(question: bytes, spool: str, seconds: float) -> tuple[int, bytes]:

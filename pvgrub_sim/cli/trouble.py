@@ -35,7 +35,9 @@ def complain_of_memory(name: str | None) -> None:
     """
     try:
         gc.collect()
-        complain(f"{name}: {NO_MEMORY}" if name else NO_MEMORY)
+        # A password may stand in an address; to find out where takes memory.
+        told = name if name and "://" not in name else None
+        complain(f"{told}: {NO_MEMORY}" if told else NO_MEMORY)
     except MemoryError:
         os.write(2, _LAST_WORDS)
 

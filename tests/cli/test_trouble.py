@@ -10,6 +10,7 @@ import pytest
 
 from pvgrub_sim.cli import boot as boot_command
 from pvgrub_sim.cli import main
+from pvgrub_sim.cli.trouble import complain_of_memory
 from tests.media.big_image import write_big_image
 from tests.tools import run as tool
 
@@ -63,6 +64,11 @@ def test_other_commands_say_it_too(words: list[str], packed: Path) -> None:
     one_line_or_verdict(limited("RLIMIT_AS", 90 << 20, *filled), filled[1])
 
 
+def test_want_of_memory_tells_nothing_secret_of_an_address(capsys: pytest.CaptureFixture[str]) -> None:
+    complain_of_memory("http://user:secret@127.0.0.1/disk.img?sig=secret")
+    assert capsys.readouterr().err == "pvgrub-sim: not enough memory\n"
+
+
 def test_the_other_images_are_still_looked_at(
     good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,7 +77,7 @@ def test_the_other_images_are_still_looked_at(
     def starved(image: object, *rest: object) -> object:
         if image == "large.img":
             raise MemoryError
-        return simulate(image, *rest)  # type: ignore[arg-type]
+        return simulate(image, *rest)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(boot_command, "_simulate", starved)
     assert main(["boot", "large.img", str(good)]) == 2

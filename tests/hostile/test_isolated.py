@@ -236,3 +236,10 @@ def test_who_is_to_outlive_the_terminal_does(hostile: Unpack, tmp_path: Path) ->
 def test_no_cache_is_written_by_an_isolated_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no cache goes with it"):
         boot_isolated("http://127.0.0.1:9/disk.img", access=Access(cache=str(tmp_path)))
+
+
+def test_no_error_tells_what_is_secret_in_an_address() -> None:
+    address = "http://user:secret@127.0.0.1:9/disk.img?sig=secret"
+    with pytest.raises(IsolationError) as error:
+        boot_isolated(address, memory_limit=1)
+    assert "secret" not in f"{error.value} {error.value.path}"
