@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.values import Target
-from pvgrub_sim.media.sources import is_own_file, kept_source, shown_source
+from pvgrub_sim.media.sources import is_own_file, kept_source, local_path, shown_source
 from pvgrub_sim.typed import BinaryIO
 from pvgrub_sim.values import NamedTuple
 
@@ -64,7 +64,7 @@ def _targets(word: str, region: str | None, skip: _Skipped | None) -> Iterator[T
     elif word.startswith(_SCHEMES) and not word.startswith("file:"):
         yield _remote(word, region)
     else:
-        path = word.removeprefix("file:")
+        path = local_path(word)
         if _PATTERN.isdisjoint(path) or os.path.lexists(path):
             yield from _path(path, word, skip)
         else:

@@ -11,6 +11,7 @@ import pytest
 from pvgrub_sim import UsageError, boot, fix
 from pvgrub_sim.media.disk import Layer, layers_of
 from pvgrub_sim.media.overlay import OverlayDisk
+from pvgrub_sim.media.sources import local_path
 from tests.findings.test_rules import unpack
 from tests.media.machines import write_xva
 from tests.media.web import serving
@@ -90,3 +91,15 @@ def test_a_file_named_as_an_address_is_mended(tmp_path: Path) -> None:
     image = unpack(DEMO, tmp_path)
     assert fix(f"file:{image}", tmp_path / "out.img").mended
     assert fix(f"file:{image}", in_place=True).output == (str(image),)
+
+
+@pytest.mark.parametrize("name", ["http:disk.img", "ebs:snap-0123456789abcdef0", "file:x"])
+def test_a_file_that_is_called_as_an_address_is_no_address(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpack(DEMO, tmp_path).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    found = boot(f"file:{name}")
+    assert found.image == local_path(f"file:{name}") == f"./{name}"
+    assert boot(found.image) == found
+    assert fix(f"file:{name}", tmp_path / "out.img").mended

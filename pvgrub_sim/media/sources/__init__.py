@@ -34,11 +34,14 @@ def is_own_file(name: str) -> bool:
 
 
 def local_path(name: str) -> str:
-    """The path that a `file:` name stands for, and any other name as it is."""
+    """The path that a `file:` name stands for, itself a name of that file, and any other name as it is."""
     if not name.startswith("file:"):
         return name
     path = name.removeprefix("file:")
-    return path.removeprefix("//") if path.startswith("///") else path
+    if path.startswith("///"):
+        return path.removeprefix("//")
+    # What it is called may look like an address.
+    return f"./{path}" if path.partition(":")[0] in ("file", *SOURCES) else path
 
 
 def shown_source(name: str) -> str:
@@ -57,8 +60,8 @@ def shown_source(name: str) -> str:
 def kept_source(name: str) -> str:
     """What a file keeps of an image's source: as shown_source(), and what tells URLs of other queries apart."""
     shown = shown_source(name)
-    query = name.partition("#")[0].partition("?")[2]
-    if shown == name or not query:
+    query = name.partition("#")[0].partition("?")[2] if shown != name else ""
+    if not query:
         return shown
     from hashlib import sha256
 
