@@ -17,28 +17,22 @@ from tests.media.web import WebServer, serving
 def server(tmp_path: Path) -> Iterator[WebServer]:
     """A proxy and a web server."""
     (tmp_path / "disk.img").write_bytes(b"no proxy" * 1000)
+    (tmp_path / "http:" / "images.example").mkdir(parents=True)
+    (tmp_path / "http:" / "images.example" / "disk.img").write_bytes(b"by proxy" * 1000)
     with serving(tmp_path) as made:
         yield made
 
 
-def test_a_proxy_is_asked_where_the_environment_names_one(
-    server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_is_asked_where_the_environment_names_one(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
-    (tmp_path / "http:" / "images.example").mkdir(parents=True)
-    (tmp_path / "http:" / "images.example" / "disk.img").write_bytes(b"by proxy" * 1000)
     disk = open_image("http://images.example/disk.img")
     assert disk.read(0, 8) == b"by proxy"
     assert server.asked[0][0] == "http://images.example/disk.img"
     disk.close()
 
 
-def test_a_proxy_is_told_who_asks_and_the_server_is_not(
-    server: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_is_told_who_asks_and_the_server_is_not(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", f"http://user:p%40ss@127.0.0.1:{server.server_port}")
-    (tmp_path / "http:" / "images.example").mkdir(parents=True)
-    (tmp_path / "http:" / "images.example" / "disk.img").write_bytes(b"by proxy" * 1000)
     open_image("http://images.example/disk.img").close()
     assert server.headers_seen[-1]["Proxy-Authorization"] == "Basic " + base64.b64encode(b"user:p@ss").decode()
     monkeypatch.setenv("no_proxy", "127.0.0.1")

@@ -11,7 +11,7 @@ from pvgrub_sim.media.formats.mapped import Mapped, Piece, Table, Whole, merged
 from pvgrub_sim.ondisk import vdi as layout
 from pvgrub_sim.typed import Final
 
-_CLONE: Final = "`VBoxManage clonemedium disk IMAGE disk.raw --format RAW` makes a raw image of it"
+_CLONE: Final = "`VBoxManage clonemedium disk IMAGE disk.raw --format RAW` makes one of it, if VirtualBox has all of it"
 
 
 def open_vdi(below: Disk, context: Context) -> Disk:

@@ -18,13 +18,13 @@ from pvgrub_sim.media.sources.aws_clock import CLOCK, PIECE
 from pvgrub_sim.typed import Any
 
 
-class Slow(BotoCoreError):  # type: ignore[misc]
+class Slow(BotoCoreError):  # type: ignore[misc]  # botocore has no types
     """An answer that does not come in time; asking again is of no use."""
 
     fmt = "AWS does not answer in time"
 
 
-class TooLong(BotoCoreError):  # type: ignore[misc]
+class TooLong(BotoCoreError):  # type: ignore[misc]  # botocore has no types
     """An answer that is longer than any that makes sense."""
 
     fmt = "AWS answers with more than {longest} bytes"
