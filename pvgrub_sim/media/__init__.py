@@ -31,7 +31,8 @@ _WRAPPED_HEAD = (
     b"QFI\xfb", b"QED\0", b"KDMV", b"COWD", b"\xbe\xba\xfe\xca", b"#", b"version=", b"conectix", b"vhdxfile",
     b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"\x89LZO",
     b"LZIP", b"7z\xbc\xaf", b"Rar!", b"PK\x03", b"PK\x05", b"PK\x07", b"LUKS\xba\xbe", b"Witho", b"EVF", b"LVF", b"LEF",
-    b"VMA\0", b"\x5d\0\0", b"07070", b"MSWIM", b"\x3a\xff\x26\xed", b"Bochs ", b"ova.xml\0", b"<?xml", b"<manifest",
+    b"VMA\0", b"\x5d\0\0", b"07070", b"\xc7\x71", b"\x71\xc7", b"\x1f\x9d", b"MSWIM", b"\x3a\xff\x26\xed",
+    b"Bochs ", b"ova.xml\0", b"<?xml", b"<manifest",
 )  # fmt: skip
 """What the first sector of anything in the formats' table begins with, white space aside: a look that costs a plain
 image nothing, and no regular expression that every start would pay for."""

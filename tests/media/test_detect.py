@@ -62,6 +62,14 @@ def cpio(kind: str) -> Make:
     return make
 
 
+def swapped(raw: Path, made: Path) -> None:
+    """As a machine of the other byte order has written it: cpio's own words, byte by byte."""
+    cpio("bin")(raw, made)
+    data = bytearray(made.read_bytes())
+    data[::2], data[1::2] = data[1::2], data[::2]
+    made.write_bytes(data)
+
+
 def skipped(packer: str) -> Make:
     """A frame that zstd and lz4 skip, before one of theirs."""
 
@@ -112,6 +120,9 @@ MADE: dict[str, tuple[str, Make]] = {
     "lzma": ("lzma", packed("xz", "-0c", "--format=lzma")),
     "cpio": ("cpio", cpio("newc")),
     "cpio-odc": ("cpio", cpio("odc")),
+    "cpio-bin": ("cpio", cpio("bin")),
+    "cpio-bin-swapped": ("cpio", swapped),
+    "compress": ("compress", beginning(b"\x1f\x9d\x90")),
     "zip-split": ("zip-split", beginning(b"PK\x07\x08PK\x03\x04\x14\0")),
     "tar-v7": ("tar", tar("--format=v7")),
     "tar-label": ("tar", tar("-V", "label")),

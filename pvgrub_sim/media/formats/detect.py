@@ -28,6 +28,8 @@ _VMDK: Final = (
     rb"|(?:[ \t\r]*(?:\#[^\n]*)?\n)*version=[1-3]\r?\n"
 )
 """A descriptor has its comment, or any comments, or none, before its version (qemu, block/vmdk.c, vmdk_probe)."""
+_CPIO: Final = rb"07070[127]|\xc7\x71.{5}[\x41\x81\xa1]|\x71\xc7.{4}[\x41\x81\xa1]"
+"""The old binary format has two bytes only, in either order; behind them the mode says folder, file or link."""
 _MAGIC: Final[tuple[tuple[str, int, tuple[bytes, ...], bytes], ...]] = (
     ("qcow2", 0, (b"QFI\xfb\0\0\0\x02", b"QFI\xfb\0\0\0\x03"), b""),
     ("qcow", 0, (b"QFI\xfb\0\0\0\x01",), b""),
@@ -44,7 +46,8 @@ _MAGIC: Final[tuple[tuple[str, int, tuple[bytes, ...], bytes], ...]] = (
     ("lz4", 0, (b"\x04\x22\x4d\x18",), b""),
     ("lz4-legacy", 0, (b"\x02\x21\x4c\x18",), b""),
     ("lzma", 0, (b"\x5d\0\0",), rb"\x5d\0\0..(?:\xff{8}|.{5}\0\0\0)"),
-    ("cpio", 0, (b"070701", b"070702", b"070707"), b""),
+    ("cpio", 0, (b"070701", b"070702", b"070707", b"\xc7\x71", b"\x71\xc7"), _CPIO),
+    ("compress", 0, (b"\x1f\x9d",), rb"\x1f\x9d[\x09-\x10\x89-\x90]"),
     ("zip-split", 0, (b"PK\x07\x08",), b""),
     ("lzop", 0, (b"\x89LZO\0\r\n\x1a\n",), b""),
     ("lzip", 0, (b"LZIP\0", b"LZIP\x01"), b""),

@@ -71,6 +71,7 @@ FORMATS: Final[dict[str, Format]] = {
     "wim": Format("a WIM archive", remedy="`wimapply` unpacks it"),
     "android-sparse": Format("an Android sparse image", remedy="`simg2img IMAGE disk.raw` makes a raw image of it"),
     "lzma": Format("lzma-compressed, as xz's forerunner did it", remedy=_STREAM.format("xz -dc --format=lzma")),
+    "compress": Format("packed by compress", remedy=_STREAM.format("gzip -dc")),
     "cpio": Format("a cpio archive, as an initrd is", remedy="no disk is in one: name the disk that it goes with"),
     "zip-split": Format(
         "a part of a split zip archive", remedy="`zip -s 0 ARCHIVE.zip --out whole.zip` joins the parts"
