@@ -253,3 +253,17 @@ def test_boot_of_a_raw_image_imports_nothing_of_formats(good: Path) -> None:
     modules = done.stdout.splitlines()[-1].split()
     assert "pvgrub_sim.media.sources.file" in modules
     assert not [name for name in modules if name.startswith("pvgrub_sim.media.formats")]
+
+
+def test_a_format_that_was_asked_for_and_is_another_one(good: Path, tmp_path: Path) -> None:
+    file = tmp_path / "disk.tar.gz"
+    run("tar", "-czf", file, "-C", good.parent, good.name)
+    for asked in ("tar", "zip", "qcow2", "vhd", "vdi"):
+        with pytest.raises(ImageError, match=r"; by its content it is gzip-compressed$"):
+            open_disk(str(file), asked)
+    # What is inside is not what was asked for.
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(run("gzip", "-c", stdin=b"QFI\xfb\0\0\0\3" + bytes(5000)))
+    with pytest.raises(ImageError, match="damaged qcow2 image") as caught:
+        open_disk(str(broken), "gzip")
+    assert "by its content" not in str(caught.value)

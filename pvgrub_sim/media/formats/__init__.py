@@ -7,7 +7,7 @@ from importlib import import_module
 from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.access import DEEPEST, Context
 from pvgrub_sim.media.disk import Disk, Machine, read_upto
-from pvgrub_sim.media.formats.detect import HEAD, contested, detect, seen_by_grub
+from pvgrub_sim.media.formats.detect import HEAD, contested, detect, recognised, seen_by_grub
 from pvgrub_sim.media.formats.table import FORMATS, Format
 
 __all__ = ["FORMATS", "Format", "detect", "unwrap"]
@@ -31,7 +31,12 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
             row = FORMATS.get(name)
             if row is None:
                 raise UsageError(f"unknown image format {name!r}: auto, raw, {', '.join(readable())}")
-            disk = _open(row, disk, context)
+            try:
+                disk = _open(row, disk, context)
+            except ImageError as error:
+                if depth or image_format == "auto" or error.path != disk.name:
+                    raise
+                raise _asked_for(name, disk, error) from None
             if not row.wraps or isinstance(disk, Machine):
                 return disk
         raise ImageError(below.name, f"is wrapped more than {DEEPEST} times")
@@ -39,6 +44,14 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
         if disk is not below:
             disk.close()
         raise
+
+
+def _asked_for(name: str, disk: Disk, error: ImageError) -> ImageError:
+    """The error of a format that the caller asked for, with what the content says where that is another one."""
+    found = recognised(read_upto(disk, 0, HEAD))
+    if found in ("", name):
+        return error
+    return ImageError(error.path, f"{error.reason}; by its content it is {FORMATS[found].words}", error.offset)
 
 
 def _contested(disk: Disk, context: Context) -> Disk:
