@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pvgrub_sim.typed import TYPE_CHECKING
 from pvgrub_sim.values import NamedTuple
+
+if TYPE_CHECKING:
+    from pvgrub_sim.media.formats.inside import Inside, Tally
 
 DEEPEST = 8
 """Files in a chain of backing files, and layers around each other."""
@@ -33,9 +37,15 @@ class Context(NamedTuple):
 
     access: what the caller allows. folder: the folder of the local file that everything began with; None where the
     image lies elsewhere, which has no files beside it. chain: device and inode of the files that were opened on the way
-    here, so that no chain of backing files is endless.
+    here, so that no chain of backing files is endless. depth: layers that are around this one. inside: the folder of an
+    archive that the image lies in, whose other files are beside it then; None where it is in no archive. machine: true
+    for the disk of a machine. tally: counts the files of archives that were opened on the way.
     """
 
     access: Access = Access()
     folder: str | None = None
     chain: tuple[tuple[int, int], ...] = ()
+    depth: int = 0
+    inside: Inside | None = None
+    machine: bool = False
+    tally: Tally | None = None

@@ -72,6 +72,14 @@ class Unpacks(Protocol):
 
 
 @runtime_checkable
+class Holds(Protocol):
+    """An optional power of a disk that is unpacked: its packed form may tell how large it is."""
+
+    def holds(self, size: int) -> bool:
+        """Whether it is known to hold so many bytes, without unpacking them; raises ImageError."""
+
+
+@runtime_checkable
 class Machine(Protocol):
     """A disk that is the first of a machine's: see machine.py."""
 

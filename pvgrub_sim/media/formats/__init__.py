@@ -22,8 +22,10 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
     """
     disk = below
     try:
-        for depth in range(DEEPEST):
-            name = image_format if depth == 0 and image_format != "auto" else detect(disk)
+        for depth in range(context.depth, DEEPEST):
+            context = context._replace(depth=depth + 1)
+            asked = disk is below and image_format != "auto"
+            name = image_format if asked else detect(disk)
             if name == "raw" and image_format != "raw":
                 return _contested(disk, context)
             if name == "raw":
@@ -34,7 +36,7 @@ def unwrap(below: Disk, image_format: str, context: Context) -> Disk:
             try:
                 disk = _open(row, disk, context)
             except ImageError as error:
-                if depth or image_format == "auto" or error.path != disk.name:
+                if not asked or error.path != disk.name:
                     raise
                 raise _asked_for(name, disk, error) from None
             if not row.wraps or isinstance(disk, Machine):

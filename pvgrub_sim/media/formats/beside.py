@@ -32,9 +32,13 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     shown = f"{what} {named!r}"
     if image_format not in ("auto", "raw", *formats.FORMATS):
         raise ImageError(owner.name, f"{shown} is of the unknown format {image_format!r}")
-    path, called = _resolved(owner, named, context, shown)
     if len(context.chain) >= DEEPEST:
         raise ImageError(owner.name, f"{shown}: the chain of files is more than {DEEPEST} deep")
+    if context.inside is not None and (found := context.inside.open(_file_name(owner, named, shown))) is not None:
+        below, folder, identity = found
+        inner = context._replace(inside=folder, chain=(*context.chain, identity), depth=0)
+        return _in_format(owner, below, image_format, inner, shown)
+    path, called = _resolved(owner, named, context, shown)
     try:
         status = os.stat(path)  # noqa: PTH116  (pathlib would slow down every start)
     except (OSError, ValueError) as error:
@@ -45,11 +49,16 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     disk = RawDisk(path)
     disk.name = called
     note_referred([path])
+    inner = context._replace(folder=disk.folder, chain=(*context.chain, disk.identity), inside=None, depth=0)
+    return _in_format(owner, disk, image_format, inner, shown)
+
+
+def _in_format(owner: Disk, disk: Disk, image_format: str, context: Context, shown: str) -> Disk:
+    """A file that was found, in its format; it is closed when it cannot be had, or is in the chain already."""
     try:
-        if disk.identity in context.chain:
+        if context.chain[-1] in context.chain[:-1]:
             raise ImageError(owner.name, f"{shown} leads back to a file of the same chain")
-        inner = context._replace(folder=disk.folder, chain=(*context.chain, disk.identity))
-        return disk if image_format == "raw" else formats.unwrap(disk, image_format, inner)
+        return disk if image_format == "raw" else formats.unwrap(disk, image_format, context)
     except BaseException:  # Ctrl-C as well; it is passed on
         disk.close()
         raise
@@ -65,14 +74,22 @@ def note_referred(paths: Iterable[str]) -> None:
     _referred.update(paths)
 
 
-def _resolved(owner: Disk, named: str, context: Context, shown: str) -> tuple[str, str]:
-    """The path with every link resolved, and what to call it; raises ImageError when it lies where it must not."""
+def _file_name(owner: Disk, named: str, shown: str) -> str:
+    """The name without `file:`; raises ImageError for an address, and for what is no name."""
     name = named.removeprefix("file:")
     if not name or "\0" in name:
         raise ImageError(owner.name, f"{shown}: no file's name")
     if _PROTOCOL.match(name):
         raise ImageError(owner.name, f"{shown} is an address, not a file: refused")
+    return name
+
+
+def _resolved(owner: Disk, named: str, context: Context, shown: str) -> tuple[str, str]:
+    """The path with every link resolved, and what to call it; raises ImageError when it lies where it must not."""
+    name = _file_name(owner, named, shown)
     allowed = context.access.allow_backing
+    if context.inside is not None and not allowed:
+        raise ImageError(owner.name, f"{shown} is not in the archive (--allow-backing DIR allows a folder)")
     if context.folder is None and not allowed:
         raise ImageError(owner.name, f"{shown}: nothing lies beside an image that is no file (--allow-backing DIR)")
     folders = ([context.folder] if context.folder is not None else []) + list(allowed)

@@ -1,15 +1,15 @@
-"""Members of tar archives by their names, and the content of small ones."""
+"""Members of tar archives: how their names are shown, and the content of small ones."""
 
 from __future__ import annotations
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.formats.pieces import PiecesDisk
-from pvgrub_sim.media.formats.tar import Member, TarReader
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
+    from pvgrub_sim.media.formats.tar import Member
 
 
 LONGEST_SHOWN: Final = 1000
@@ -21,18 +21,6 @@ def shown(name: bytes) -> str:
     if len(name) > LONGEST_SHOWN:
         return name[: LONGEST_SHOWN // 2].decode("utf-8", "backslashreplace") + "…"
     return name.decode("utf-8", "backslashreplace")
-
-
-def find_members(below: Disk, wanted: set[bytes]) -> dict[bytes, Member]:
-    """The members of a tar archive that have certain names; those that are not there are left out."""
-    found: dict[bytes, Member] = {}
-    for member in TarReader(below):
-        name = member.name.removeprefix(b"./")
-        if member.is_file and name in wanted and name not in found:
-            found[name] = member
-            if len(found) == len(wanted):
-                break
-    return found
 
 
 def content(below: Disk, member: Member, longest: int) -> bytes:

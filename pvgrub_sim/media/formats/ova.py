@@ -1,4 +1,4 @@
-"""OVA: a machine in a tar archive, described by its first member, an OVF envelope (DMTF DSP0243)."""
+"""OVA: a machine in an archive, which an OVF envelope describes (DMTF DSP0243); in an OVA it is the first file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from xml.etree.ElementTree import Element
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import formats
-from pvgrub_sim.media.disk import Layer
-from pvgrub_sim.media.formats.borrowed import Borrowed, Shared
-from pvgrub_sim.media.formats.members import content, find_members, shown
-from pvgrub_sim.media.formats.pieces import member_disk
-from pvgrub_sim.media.formats.tar import Member, Piece
+from pvgrub_sim.media.formats.inside import Inside, content
+from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.media.formats.xml import parse_xml, text_of
 from pvgrub_sim.media.machine import MOST_DISKS, Booting, MachineDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final
@@ -20,6 +17,7 @@ from pvgrub_sim.typed import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
     from pvgrub_sim.media.disk import Disk
+    from pvgrub_sim.media.formats.inside import Archive, ArchiveFile
 
 DISK_DRIVE: Final = "17"
 """CIM's resource type of a disk; controllers are 5 (IDE), 6 (SCSI) and 20 (SATA)."""
@@ -27,10 +25,13 @@ _HOST_RESOURCE: Final = re.compile(r"(?:ovf:)?/(disk|file)/(.+)")
 _XEN_KEYS: Final = {"PV_bootloader", "PV_kernel", "PV_ramdisk", "PV_args", "HVM_boot_policy"}
 
 
-def open_ova(below: Disk, description: Member, context: Context) -> Disk:
+def open_ova(archive: Archive, description: ArchiveFile, context: Context) -> Disk:
     """The disks of the machine, in the order of their controllers and places; raises ImageError for what is amiss."""
-    root = parse_xml(f"{below.name}:{shown(description.name)}", content(below, description, 16 << 20))
-    folder = description.name.removeprefix(b"./").rpartition(b"/")[0]
+    below = archive.below
+    if context.machine:
+        raise ImageError(below.name, "is a machine in another machine: unpack it, and name the disk that is meant")
+    root = parse_xml(f"{below.name}:{shown(description.name)}", content(archive, description, 16 << 20))
+    folder = description.name.rpartition(b"/")[0]
     files = {one.get("id", ""): one for one in root.iterfind("References/File")}
     names: list[list[bytes]] = []
     for file in _disk_files(below.name, root, files):
@@ -39,23 +40,26 @@ def open_ova(below: Disk, description: Member, context: Context) -> Disk:
             raise ImageError(below.name, f"the OVF names a disk {href[:200]!r}, which is no file of the archive")
         full = b"/".join(filter(None, (folder, href.encode("utf-8", "surrogateescape"))))
         names.append(_parts(below.name, file, full))
-    members = find_members(below, {name for parts in names for name in parts})
-    shared = Shared(below)
+    inner = context._replace(folder=None, inside=Inside(archive, folder, set()), machine=True)
     with ExitStack() as stack:
         disks: list[tuple[str, Disk]] = []
         for number, parts in enumerate(names):
-            missing = [part for part in parts if part not in members]
-            if missing:
-                raise ImageError(below.name, f"the OVF names {shown(missing[0])}, which is not in the archive")
-            disk = _joined(shared.borrow(), [members[part] for part in parts], below.name)
+            disk = archive.open([_found(archive, part) for part in parts], "ova")
             stack.callback(disk.close)
-            opened = formats.unwrap(disk, "auto", context._replace(folder=None))
+            opened = formats.unwrap(disk, "auto", inner)
             stack.callback(opened.close)
             disks.append((f"/dev/xvd{chr(ord('a') + number)}", opened))
         if not disks:
             raise ImageError(below.name, "is an OVA whose machine has no disk")
         stack.pop_all()
     return MachineDisk(below.name, disks, _booting(root))
+
+
+def _found(archive: Archive, name: bytes) -> ArchiveFile:
+    file = archive.find(name)
+    if file is None:
+        raise ImageError(archive.below.name, f"the OVF names {shown(name)}, which is not in the archive")
+    return file
 
 
 def _parts(archive: str, file: Element, name: bytes) -> list[bytes]:
@@ -69,16 +73,6 @@ def _parts(archive: str, file: Element, name: bytes) -> list[bytes]:
     if not 0 < count <= 100_000:
         raise ImageError(archive, f"the OVF tells {count} chunks of {shown(name)}")
     return [b"%s.%09d" % (name, number) for number in range(count)]
-
-
-def _joined(below: Borrowed, members: list[Member], archive: str) -> Disk:
-    """Members one after another as one disk."""
-    pieces: list[Piece] = []
-    size = 0
-    for member in members:
-        pieces += [piece._replace(at=piece.at + size) for piece in member.pieces]
-        size += member.size
-    return member_disk(below.disk, size, pieces, Layer("ova", f"{archive}:{shown(members[0].name)}", size), below.close)
 
 
 def _disk_files(name: str, root: Element, files: dict[str, Element]) -> list[Element]:

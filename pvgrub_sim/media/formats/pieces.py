@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, layers_of
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from pvgrub_sim.media.disk import Disk
     from pvgrub_sim.media.formats.tar import Piece
+
+_start = attrgetter("at")
 
 
 class PiecesDisk:
@@ -35,7 +38,6 @@ class PiecesDisk:
         self.size = size
         self.below = below
         self._pieces = pieces
-        self._starts = [piece.at for piece in pieces]
         self._layer = layer
         self._closing = closing or below.close
 
@@ -71,7 +73,7 @@ class PiecesDisk:
     def _within(self, offset: int, length: int) -> Iterator[tuple[int, int, int]]:
         """The parts of pieces that lie in a range: where, where below, and how long."""
         end = offset + length
-        index = max(bisect_right(self._starts, offset) - 1, 0)
+        index = max(bisect_right(self._pieces, offset, key=_start) - 1, 0)
         while index < len(self._pieces):
             piece = self._pieces[index]
             begin, stop = max(piece.at, offset), min(piece.at + piece.length, end)

@@ -89,17 +89,30 @@ class Spool:
         self._size = size
         self._measure: Callable[[], int | None] | None = None
         self._least: Callable[[], int] | None = None
+        self._may_hold: Callable[[int], bool] | None = None
         self._done = 0
         self._cut = False
         self._failed: ImageError | None = None
         self._file = UnlinkedFile(name)
 
-    def know(self, measure: Callable[[], int | None], least: Callable[[], int] | None = None) -> None:
+    def know(
+        self,
+        measure: Callable[[], int | None],
+        least: Callable[[], int] | None = None,
+        may_hold: Callable[[int], bool] | None = None,
+    ) -> None:
         """Be told how the size can be found out, None where it cannot, when it is asked for.
 
-        least: how to find out sooner what it is at least.
+        least: how to find out sooner what it is at least. may_hold: whether a size agrees with what is told of it.
         """
-        self._measure, self._least = measure, least
+        self._measure, self._least, self._may_hold = measure, least, may_hold
+
+    def holds(self, size: int) -> bool:
+        """Whether it is known to hold so many bytes, without unpacking them; raises ImageError."""
+        self._find_size()
+        if self._size is not None:
+            return self._size == size
+        return self._may_hold is not None and self._may_hold(size)
 
     @property
     def size(self) -> int:

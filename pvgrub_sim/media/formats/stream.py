@@ -27,7 +27,7 @@ _LITTLE: Final = 1 << 20
 
 def open_gzip(below: Disk, context: Context) -> Disk:
     """What is in a gzip file. Raises ImageError."""
-    return _spooled(below, context, "gzip", gzip_stream, _gzip_size)
+    return _spooled(below, context, "gzip", gzip_stream, _gzip_size, may_hold=_gzip_may_hold)
 
 
 def open_xz(below: Disk, context: Context) -> Disk:
@@ -58,11 +58,16 @@ def _spooled(
     measure: Callable[[Disk, Spool], int | None],
     *,
     least: Callable[[Disk], int] | None = None,
+    may_hold: Callable[[Disk, int], bool] | None = None,
 ) -> Disk:
     stream = ahead(make(Input(below)), below)
     spool = Spool(below.name, stream, Layer(words, below.name, 0), context, below=below)
     if not isinstance(below, ForwardOnly):
-        spool.know(lambda: measure(below, spool), least and (lambda: least(below)))
+        spool.know(
+            lambda: measure(below, spool),
+            least and (lambda: least(below)),
+            may_hold and (lambda size: may_hold(below, size)),
+        )
     return spool
 
 
@@ -117,3 +122,8 @@ def _gzip_size(disk: Disk, spool: Spool) -> int | None:
         return None
     size = told + (max(used - told, 0) + _WRAP - 1) // _WRAP * _WRAP
     return size if _ends_there(size, used, _SLACK) and disk.size <= size + (size >> 10) + 4096 else None
+
+
+def _gzip_may_hold(disk: Disk, size: int) -> bool:
+    """Whether a file's last member, of as a rule one, ends at that size modulo 4 GiB."""
+    return disk.size >= 18 and int.from_bytes(disk.read(disk.size - 4, 4), "little") == size % _WRAP

@@ -39,12 +39,8 @@ FORMATS: Final[dict[str, Format]] = {
     "bzip2": Format("bzip2-compressed", opener="stream:open_bzip2", wraps=True, remedy=_STREAM.format("bzip2 -dc")),
     "lz4": Format("lz4-compressed", opener="stream:open_lz4", wraps=True, remedy=_STREAM.format("lz4 -dc")),
     # Archives.
-    "tar": Format(
-        "a tar archive", "archive:open_tar", wraps=True, remedy=_UNPACK.format("tar -xf") + "; boot the image in it"
-    ),
-    "zip": Format(
-        "a zip archive", "zip:open_zip", wraps=True, remedy=_UNPACK.format("unzip") + "; boot the image in it"
-    ),
+    "tar": Format("a tar archive", "archive:open_tar", remedy=_UNPACK.format("tar -xf") + "; boot the image in it"),
+    "zip": Format("a zip archive", "zip:open_zip", remedy=_UNPACK.format("unzip") + "; boot the image in it"),
     "xva": Format(
         "an XVA virtual machine",
         "xva:open_xva",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from zlib import crc32
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, Layer, read_upto
 from pvgrub_sim.media.formats.ahead import ahead
-from pvgrub_sim.media.formats.archive import IMAGE_NAME, NO_DISK
+from pvgrub_sim.media.formats.borrowed import Shared
+from pvgrub_sim.media.formats.choice import choose
 from pvgrub_sim.media.formats.decoders import PIECE, Input, Members, deflate_stream
-from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
+from pvgrub_sim.media.formats.inside import ArchiveFile
 from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.media.formats.pieces import member_disk
 from pvgrub_sim.media.formats.spool import Spool
@@ -22,6 +24,7 @@ from pvgrub_sim.values import NamedTuple
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
     from pvgrub_sim.media.disk import Disk
+    from pvgrub_sim.media.formats.borrowed import Borrowed
 
 _END: Final = struct.Struct("<4s4H2IH")
 _END_MAGIC: Final = b"PK\x05\x06"
@@ -48,26 +51,90 @@ class Entry(NamedTuple):
 
 
 def open_zip(below: Disk, context: Context) -> Disk:
-    """The disk image in a zip archive: the one that is called like one, or the largest member. Raises ImageError."""
-    entries = [one for one in read_directory(below) if one.size >= 4096 and not one.name.endswith(b"/")]
-    if not entries:
-        raise ImageError(below.name, "is a zip archive without a disk image in it")
-    entries = [one for one in entries if not NO_DISK.fullmatch(shown(one.name))] or entries
-    named = [one for one in entries if IMAGE_NAME.fullmatch(shown(one.name))]
-    entry = max(named or entries, key=lambda one: one.size)
-    disk = _opened(below, entry, context)
-    if not named:
-        try:
-            head = read_upto(disk, 0, HEAD)
-            if not (seen_by_grub(head) or recognised(head)):
-                raise ImageError(below.name, "is a zip archive without a disk image in it")
-        except ImageError:
-            disk.close()
-            raise
+    """The disk image in a zip archive, or the machine that an OVF in it describes. Raises ImageError."""
+    archive = ZipArchive(below, context)
+    described = [file for file in archive.files if file.name.lower().endswith(b".ovf")]
+    if described:
+        from pvgrub_sim.media.formats.ova import open_ova
+
+        disk = open_ova(archive, described[0], context)
+    else:
+        disk = choose(archive, archive.files, context, "")
+    # Not where that fails: who gave the archive closes it then.
+    archive.release()
     return disk
 
 
-def _opened(below: Disk, entry: Entry, context: Context) -> Disk:
+class ZipArchive:
+    """The files of a zip archive.
+
+    below: the archive, which is closed when none of its files is open any more, and release() was called. context: for
+    what is unpacked. Raises ImageError when the directory is damaged.
+    """
+
+    words = "zip"
+
+    def __init__(self, below: Disk, context: Context) -> None:
+        self.below = below
+        self._context = context
+        self._shared = Shared(below)
+        self.release = self._shared.borrow().close
+        """Say that no more files will be opened."""
+        self._entries = [one for one in read_directory(below) if not one.name.endswith(b"/")]
+        self.files = [
+            ArchiveFile(entry.name.removeprefix(b"./"), entry.size, number)
+            for number, entry in enumerate(self._entries)
+        ]
+        self._by_name = {file.name: file for file in reversed(self.files)}
+
+    def find(self, name: bytes) -> ArchiveFile | None:
+        """The first file of that name."""
+        return self._by_name.get(name)
+
+    def open(self, files: Sequence[ArchiveFile], words: str) -> Disk:
+        """A file as a disk. words: the layer's name. Raises ImageError for several, which no zip of a machine has."""
+        if len(files) != 1:
+            raise ImageError(self.below.name, "has a disk in several files: unpack it, and name the disk that is meant")
+        entry = self._entries[files[0].number]
+        borrowed = self._shared.borrow()
+        try:
+            return self._opened(entry, words, borrowed)
+        except BaseException:  # Ctrl-C as well; it is passed on
+            borrowed.close()
+            raise
+
+    def head(self, file: ArchiveFile, length: int) -> bytes:
+        """The first bytes of a file; none of one that cannot be read."""
+        entry = self._entries[file.number]
+        try:
+            begin = _begin(self.below, entry)
+        except ImageError:
+            return b""
+        if entry.method == STORED:
+            return read_upto(self.below, begin, min(length, entry.size))
+        stream = deflate_stream(Input(self.below, begin, begin + entry.packed))
+        found = b""
+        with suppress(ImageError):
+            while len(found) < length and (piece := stream.read()):
+                found += piece
+        return found[:length]
+
+    def _opened(self, entry: Entry, words: str, borrowed: Borrowed) -> Disk:
+        below, name = borrowed.disk, f"{self.below.name}:{shown(entry.name)}"
+        begin = _begin(below, entry)
+        layer = Layer(words, name, entry.size)
+        if entry.method == STORED:
+            # From far away that would fetch all of it.
+            near = entry.size <= CHECKED and not isinstance(below, Expects)
+            if near and _crc_of(below, begin, entry.size) != entry.crc:
+                raise ImageError(name, "is damaged (zip: its CRC)", begin)
+            return member_disk(below, entry.size, (Piece(0, begin, entry.size),), layer, borrowed.close)
+        stream = _Checked(deflate_stream(Input(below, begin, begin + entry.packed)), name, entry.crc, borrowed.close)
+        return Spool(name, ahead(stream, below), layer, self._context, below=below, size=entry.size)
+
+
+def _begin(below: Disk, entry: Entry) -> int:
+    """Where the bytes of a file begin; raises ImageError for what cannot be read."""
     name = f"{below.name}:{shown(entry.name)}"
     if entry.flags & 1:
         raise ImageError(name, "is encrypted: unpack it with its password")
@@ -79,19 +146,12 @@ def _opened(below: Disk, entry: Entry, context: Context) -> Disk:
         raise ImageError(name, "is damaged (zip: its local header)", below.size)
     header = below.read(entry.place, _LOCAL.size)
     magic, *_, name_length, extra_length = _LOCAL.unpack(header)
-    begin = entry.place + _LOCAL.size + name_length + extra_length
+    begin = entry.place + _LOCAL.size + int(name_length) + int(extra_length)
     if magic != b"PK\x03\x04" or begin + entry.packed > below.size:
         raise ImageError(name, "is damaged (zip: its local header)", entry.place)
-    if entry.method == STORED:
-        if entry.packed != entry.size:
-            raise ImageError(name, "is damaged (zip: its sizes)", entry.place)
-        # From far away that would fetch all of it.
-        near = entry.size <= CHECKED and not isinstance(below, Expects)
-        if near and _crc_of(below, begin, entry.size) != entry.crc:
-            raise ImageError(name, "is damaged (zip: its CRC)", begin)
-        return member_disk(below, entry.size, (Piece(0, begin, entry.size),), Layer("zip", name, entry.size))
-    stream = _Checked(deflate_stream(Input(below, begin, begin + entry.packed)), name, entry.crc)
-    return Spool(name, ahead(stream, below), Layer("zip", name, entry.size), context, below=below, size=entry.size)
+    if entry.method == STORED and entry.packed != entry.size:
+        raise ImageError(name, "is damaged (zip: its sizes)", entry.place)
+    return begin
 
 
 def _crc_of(below: Disk, begin: int, size: int) -> int:
@@ -104,8 +164,9 @@ def _crc_of(below: Disk, begin: int, size: int) -> int:
 class _Checked:
     """A stream whose CRC-32 must come out at its end."""
 
-    def __init__(self, stream: Members, name: str, crc: int) -> None:
+    def __init__(self, stream: Members, name: str, crc: int, closing: Callable[[], None]) -> None:
         self._stream = stream
+        self._closing = closing
         self._name = name
         self._wanted = crc
         self._crc = 0
@@ -119,8 +180,8 @@ class _Checked:
         return data
 
     def close(self) -> None:
-        """Close the archive."""
-        self._stream.close()
+        """Close the archive, or say that it is not needed here any more."""
+        self._closing()
 
 
 def read_directory(below: Disk) -> Iterator[Entry]:
