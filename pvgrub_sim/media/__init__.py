@@ -32,12 +32,12 @@ _WRAPPED_HEAD = (
     b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"BZh", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"\x89LZO",
     b"LZIP", b"7z\xbc\xaf", b"Rar!", b"PK\x03", b"PK\x05", b"PK\x07", b"LUKS\xba\xbe", b"Witho", b"EVF", b"LVF", b"LEF",
     b"VMA\0", b"\x5d\0\0", b"07070", b"\xc7\x71", b"\x71\xc7", b"\x1f\x9d", b"MSWIM", b"\x3a\xff\x26\xed",
-    b"Bochs ", b"ova.xml\0", b"<?xml", b"<manifest",
+    b"LRZI", b"!<arch>", b"\xed\xab\xee\xdb", b"\x7fELF", b"Bochs ", b"ova.xml\0", b"<?xml", b"<manifest",
 )  # fmt: skip
 """What the first sector of anything in the formats' table begins with, white space aside: a look that costs a plain
 image nothing, and no regular expression that every start would pay for."""
-_WRAPPED_LATER = ((64, b"\x7f\x10\xda\xbe"), (257, b"ustar"), (1, b"\x2a\x4d\x18"))
-"""The same of those that have their magic number further on: VDI, tar, and a frame that zstd and lz4 skip."""
+_WRAPPED_LATER = ((64, b"\x7f\x10\xda\xbe"), (257, b"ustar"), (1, b"\x2a\x4d\x18"), (514, b"HdrS"))
+"""The same of those that have their magic number further on: VDI, tar, a frame that zstd and lz4 skip, and kernels."""
 _WRAPPED_TAIL = (b"conectix", b"koly")
 """The same of the last sector."""
 
@@ -68,11 +68,11 @@ def open_disk(name: str, image_format: str = "auto", access: Access | None = Non
 
 def _may_be_wrapped(source: Disk) -> bool:
     """True when it is worth looking closer: see formats/detect.py, which decides."""
-    head = read_upto(source, 0, SECTOR_SIZE)
+    head = read_upto(source, 0, 2 * SECTOR_SIZE)
     if head.lstrip().startswith(_WRAPPED_HEAD) or any(head.startswith(magic, at) for at, magic in _WRAPPED_LATER):
         return True
-    if head[148:156].strip(b" \0").isdigit():
-        # The checksum of a tar header that has no magic number.
+    if head[148:156].strip(b" \0").isdigit() or b"\0" not in head[:SECTOR_SIZE]:
+        # The checksum of a tar header that has no magic number; and what may be a text.
         return True
     if isinstance(source, ForwardOnly):
         return ".vhd" in source.name.lower()

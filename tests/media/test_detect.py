@@ -89,6 +89,18 @@ def luks(raw: Path, made: Path) -> None:
     run("cryptsetup", *words, made, stdin=b"key")
 
 
+def kernel(raw: Path, made: Path) -> None:
+    """The first sectors of a bzImage (Linux, Documentation/arch/x86/boot.rst)."""
+    made.write_bytes(b"MZ".ljust(510, b"\0") + b"\x55\xaa\xeb\x6aHdrS\x0f\2" + b"\xa5" * 5000)
+
+
+def text(begin: str) -> Make:
+    def make(raw: Path, made: Path) -> None:
+        made.write_text(begin + "ümlaut and words\n" * 400)
+
+    return make
+
+
 def beginning(head: bytes, end: bytes = b"") -> Make:
     """A format that no tool of Debian writes: its first or last bytes as its description gives them, then noise."""
 
@@ -144,6 +156,23 @@ MADE: dict[str, tuple[str, Make]] = {
     "lzip": ("lzip", beginning(b"LZIP\1")),
     "7z": ("7z", beginning(b"7z\xbc\xaf\x27\x1c\0\4")),
     "rar": ("rar", beginning(b"Rar!\x1a\x07\1\0")),
+    "qcow2-newer": ("qcow2", beginning(b"QFI\xfb\0\0\0\4")),
+    "vmdk-newer": ("vmdk", beginning(b"KDMV\4\0\0\0")),
+    "gzip-flags": ("gzip", beginning(b"\x1f\x8b\7\x20")),
+    "xz-flags": ("xz", beginning(b"\xfd7zXZ\0\1\x14")),
+    "bzip2-damaged": ("bzip2", beginning(b"BZh9\0")),
+    "lrzip": ("lrzip", beginning(b"LRZI\0\6")),
+    "kernel": ("kernel", kernel),
+    "elf": ("elf", lambda raw, made: made.write_bytes(Path(sys.executable).resolve().read_bytes()[:100_000])),
+    "deb": ("package", lambda raw, made: run("ar", "rc", made, raw)),
+    "rpm": ("package", beginning(b"\xed\xab\xee\xdb\3")),
+    "ovf": ("ovf", text('<?xml version="1.0"?>\n<ovf:Envelope xmlns="x">\n')),
+    "ovf-plain": ("ovf", text("<Envelope>")),
+    "html": ("html", text("\n<!-- page -->\n<!DOCTYPE HTML>\n<html lang=de>")),
+    "html-plain": ("html", text("<html>")),
+    "vmx": ("text", text('.encoding = "UTF-8"\nconfig.version = "8"\n')),
+    "vbox": ("text", text('<?xml version="1.0"?>\n<VirtualBox xmlns="http://www.virtualbox.org/">\n')),
+    "lfs": ("text", text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")),
     "dmg": ("dmg", beginning(b"", b"koly".ljust(512, b"\0"))),
     "xva": ("xva", beginning(b"ova.xml".ljust(512, b"\0"))),
     "bundle": ("bundle", beginning(b'<?xml version="1.0" ?><manifest><version>2007-10-10</version>')),

@@ -23,6 +23,8 @@ class Format(NamedTuple):
 
 _QEMU: Final = "`qemu-img convert -O raw IMAGE disk.raw` makes a raw image of it"
 _UNPACK: Final = "`{} IMAGE` unpacks it"
+_KERNEL: Final = "`pvgrub-sim kernel IMAGE` looks at a kernel; name the disk that it is on"
+_NO_DISK: Final = "name the disk image that it goes with"
 _STREAM: Final = "`{} < IMAGE > disk.img` unpacks it"
 """Whatever the file is called: these programs look at a name's suffix, and leave alone what has none of theirs."""
 
@@ -68,7 +70,7 @@ FORMATS: Final[dict[str, Format]] = {
     "android-sparse": Format("an Android sparse image", remedy="`simg2img IMAGE disk.raw` makes a raw image of it"),
     "lzma": Format("lzma-compressed, as xz's forerunner did it", remedy=_STREAM.format("xz -dc --format=lzma")),
     "compress": Format("packed by compress", remedy=_STREAM.format("gzip -dc")),
-    "cpio": Format("a cpio archive, as an initrd is", remedy="no disk is in one: name the disk that it goes with"),
+    "cpio": Format("a cpio archive, as an initrd is", remedy="no disk is in one; name the disk that it goes with"),
     "zip-split": Format(
         "a part of a split zip archive", remedy="`zip -s 0 ARCHIVE.zip --out whole.zip` joins the parts"
     ),
@@ -77,5 +79,15 @@ FORMATS: Final[dict[str, Format]] = {
     "lz4-legacy": Format("lz4-compressed in the legacy frame", remedy=_STREAM.format("lz4 -dc")),
     "7z": Format("a 7-Zip archive", remedy=_UNPACK.format("7z x") + "; boot the image in it"),
     "rar": Format("a RAR archive", remedy=_UNPACK.format("unrar x") + "; boot the image in it"),
+    "lrzip": Format("lrzip-compressed", remedy=_UNPACK.format("lrzip -d")),
+    # No images at all.
+    "kernel": Format("a Linux kernel, not a disk", remedy=_KERNEL),
+    "elf": Format("an ELF file, not a disk", remedy=_KERNEL),
+    "package": Format("a Debian or RPM package, or a static library", remedy=_NO_DISK),
+    "ovf": Format("the description of a virtual machine", remedy="name the OVA, or the disk image that lies beside it"),
+    "html": Format("a web page", remedy="what the address leads to is no image: look at it in a browser"),
+    "text": Format("a text, not a disk", remedy=_NO_DISK),
 }
 """Name: what it is. The names are those that --image-format takes, where there is an opener."""
+NO_IMAGES: Final = ("kernel", "elf", "package", "ovf", "html", "text", "cpio")
+"""Those that are no image, whatever is around them."""
