@@ -13,7 +13,7 @@ import pytest
 from pvgrub_sim import Access, ImageError, boot, open_image
 from pvgrub_sim.media import layers_of
 from tests.images import unpack_sparse
-from tests.media.containers import MIB, convert
+from tests.media.containers import MIB, convert, create
 from tests.tools import run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "images"
@@ -180,3 +180,21 @@ def test_xz_and_zstd_that_want_much_memory_are_not_called_damaged(good: Path, tm
     image.write_bytes(run("zstd", "-qc", "--long=28", stdin=good.read_bytes()))
     with pytest.raises(ImageError, match="needs more than 128 MiB of memory to be unpacked"):
         content(image)
+
+
+def test_an_overlay_with_a_superblock_at_an_unlucky_place_is_not_raw_for_want_of_its_parent(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    with raw.open("wb") as file:
+        file.truncate(64 * MIB)
+    run("mkreiserfs", "-q", "-f", "-f", raw)
+    (tmp_path / "block").write_bytes(raw.read_bytes()[65536:131072])
+    create(tmp_path / "base", "vmdk", 64 * MIB)
+    over = create(tmp_path / "over", "vmdk", 64 * MIB, backing=("base", "vmdk"))
+    run("qemu-io", "-f", "vmdk", "-c", f"write -s {tmp_path / 'block'} 65536 65536", over)
+    assert over.read_bytes()[65588:].startswith(b"ReIsEr")
+    disk = open_image(over)
+    assert disk.size == 64 * MIB
+    disk.close()
+    (tmp_path / "base").unlink()
+    with pytest.raises(ImageError, match="parent 'base': no such file"):
+        open_image(over)

@@ -58,9 +58,11 @@ def _asked_for(name: str, disk: Disk, error: ImageError) -> ImageError:
 
 def _contested(disk: Disk, context: Context) -> Disk:
     """A disk as it lies, or what is in it where that is what PV-GRUB would see something on; see detect.py."""
-    name = contested(disk)
+    name, surely = contested(disk)
     if not name:
         return disk
+    if surely:
+        return _open(FORMATS[name], disk, context)
     try:
         # What it has opened besides goes with it, where it is not taken; to close it would close the disk below.
         inside = _open(FORMATS[name], disk, context)

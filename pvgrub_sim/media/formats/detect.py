@@ -18,6 +18,7 @@ import re
 import struct
 
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk, ForwardOnly, read_upto
+from pvgrub_sim.media.formats.superblocks import superblock
 from pvgrub_sim.typed import Final
 
 HEAD: Final = 68 << 10
@@ -76,17 +77,6 @@ Such an expression may allow white space before them, and is compiled only for w
 TEXT: Final = 512
 """Bytes that are all of a text where a file is one."""
 _TEXT_BYTES: Final = bytes((*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)))
-_SUPERBLOCKS: Final = (
-    (8192 + 52, b"ReIsEr"),
-    (65536 + 52, b"ReIsEr"),
-    (32768, b"JFS1"),
-    (32768, b"\x01CD001\x01"),
-    (8192 + 1372, b"\x54\x19\x01\x00"),  # UFS1
-    (65536 + 1372, b"\x19\x01\x54\x19"),  # UFS2
-)
-"""Byte offset and magic number of the filesystems that PV-GRUB reads, where byte 0 can be anything."""
-
-
 _MAPPED: Final = ("qcow2", "vmdk", "vhd", "vhdx", "vdi")
 """Formats whose files have the guest's data somewhere behind their headers."""
 _BEHIND_HEADERS: Final = 2048
@@ -155,11 +145,18 @@ def _is_tar(head: bytes) -> bool:
     return sum(head[:148]) + 8 * 32 + sum(head[156:SECTOR_SIZE]) == int(field, 8)
 
 
-def contested(disk: Disk) -> str:
-    """The hypervisor's format whose header a disk has, if it is the guest's data that may be seen behind it."""
+def contested(disk: Disk) -> tuple[str, bool]:
+    """The hypervisor's format whose header a disk has, if it is the guest's data that may be seen behind it.
+
+    And whether it must be that: the filesystem is larger than the file, so that it lies on the disk inside.
+    """
     head = read_upto(disk, 0, HEAD)
     name = recognised(head)
-    return name if name in _MAPPED and not seen_by_grub(head[:_BEHIND_HEADERS]) else ""
+    if name not in _MAPPED or seen_by_grub(head[:_BEHIND_HEADERS]):
+        return "", False
+    found = superblock(head)
+    # A size that is unknown would cost all of a compressed file.
+    return name, found is not None and not isinstance(disk, ForwardOnly) and found.size(head) > disk.size
 
 
 def seen_by_grub(head: bytes) -> bool:
@@ -175,7 +172,7 @@ def seen_by_grub(head: bytes) -> bool:
         used = [entry for entry in entries if any(entry)]
         if used and all(entry[0] in (0, 0x80) and entry[4] and any(entry[8:12]) and any(entry[12:]) for entry in used):
             return True
-    if any(head.startswith(magic, at) for at, magic in _SUPERBLOCKS):
+    if superblock(head) is not None:
         return True
     return len(head) >= 2048 and (_is_ext2(head) or _is_minix(head) or _is_fat(head))
 
