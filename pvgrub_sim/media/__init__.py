@@ -39,7 +39,7 @@ image nothing, and no regular expression that every start would pay for."""
 _WRAPPED_LATER = ((64, b"\x7f\x10\xda\xbe"), (257, b"ustar"), (1, b"\x2a\x4d\x18"), (514, b"HdrS"))
 """The same of those that have their magic number further on: VDI, tar, a frame that zstd and lz4 skip, and kernels."""
 _WRAPPED_TAIL = (b"conectix", b"koly")
-"""The same of the last sector."""
+"""The same of the last sector, which may also end with the end record of a zip archive."""
 
 
 def open_disk(name: str, image_format: str = "auto", access: Access | None = None) -> Disk:
@@ -76,7 +76,10 @@ def _may_be_wrapped(source: Disk) -> bool:
         return True
     if isinstance(source, ForwardOnly):
         return ".vhd" in source.name.lower()
-    return source.size > SECTOR_SIZE and source.read(source.size - SECTOR_SIZE, 8).startswith(_WRAPPED_TAIL)
+    if source.size <= SECTOR_SIZE:
+        return False
+    tail = source.read(source.size - SECTOR_SIZE, SECTOR_SIZE)
+    return tail.startswith(_WRAPPED_TAIL) or tail.startswith(b"PK\x05\x06", SECTOR_SIZE - 22)
 
 
 def attach(

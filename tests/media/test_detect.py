@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -70,11 +71,13 @@ def swapped(raw: Path, made: Path) -> None:
     made.write_bytes(data)
 
 
-def skipped(packer: str) -> Make:
-    """A frame that zstd and lz4 skip, before one of theirs."""
+def skipped(packer: str, size: int = 5) -> Make:
+    """A frame that zstd and lz4 skip, before one of theirs. size: of what is in it, in bytes."""
 
     def make(raw: Path, made: Path) -> None:
-        made.write_bytes(struct.pack("<II", 0x184D2A53, 5) + b"hello" + run(packer, "-qc", stdin=raw.read_bytes()))
+        made.write_bytes(
+            struct.pack("<II", 0x184D2A53, size) + bytes(size) + run(packer, "-qc", stdin=raw.read_bytes())
+        )
 
     return make
 
@@ -92,6 +95,13 @@ def luks(raw: Path, made: Path) -> None:
 def kernel(raw: Path, made: Path) -> None:
     """The first sectors of a bzImage (Linux, Documentation/arch/x86/boot.rst)."""
     made.write_bytes(b"MZ".ljust(510, b"\0") + b"\x55\xaa\xeb\x6aHdrS\x0f\2" + b"\xa5" * 5000)
+
+
+def split(raw: Path, made: Path) -> None:
+    """The last part, which has the archive's own name."""
+    (made.parent / "noise").write_bytes(bytes(range(256)) * 8 + os.urandom(200_000))
+    run("zip", "-q", "-s", "64k", made.with_suffix(".zip"), made.parent / "noise")
+    made.with_suffix(".zip").rename(made)
 
 
 def text(begin: str) -> Make:
@@ -136,10 +146,12 @@ MADE: dict[str, tuple[str, Make]] = {
     "cpio-bin-swapped": ("cpio", swapped),
     "compress": ("compress", beginning(b"\x1f\x9d\x90")),
     "zip-split": ("zip-split", beginning(b"PK\x07\x08PK\x03\x04\x14\0")),
+    "zip-split-last": ("zip-split", split),
     "tar-v7": ("tar", tar("--format=v7")),
     "tar-label": ("tar", tar("-V", "label")),
     "tar-ustar": ("tar", tar("--format=ustar")),
     "lz4-skipped": ("lz4", skipped("lz4")),
+    "lz4-skipped-large": ("lz4", skipped("lz4", 100_000)),
     "zstd-skipped": ("zstd", skipped("zstd")),
     "vmdk-words": ("vmdk", beginning(b"# Disk Descriptor File\nversion=1\n")),
     "lzop": ("lzop", packed("lzop", "-c")),

@@ -74,6 +74,10 @@ _MAGIC: Final[tuple[tuple[str, int, tuple[bytes, ...], bytes], ...]] = (
 
 Such an expression may allow white space before them, and is compiled only for what comes as far as that."""
 
+ZIP_END: Final = SECTOR_SIZE - 22
+"""Where in the last sector a zip archive's end record begins."""
+MOST_SKIPPED: Final = 100
+"""Frames that zstd and lz4 skip, before one that says which of them it is."""
 TEXT: Final = 512
 """Bytes that are all of a text where a file is one."""
 _TEXT_BYTES: Final = bytes((*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)))
@@ -88,6 +92,8 @@ def detect(disk: Disk) -> str:
     head = read_upto(disk, 0, HEAD)
     name = recognised(head)
     if name:
+        if name == "zstd" and _is_skipped(head):
+            name = _behind_skipped(disk)
         return "raw" if seen_by_grub(head) else name
     if isinstance(disk, ForwardOnly) and ".vhd" not in disk.name.lower():
         # What stands at the end would cost all that stands before it: only worth it where there is a reason to look.
@@ -98,6 +104,9 @@ def detect(disk: Disk) -> str:
             return "dmg"
         if tail.startswith(b"conectix") and _sound_footer(tail):
             return "vhd"
+        if tail.startswith(b"PK\x05\x06", ZIP_END) and any(tail[ZIP_END + 4 : ZIP_END + 8]) and not seen_by_grub(head):
+            # The end record of an archive tells of an earlier part.
+            return "zip-split"
     return "raw"
 
 
@@ -109,7 +118,7 @@ def recognised(head: bytes) -> str:
             if text.startswith(begins) and re.match(pattern, head, re.S):
                 return name
         elif head.startswith(begins, at):
-            return _behind_skipped(head) if name == "zstd" else name
+            return name
     return "tar" if _is_tar(head) else _kind_of_text(head[:TEXT])
 
 
@@ -129,12 +138,19 @@ def _kind_of_text(head: bytes) -> str:
     return "text" if b"\n" in head else ""
 
 
-def _behind_skipped(head: bytes) -> str:
+def _is_skipped(head: bytes) -> bool:
+    return head.startswith(b"\x2a\x4d\x18", 1)
+
+
+def _behind_skipped(disk: Disk) -> str:
     """zstd or lz4, which have the same frames that are skipped: as the first other one says."""
     at = 0
-    while head.startswith(b"\x2a\x4d\x18", at + 1) and at + 8 <= len(head):
-        at += 8 + int.from_bytes(head[at + 4 : at + 8], "little")
-    return "lz4" if head.startswith(b"\x04\x22\x4d\x18", at) else "zstd"
+    for _ in range(MOST_SKIPPED):
+        head = read_upto(disk, at, 8)
+        if not _is_skipped(head) or len(head) < 8:
+            return "lz4" if head.startswith(b"\x04\x22\x4d\x18") else "zstd"
+        at += 8 + int.from_bytes(head[4:], "little")
+    return "zstd"
 
 
 def _is_tar(head: bytes) -> bool:
