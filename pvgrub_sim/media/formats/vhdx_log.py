@@ -13,8 +13,9 @@ from pvgrub_sim.values import NamedTuple
 
 LARGEST_LOG: Final = 8 << 20
 """Bytes; what writes VHDX makes logs of 1 MiB."""
-MOST_CHECKED: Final = 4
-"""How often the log's length is looked at for entries that are none."""
+MOST_CHECKED: Final = 2
+"""How often the log's length is looked at for entries that are none. What goes round in it overwrites old entries from
+their beginning on, so that no more than one, on which a crash came, begins as one and is not whole."""
 SECTOR: Final = layout.LOG_SECTOR
 
 
