@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.deadline import check_time
 from pvgrub_sim.media.disk import Disk, read_upto
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
@@ -83,6 +84,7 @@ class TarReader:
 
     def __iter__(self) -> Iterator[Member]:
         for number in range(MOST_MEMBERS):
+            check_time()
             member = self._next()
             if member is None:
                 return
