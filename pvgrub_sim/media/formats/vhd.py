@@ -11,6 +11,7 @@ from pvgrub_sim.media.formats.bitmaps import runs
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, Whole, merged
 from pvgrub_sim.media.formats.parents import open_named_parent
 from pvgrub_sim.ondisk import vhd as layout
+from pvgrub_sim.safetext import quoted
 from pvgrub_sim.typed import Final
 
 LARGEST_BLOCK: Final = 256 << 20
@@ -85,12 +86,12 @@ class DynamicVhd(Mapped):
 
     def open_parent(self, context: Context) -> None:
         """Open the disk that this one holds the differences to; raises ImageError when it is not to be had."""
-        self.detail = f"differencing, blocks of {self.block}, parent {self.header.parent_name!r}"
+        self.detail = f"differencing, blocks of {self.block}, parent {quoted(self.header.parent_name)}"
         name, parent = open_named_parent(self.below, self._parent_names(), "vhd", context)
         self.others.append(parent)
         if isinstance(parent, FixedVhd | DynamicVhd) and _footer(parent.below).id != self.header.parent_id:
             parent.close()
-            raise self.damaged(f"the parent {name!r} is another disk than the one that this was made of")
+            raise self.damaged(f"the parent {quoted(name)} is another disk than the one that this was made of")
         self._parent = Padded(parent)
 
     def _parent_names(self) -> Iterator[str]:

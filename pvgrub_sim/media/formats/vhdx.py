@@ -12,6 +12,7 @@ from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, Whole,
 from pvgrub_sim.media.formats.parents import open_named_parent
 from pvgrub_sim.media.formats.vhdx_log import replayed
 from pvgrub_sim.ondisk import vhdx as layout
+from pvgrub_sim.safetext import quoted
 from pvgrub_sim.typed import Final
 
 SMALLEST_BLOCK: Final = 1 << 20
@@ -166,13 +167,13 @@ class Vhdx(Mapped):
         keys = self._metadata.parent()
         names = [keys[key].replace("\\", "/") for key in ("relative_path",) if keys.get(key)]
         names += [keys[key].replace("\\", "/").rpartition("/")[2] for key in ("absolute_win32_path",) if keys.get(key)]
-        self.detail += f", parent {names[0]!r}" if names else ""
+        self.detail += f", parent {quoted(names[0])}" if names else ""
         name, parent = open_named_parent(self.below, names, "vhdx", context)
         self.others.append(parent)
         linkage = {keys.get(key, "").strip("{}").lower() for key in ("parent_linkage", "parent_linkage2")}
         if isinstance(parent, Vhdx) and layout.guid_text(parent.header.data_write) not in linkage:
             parent.close()
-            raise self.damaged(f"the parent {name!r} is not as it was when this was made of it")
+            raise self.damaged(f"the parent {quoted(name)} is not as it was when this was made of it")
         self._parent = Padded(parent)
 
     def _pieces(self, offset: int, length: int) -> Iterator[Piece]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
 
 CHUNK: Final = 1 << 20
+LONGEST_REFERENCE: Final = 200
+"""Characters of a disk's reference, which is part of its name; `OpaqueRef:` and a UUID have 46."""
 _LARGEST_DISK: Final = 1 << 46
 _CHUNK_NAME: Final = re.compile(rb"(?:\./)?([^/]+)/(\d{8,12})(\.checksum|\.xxhash)?")
 
@@ -260,6 +262,8 @@ def _machine(name: str, records: list[Record]) -> tuple[Booting, list[tuple[int,
             raise ImageError(name, f"is an XVA with a disk {number[:40]!r}, which is no device number of its own")
         if not size.isdecimal() or len(size) > 18 or not 0 < int(size) <= _LARGEST_DISK:
             raise ImageError(name, f"is an XVA with a disk of {size[:40]!r} bytes")
+        if len(fields["VDI"]) > LONGEST_REFERENCE:
+            raise ImageError(name, f"is an XVA with a disk whose reference has {len(fields['VDI'])} characters")
         drives[int(number)] = (int(number), fields["VDI"], int(size))
     if not drives:
         raise ImageError(name, "is an XVA whose machine has no disk")
