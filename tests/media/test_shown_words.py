@@ -69,6 +69,14 @@ def test_a_message_is_one_that_can_be_read(what: str, tmp_path: Path) -> None:
     assert len(str(caught.value)) < LONGEST + len(str(tmp_path))
 
 
+def test_a_disk_is_called_by_no_reference_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="a disk whose reference has 201 characters"):
+        open_disk(str(xva(tmp_path / "d", "R" * 201)))
+    disk = open_disk(str(xva(tmp_path / "d", "R" * 200)))
+    assert layers_of(disk)[0].name.endswith(":" + "R" * 200)
+    disk.close()
+
+
 def test_the_type_of_a_vmdk(tmp_path: Path) -> None:
     image = descriptor(tmp_path / "d.vmdk", f'createType="{LONG}"', "RW 8 ZERO")
     disk = open_disk(str(image))
