@@ -13,6 +13,9 @@ What PV-GRUB itself does with a bad image is no exception of this tree: it is an
 
 from __future__ import annotations
 
+LONGEST_REASON = 4000
+"""Characters of what is wrong with an image; a message is one line that can be read."""
+
 
 class PvgrubSimError(Exception):
     """Base of every error that a caller may want to catch."""
@@ -30,6 +33,9 @@ class ImageError(PvgrubSimError):
     """
 
     def __init__(self, path: str, reason: str, offset: int | None = None) -> None:
+        if len(reason) > LONGEST_REASON:
+            # Whatever words of the image are in it.
+            reason = f"{reason[: LONGEST_REASON // 2]}…{reason[-LONGEST_REASON // 4 :]}"
         self.path = path
         self.reason = reason
         self.offset = offset

@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,8 @@ SECONDS = 120
 """Of processor time."""
 WALL = 5
 """How much longer than that a child may be there."""
+AFTER_TIMEOUT = 10
+"""Seconds that a child has to start, and to say that the time is over, besides those of boot()'s timeout."""
 LONGEST_ANSWER = 256 << 20
 """Bytes of a child's answer."""
 WATCHED_EVERY = 200
@@ -74,10 +77,14 @@ def boot_isolated(
     try:
         with work_folder(Path(gettempdir())) as spool:
             question["fence"] = {"read": named, "write": [str(spool)], "memory": memory_limit, "seconds": cpu_limit}
-            status, said = _ask(json.dumps(question).encode("ascii"), str(spool), cpu_limit * WALL)
+            seconds = _wall(cpu_limit, options.get("timeout"))
+            begun = time.monotonic()
+            status, said = _ask(json.dumps(question).encode("ascii"), str(spool), seconds)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise IsolationError(shown, f"no isolated run: {reason}") from None
+    if not said.endswith(b"\n") and time.monotonic() - begun >= seconds:
+        raise IsolationError(shown, f"the isolated run gave no answer within {seconds:g} seconds")
     return _verdict(shown, status, said)
 
 
@@ -110,6 +117,12 @@ def _ask(question: bytes, spool: str, seconds: float) -> tuple[int, bytes]:
             _end(child)
             alarm.cancel()
     return child.returncode, said
+
+
+def _wall(cpu_limit: int, timeout: float | None) -> float:
+    """Seconds of wall-clock time that a child has; what is told by its own clock may be stuck."""
+    longest = float(cpu_limit * WALL)
+    return longest if timeout is None else min(longest, timeout + AFTER_TIMEOUT)
 
 
 def _begin(alarm: Timer) -> None:

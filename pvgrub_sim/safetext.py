@@ -21,6 +21,9 @@ _COMMAND_LINE = r"(?m)^((?:[^\S\n]|\x1b\[[0-9;]*m)*):(?=:)"
 _COMMAND_ANYWHERE = r"#(?=#\w*\[)"
 """The runner obeys `##[`, and Azure's `##vso[`, anywhere in a line."""
 
+LONGEST_WORD = 200
+"""Characters of a word that are shown: names and types may be as long as the image's maker likes."""
+
 
 def printable(text: str) -> str:
     """Text without anything that a terminal or a CI runner would obey: such characters are shown as escapes.
@@ -37,6 +40,16 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Text as printable() makes it, for a place that has one line only: newlines and tabs are escaped too."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def cut(text: str, most: int = LONGEST_WORD) -> str:
+    """Text of an image for a message: as it is, or its beginning and its end where it is longer than any such word."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 4 :]}"
+
+
+def quoted(word: str) -> str:
+    """A word of an image, such as a file's name, in quotes and in one line; what is long is cut."""
+    return repr(cut(word))
 
 
 def disarmed(text: str) -> str:

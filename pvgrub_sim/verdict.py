@@ -114,7 +114,15 @@ def boot_and_plan(
     budget = Budget(seconds=timeout)
     reasons = _reasons(ignore)
     with ExitStack() as stack:
-        request = read_request(image, stack, **{**NO_OPTIONS, **options, "budget": budget})
+        if budget.timed:
+            from pvgrub_sim.media.deadline import keep_to
+
+            stack.callback(keep_to(budget))
+        options = {**NO_OPTIONS, **options, "budget": budget}
+        try:
+            request = read_request(image, stack, **options)
+        except GivenUp as error:
+            return _not_opened(image, options, str(error)), None
         # Only now, and more of it where the image is being unpacked meanwhile.
         from pvgrub_sim.bootchain import run, run_auto
         from pvgrub_sim.model import Outcome
@@ -141,6 +149,31 @@ def boot_and_plan(
         known.budget = known.budget.renewed()
         verdict, plan = _advised(verdict, result, request, ari, reasons)
         return _with_digests(verdict, given), plan
+
+
+def _not_opened(image: str | os.PathLike[str] | Disk, options: Mapping[str, Any], reason: str) -> Verdict:
+    """The verdict where the time was over before the disks could be read at all."""
+    from pvgrub_sim.media.sources import shown_source
+    from pvgrub_sim.model import Outcome, ProfileInfo, Verdict
+    from pvgrub_sim.profiles import choose_profile
+
+    arch = None if options["arch"] == "auto" else options["arch"]
+    profile = choose_profile(aki=options["aki"], pvgrub=options["pvgrub"], arch=arch, config=options["config"])
+    name = shown_source(os.fspath(image)) if isinstance(image, (str, os.PathLike)) else image.name
+    return Verdict(
+        image=name,
+        profile=ProfileInfo(profile.name, profile.arch, profile.aki, profile.device),
+        outcome=Outcome.TIMEOUT,
+        entry=None,
+        default_entry=None,
+        config=None,
+        errors=(),
+        kernel=None,
+        initrd=None,
+        cmdline=None,
+        console="",
+        reason=f"{reason}: the image was still being opened",
+    )
 
 
 def _reasons(ignore: Collection[str] | Mapping[str, str]) -> Mapping[str, str]:

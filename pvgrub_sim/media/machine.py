@@ -10,6 +10,8 @@ from pvgrub_sim.values import NamedTuple
 
 MOST_DISKS: Final = 16
 """Disks of a machine that are attached; whoever describes one could name any number."""
+LONGEST_ARGUMENT: Final = 1023
+"""Bytes of what a domain is started with (MAX_GUEST_CMDLINE in xen/include/public/xen.h, less the NUL)."""
 
 
 class Booting(NamedTuple):
@@ -29,7 +31,9 @@ class Booting(NamedTuple):
     def config(self) -> str | None:
         """The config file that PV-GRUB is given as its argument, where the kernel is PV-GRUB."""
         if self.kernel and "pv-grub" in self.kernel.rpartition("/")[2].replace("pvgrub", "pv-grub"):
-            return self.arguments or None
+            # Whatever is longer is cut when the domain is built (start_info_x86_64() in tools/libs/guest/xg_dom_x86.c).
+            given = (self.arguments or "").encode("utf-8", "surrogateescape")[:LONGEST_ARGUMENT]
+            return given.decode("utf-8", "surrogateescape") or None
         return None
 
 

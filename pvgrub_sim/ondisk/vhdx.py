@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from functools import cache
 
+from pvgrub_sim.ondisk.crc32c import crc32c
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
@@ -93,47 +93,3 @@ def sound(raw: bytes) -> bool:
     """True when the checksum of a structure, at byte 4, is that of its bytes with zeros in its place."""
     zeroed = raw[:CHECKSUM_AT] + bytes(4) + raw[CHECKSUM_AT + 4 :]
     return int.from_bytes(raw[CHECKSUM_AT : CHECKSUM_AT + 4], "little") == crc32c(zeroed)
-
-
-_POLYNOMIAL: Final = 0x82F63B78
-
-
-@cache
-def _crc_table() -> list[int]:
-    table = []
-    for crc in range(256):
-        for _ in range(8):
-            crc = crc >> 1 ^ (_POLYNOMIAL if crc & 1 else 0)  # noqa: PLW2901  (what is left of it)
-        table.append(crc)
-    return table
-
-
-def crc32c(data: bytes) -> int:
-    """The CRC-32C (Castagnoli) of some bytes; zeros at their end, of which these structures are full, cost nothing."""
-    table = _crc_table()
-    crc = 0xFFFFFFFF
-    used = data.rstrip(b"\0")
-    for byte in used:
-        crc = table[(crc ^ byte) & 0xFF] ^ crc >> 8
-    return _times(_power(8 * (len(data) - len(used))), crc) ^ 0xFFFFFFFF
-
-
-def _times(a: int, b: int) -> int:
-    """The product of two polynomials modulo the CRC's, bits reflected."""
-    product = 0
-    for bit in range(31, -1, -1):
-        if a >> bit & 1:
-            product ^= b
-        b = b >> 1 ^ (_POLYNOMIAL if b & 1 else 0)
-    return product
-
-
-def _power(exponent: int) -> int:
-    """x to the power of an exponent, modulo the CRC's polynomial."""
-    result, square = 1 << 31, 1 << 30
-    while exponent:
-        if exponent & 1:
-            result = _times(square, result)
-        square = _times(square, square)
-        exponent >>= 1
-    return result

@@ -8,6 +8,7 @@ from threading import Thread, current_thread
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.large_pages import keep_freed_memory, large_pages
+from pvgrub_sim.media.deadline import check_time
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
@@ -111,6 +112,7 @@ class Ahead:
             try:
                 return self._work.pieces.get(timeout=LOOKS_EVERY if alive else 0)
             except Empty:
+                check_time()
                 if not alive:
                     # It has ended with an error; or it is a thread of the process that this one was forked from.
                     raise ImageError(self._name, "cannot be unpacked any further, in this process") from None

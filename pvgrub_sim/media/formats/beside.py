@@ -17,6 +17,7 @@ from pvgrub_sim.media import formats
 from pvgrub_sim.media.access import DEEPEST, Context
 from pvgrub_sim.media.disk import Disk
 from pvgrub_sim.media.sources.file import RawDisk
+from pvgrub_sim.safetext import quoted
 from pvgrub_sim.typed import Final
 
 _referred: Final[set[str]] = set()
@@ -29,9 +30,9 @@ def open_beside(owner: Disk, named: str, image_format: str, context: Context, wh
     owner: the image. named: as the image has it. image_format: to read it in, `auto` where the image does not say,
     `raw` for its bytes. what: for messages. Raises ImageError that says what was asked for and why it was refused.
     """
-    shown = f"{what} {named!r}"
+    shown = f"{what} {quoted(named)}"
     if image_format not in ("auto", "raw", *formats.FORMATS):
-        raise ImageError(owner.name, f"{shown} is of the unknown format {image_format!r}")
+        raise ImageError(owner.name, f"{shown} is of the unknown format {quoted(image_format)}")
     if len(context.chain) >= DEEPEST:
         raise ImageError(owner.name, f"{shown}: the chain of files is more than {DEEPEST} deep")
     if context.inside is not None and (found := context.inside.open(_file_name(owner, named, shown))) is not None:

@@ -34,7 +34,7 @@ LARGEST_PART: Final = 64 << 20
 MOST_PARTS: Final = 100_000
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _SHA1: Final = re.compile(r"[0-9a-f]{40}")
-_PART_NAME: Final = re.compile(r"[^/\0]+")
+_PART_NAME: Final = re.compile(r"[^/\0]{1,255}")
 
 LONGEST_KEY = 1 << 20
 """Bytes of a private key that are read."""

@@ -18,7 +18,14 @@ _XZ_MAGIC: Final = b"\xfd7zXZ\0"
 _XZ_FOOTER: Final = struct.Struct("<II2s2s")
 MOST_STREAMS: Final = 100_000
 _PADDING: Final = 64 << 10
-"""Bytes that are looked at together for zeros behind an xz stream."""
+_LONG_PADDING: Final = 1 << 20
+"""Bytes that are looked at together for zeros behind an xz stream: at first, and where there are many."""
+MOST_PADDING: Final = 64 << 20
+"""Bytes of zeros behind the streams of a file, together. Programs pad to a block of tar or a sector."""
+_LEAST_UNPADDED: Final = 5
+"""Bytes of a block of xz without its padding; liblzma refuses less."""
+MOST_RECORDS: Final = 1 << 20
+"""Blocks in all indexes of an xz file: as many of 64 KiB are 64 GiB."""
 SMALL_BLOCK: Final = 8
 MOST_SMALL_BLOCKS: Final = 1_000_000
 """Blocks of a zstd file that are that short or hold as little; a program writes one now and then."""
@@ -139,9 +146,11 @@ def xz_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int:
     As the .xz file format says (https://tukaani.org/xz/xz-file-format.txt, sections 2.1.2 and 4). Raises ImageError
     when there is no such thing.
     """
-    total = 0
+    total = records = padding = 0
     for _ in range(MOST_STREAMS):
-        size = _without_padding(size, read)
+        end = size
+        size = _without_padding(name, size, read, MOST_PADDING - padding)
+        padding += end - size
         if size < 32:
             raise ImageError(name, "is damaged (xz: ends too early)", size)
         footer = read(size - 12, 12)
@@ -151,7 +160,11 @@ def xz_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int:
             raise ImageError(name, "ends in the middle of its xz stream", size)
         if length > 64 << 20:
             raise ImageError(name, "is damaged (xz: an index of more than 64 MiB)", size)
-        unpacked, packed = _xz_index(name, read(size - 12 - length, length), size)
+        index = _XzIndex(name, read(size - 12 - length, length), size)
+        records += index.records
+        if records > MOST_RECORDS:
+            raise ImageError(name, f"is made of more than {MOST_RECORDS} xz blocks")
+        unpacked, packed = index.sums()
         total += unpacked
         size -= 12 + length + packed + 12
         if size < 0 or read(size, 8) != _XZ_MAGIC + flags:
@@ -161,38 +174,64 @@ def xz_size(name: str, size: int, read: Callable[[int, int], bytes]) -> int:
     raise ImageError(name, f"is made of more than {MOST_STREAMS} xz streams")
 
 
-def _without_padding(size: int, read: Callable[[int, int], bytes]) -> int:
-    """Where a stream ends that zeros stand behind, four by four; a large device has many of them."""
-    end = size
+def too_much_padding(name: str, words: str, offset: int) -> ImageError:
+    """The error for more zeros behind a compressed stream than are looked through; words: the format's name."""
+    return ImageError(name, f"has more than {MOST_PADDING >> 20} MiB of zeros behind its {words} stream", offset)
+
+
+def _without_padding(name: str, size: int, read: Callable[[int, int], bytes], most: int) -> int:
+    """Where a stream ends that zeros stand behind, four by four; raises ImageError where they are more than `most`."""
+    end, step = size, _PADDING
     while end:
-        window = read(max(0, end - _PADDING), min(end, _PADDING))
+        window = read(max(0, end - step), min(end, step))
         left = len(window.rstrip(b"\0"))
         if left:
             return size - (size - (end - len(window) + left)) // 4 * 4
         end -= len(window)
+        if size - end > most:
+            raise too_much_padding(name, "xz", end)
+        step = _LONG_PADDING
     return 0
 
 
-def _xz_index(name: str, index: bytes, offset: int) -> tuple[int, int]:
-    """Bytes of all blocks, unpacked and packed with their padding."""
-    at = 1
-    unpacked = packed = 0
+class _XzIndex:
+    """The index of an xz stream.
 
-    def number() -> int:
-        nonlocal at
+    name, offset: for messages. records: blocks that it tells of, of which none was looked at yet. Raises ImageError.
+    """
+
+    def __init__(self, name: str, raw: bytes, offset: int) -> None:
+        self._name = name
+        self._raw = raw
+        self._offset = offset
+        if raw[0] != 0 or crc32(raw[:-4]) != int.from_bytes(raw[-4:], "little"):
+            raise self._damaged()
+        self._at = 1
+        self.records = self._number()
+
+    def sums(self) -> tuple[int, int]:
+        """Bytes of all blocks, unpacked and packed with their padding."""
+        unpacked = packed = 0
+        for _ in range(self.records):
+            size = self._number()
+            if size < _LEAST_UNPADDED or packed > self._offset:
+                raise self._damaged()
+            packed += size + 3 & ~3
+            unpacked += self._number()
+        if len(self._raw) - 4 - self._at > 3:
+            raise self._damaged()
+        return unpacked, packed
+
+    def _number(self) -> int:
         value = shift = 0
-        while at < len(index) - 4 and shift < 63:
-            byte = index[at]
-            at += 1
+        while self._at < len(self._raw) - 4 and shift < 63:
+            byte = self._raw[self._at]
+            self._at += 1
             value |= (byte & 0x7F) << shift
             shift += 7
             if byte < 0x80:
                 return value
-        raise ImageError(name, "is damaged (xz: its index)", offset)
+        raise self._damaged()
 
-    if index[0] != 0 or crc32(index[:-4]) != int.from_bytes(index[-4:], "little"):
-        raise ImageError(name, "is damaged (xz: its index)", offset)
-    for _ in range(number()):
-        packed += number() + 3 & ~3
-        unpacked += number()
-    return unpacked, packed
+    def _damaged(self) -> ImageError:
+        return ImageError(self._name, "is damaged (xz: its index)", self._offset)

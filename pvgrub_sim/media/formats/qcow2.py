@@ -12,6 +12,7 @@ from pvgrub_sim.media.formats.deflate import inflate
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, merged
 from pvgrub_sim.media.formats.packed import Packed, Unpacker
 from pvgrub_sim.ondisk import qcow2 as layout
+from pvgrub_sim.safetext import quoted
 from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.zstd import zstd_library
 
@@ -85,7 +86,7 @@ class Qcow2(Mapped):
         words += ["subclusters"] if self._extended else []
         words += [f"{header.snapshots} snapshots"] if header.snapshots else []
         words += ["marked corrupt"] if header.incompatible & layout.CORRUPT else []
-        words += [f"backing file {header.backing!r}"] if header.backing is not None else []
+        words += [f"backing file {quoted(header.backing)}"] if header.backing is not None else []
         return ", ".join(words)
 
     def open_others(self, context: Context) -> None:

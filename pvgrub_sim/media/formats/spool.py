@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.deadline import check_time
 from pvgrub_sim.media.disk import ForwardOnly, layers_of
 from pvgrub_sim.media.formats.unlinked import UnlinkedFile
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, runtime_checkable
@@ -181,6 +182,7 @@ class Spool:
         """Go on reading up to a byte, or to the end."""
         told = False
         while self._stream is not None and (upto is None or self._done < upto):
+            check_time()
             if not self._unpack_piece(self._stream):
                 break
             if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:

@@ -8,18 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.deadline import check_time
 from pvgrub_sim.media.disk import Disk, read_upto
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
 
 BLOCK: Final = 512
-MOST_MEMBERS: Final = 2_000_000
+MOST_MEMBERS: Final = 1 << 24
+"""As many as 8 TiB in an XVA have, two for each MiB."""
+FEW_MEMBERS: Final = 50_000
+LEAST_IN_MEMBERS: Final = 64 << 10
+"""Bytes that a member takes on the average, its header included, where there are more members than that. An archive of
+disks has few members, or an XVA's, where chunks that keep a connection open may come between two of 1 MiB."""
 MOST_EXTENDED: Final = 8
 """Extended headers of one member; programs write up to four, each of another kind."""
 LONGEST_HEADER: Final = 1 << 20
 """Bytes of a long name, or of a pax header."""
+MOST_IN_HEADERS: Final = 16 << 20
+"""Bytes of all of these in an archive; a program writes a few dozen for a member."""
 MOST_PIECES: Final = 1_000_000
-"""Pieces of a sparse file."""
+"""Pieces of all sparse files in an archive."""
 _OLD_SPARSE: Final = (386, 4, 482)
 _EXTENDED: Final = (0, 21, 504)
 """GNU's old sparse format, in a header and in the blocks behind it: offset of the pieces, how many, and of the flag."""
@@ -71,13 +79,17 @@ class TarReader:
 
     def __init__(self, below: Disk, offset: int = 0) -> None:
         self.below = below
-        self._at = offset
+        self._start = self._at = offset
+        self._in_headers = self._pieces_seen = 0
 
     def __iter__(self) -> Iterator[Member]:
-        for _ in range(MOST_MEMBERS):
+        for number in range(MOST_MEMBERS):
+            check_time()
             member = self._next()
             if member is None:
                 return
+            if number >= FEW_MEMBERS and self._at - self._start < number * LEAST_IN_MEMBERS:
+                raise self._fail(f"is a tar archive of {number} members with next to nothing in them")
             yield member
         raise self._fail(f"more than {MOST_MEMBERS} members in a tar archive")
 
@@ -97,6 +109,9 @@ class TarReader:
             self._check(header)
             data = self._at + BLOCK
             if kind in (b"x", b"L", b"K", b"g"):
+                self._in_headers += size
+                if self._in_headers > MOST_IN_HEADERS:
+                    raise self._fail(f"more than {MOST_IN_HEADERS >> 20} MiB of extended headers in a tar archive")
                 content = self._content(data, size)
                 if kind == b"x":
                     records = list(_pax_records(content))
@@ -146,7 +161,11 @@ class TarReader:
             real = self._decimal(pax.get(b"GNU.sparse.size", b""))
             numbers = [self._decimal(value) for value in extended.offsets]
             pairs = list(zip(numbers[::2], numbers[1::2], strict=False))
-        pieces = (Piece(0, data, size),) if pairs is None else self._pieces(pairs, data, real, end)
+        if pairs is None:
+            pieces: tuple[Piece, ...] = (Piece(0, data, size),)
+        else:
+            self._count_pieces(len(pairs))
+            pieces = self._pieces(pairs, data, real, end)
         self._at = end
         return Member(name, kind, real, pieces, end)
 
@@ -164,6 +183,15 @@ class TarReader:
             last = at + length
         return tuple(pieces)
 
+    def _count_pieces(self, more: int) -> None:
+        self._check_pieces(more)
+        self._pieces_seen += more
+
+    def _check_pieces(self, more: int) -> None:
+        """All sparse members together have so many pieces only; raises ImageError."""
+        if self._pieces_seen + more > MOST_PIECES:
+            raise self._fail(f"sparse tar members of more than {MOST_PIECES} pieces")
+
     def _old_sparse(self, header: bytes, data: int) -> tuple[list[tuple[int, int]], int]:
         """The map of GNU's old sparse format, and where the data begins behind its extension blocks."""
         pairs: list[tuple[int, int]] = []
@@ -174,8 +202,7 @@ class TarReader:
                     pairs.append((self._number(block[at : at + 12]), self._number(block[at + 12 : at + 24])))
             if not block[flag]:
                 return pairs, data
-            if len(pairs) > MOST_PIECES:
-                raise self._fail(f"a sparse tar member of more than {MOST_PIECES} pieces")
+            self._check_pieces(len(pairs))
             block, (begin, count, flag) = self._content(data, BLOCK), _EXTENDED
             data += BLOCK
 
@@ -197,8 +224,7 @@ class TarReader:
                 numbers.append(self._decimal(line))
                 if len(numbers) == 1:
                     wanted = 1 + 2 * numbers[0]
-                    if numbers[0] > MOST_PIECES:
-                        raise self._fail(f"a sparse tar member of more than {MOST_PIECES} pieces")
+                    self._check_pieces(numbers[0])
                 if len(numbers) == wanted:
                     break
         return list(zip(numbers[1::2], numbers[2::2], strict=False)), data
@@ -208,7 +234,7 @@ class TarReader:
         told = self._number(header[148:156])
         rest = header[:148] + header[156:]
         total = sum(rest) + 8 * 32
-        if told not in (total, total - 256 * sum(byte > 127 for byte in rest)):
+        if told != total and told != total - 256 * sum(byte > 127 for byte in rest):
             raise self._fail("is damaged (a tar header whose checksum is wrong)")
 
     def _number(self, field: bytes) -> int:

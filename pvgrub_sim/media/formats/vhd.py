@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
-from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.bitmaps import runs
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, Whole, merged
+from pvgrub_sim.media.formats.parents import open_named_parent
 from pvgrub_sim.ondisk import vhd as layout
+from pvgrub_sim.safetext import quoted
 from pvgrub_sim.typed import Final
 
 LARGEST_BLOCK: Final = 256 << 20
@@ -85,21 +86,13 @@ class DynamicVhd(Mapped):
 
     def open_parent(self, context: Context) -> None:
         """Open the disk that this one holds the differences to; raises ImageError when it is not to be had."""
-        self.detail = f"differencing, blocks of {self.block}, parent {self.header.parent_name!r}"
-        failed: ImageError | None = None
-        for name in self._parent_names():
-            try:
-                parent = open_beside(self.below, name, "vhd", context, "parent")
-            except ImageError as error:
-                failed = failed or error
-                continue
-            self.others.append(parent)
-            if isinstance(parent, FixedVhd | DynamicVhd) and _footer(parent.below).id != self.header.parent_id:
-                parent.close()
-                raise self.damaged(f"the parent {name!r} is another disk than the one that this was made of")
-            self._parent = Padded(parent)
-            return
-        raise failed or self.damaged("it names no parent")
+        self.detail = f"differencing, blocks of {self.block}, parent {quoted(self.header.parent_name)}"
+        name, parent = open_named_parent(self.below, self._parent_names(), "vhd", context)
+        self.others.append(parent)
+        if isinstance(parent, FixedVhd | DynamicVhd) and _footer(parent.below).id != self.header.parent_id:
+            parent.close()
+            raise self.damaged(f"the parent {quoted(name)} is another disk than the one that this was made of")
+        self._parent = Padded(parent)
 
     def _parent_names(self) -> Iterator[str]:
         """The parent's names as the image has them, the relative ones first; of an absolute one only the last part."""

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.access import Context
 from pvgrub_sim.media.disk import Disk
-from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.bitmaps import runs
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, Table, Whole, merged
+from pvgrub_sim.media.formats.parents import open_named_parent
 from pvgrub_sim.media.formats.vhdx_log import replayed
 from pvgrub_sim.ondisk import vhdx as layout
+from pvgrub_sim.safetext import quoted
 from pvgrub_sim.typed import Final
 
 SMALLEST_BLOCK: Final = 1 << 20
@@ -166,22 +167,14 @@ class Vhdx(Mapped):
         keys = self._metadata.parent()
         names = [keys[key].replace("\\", "/") for key in ("relative_path",) if keys.get(key)]
         names += [keys[key].replace("\\", "/").rpartition("/")[2] for key in ("absolute_win32_path",) if keys.get(key)]
-        self.detail += f", parent {names[0]!r}" if names else ""
-        failed: ImageError | None = None
-        for name in names:
-            try:
-                parent = open_beside(self.below, name, "vhdx", context, "parent")
-            except ImageError as error:
-                failed = failed or error
-                continue
-            self.others.append(parent)
-            linkage = {keys.get(key, "").strip("{}").lower() for key in ("parent_linkage", "parent_linkage2")}
-            if isinstance(parent, Vhdx) and layout.guid_text(parent.header.data_write) not in linkage:
-                parent.close()
-                raise self.damaged(f"the parent {name!r} is not as it was when this was made of it")
-            self._parent = Padded(parent)
-            return
-        raise failed or self.damaged("it names no parent")
+        self.detail += f", parent {quoted(names[0])}" if names else ""
+        name, parent = open_named_parent(self.below, names, "vhdx", context)
+        self.others.append(parent)
+        linkage = {keys.get(key, "").strip("{}").lower() for key in ("parent_linkage", "parent_linkage2")}
+        if isinstance(parent, Vhdx) and layout.guid_text(parent.header.data_write) not in linkage:
+            parent.close()
+            raise self.damaged(f"the parent {quoted(name)} is not as it was when this was made of it")
+        self._parent = Padded(parent)
 
     def _pieces(self, offset: int, length: int) -> Iterator[Piece]:
         return merged(self._blocks(offset, length))

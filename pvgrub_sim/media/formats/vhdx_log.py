@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator
 
 from pvgrub_sim.errors import ImageError
@@ -13,8 +14,9 @@ from pvgrub_sim.values import NamedTuple
 
 LARGEST_LOG: Final = 8 << 20
 """Bytes; what writes VHDX makes logs of 1 MiB."""
-MOST_CHECKED: Final = 4
-"""How often the log's length is looked at for entries that are none."""
+MOST_CHECKED: Final = 2
+"""How often the log's length is looked at for entries that are none. What goes round in it overwrites old entries from
+their beginning on, so that no more than one, on which a crash came, begins as one and is not whole."""
 SECTOR: Final = layout.LOG_SECTOR
 
 
@@ -27,7 +29,7 @@ class _Entry(NamedTuple):
     tail: int
     flushed: int
     last: int
-    descriptors: tuple[bytes, ...]
+    descriptors: bytes
     sectors: bytes
 
 
@@ -50,6 +52,7 @@ def replayed(below: Disk, header: layout.Header) -> Disk:
     disk = Replayed(below, max(entries[-1].last, below.size))
     for entry in entries:
         disk.apply(entry)
+    disk.settle()
     return disk
 
 
@@ -92,14 +95,11 @@ def _entry(log: bytes, at: int, length: int) -> _Entry | None:
     """The entry at a place of the log, None where it is not whole."""
     _, _, _, tail, sequence, count, _, _, flushed, last = layout.LOG_ENTRY.unpack_from(log, at)
     raw = (log + log)[at : at + length] if at + length > len(log) else log[at : at + length]
-    places = range(
-        layout.LOG_ENTRY.size, layout.LOG_ENTRY.size + count * layout.DESCRIPTOR.size, layout.DESCRIPTOR.size
-    )
-    begin = -(-places.stop // SECTOR) * SECTOR
+    stop = layout.LOG_ENTRY.size + count * layout.DESCRIPTOR.size
+    begin = -(-stop // SECTOR) * SECTOR
     if begin > length or not layout.sound(raw):
         return None
-    descriptors = tuple(raw[place : place + layout.DESCRIPTOR.size] for place in places)
-    return _Entry(at, length, sequence, tail, flushed, last, descriptors, raw[begin:])
+    return _Entry(at, length, sequence, tail, flushed, last, raw[layout.LOG_ENTRY.size : stop], raw[begin:])
 
 
 class Replayed(Mapped):
@@ -112,49 +112,73 @@ class Replayed(Mapped):
         super().__init__(below, "vhdx", min(size, LARGEST_DISK))
         self._file = Padded(below)
         self._written: dict[int, bytes] = {}
+        self._places: list[int] = []
+        """Where the sectors lie that are written, in order."""
         self._zeros: list[tuple[int, int]] = []
+        """Where stretches of zeros begin and stop; in order and apart from each other once they are settled."""
 
     def apply(self, entry: _Entry) -> None:
         """Do what an entry says; raises ImageError where it contradicts itself."""
         at = 0
-        for descriptor in entry.descriptors:
-            signature, trailing, leading, offset, sequence = layout.DESCRIPTOR.unpack(descriptor)
+        # All that the file had then lies before `last`.
+        last = max(entry.last, self.below.size)
+        for signature, trailing, leading, offset, sequence in layout.DESCRIPTOR.iter_unpack(entry.descriptors):
             if sequence != entry.sequence or offset % SECTOR:
                 raise self.damaged("a log entry with a wrong descriptor", entry.at)
+            length = int.from_bytes(leading, "little") if signature == b"zero" else SECTOR
+            if length % SECTOR or offset + length > last:
+                raise self.damaged("a log entry with a descriptor of what lies outside of the file", entry.at)
             if signature == b"zero":
-                self._zero(offset, int.from_bytes(leading, "little"))
+                self._zero(offset, offset + length)
             elif signature == b"desc" and entry.sectors[at : at + 4] == b"data":
                 sector = entry.sectors[at : at + SECTOR]
                 high, low = sector[4:8], sector[4092:4096]
                 if low + high != sequence.to_bytes(8, "little"):
                     raise self.damaged("a log entry whose data is of another one", entry.at)
+                if offset not in self._written:
+                    insort(self._places, offset)
                 self._written[offset] = leading + sector[8:4092] + trailing
                 at += SECTOR
             else:
                 raise self.damaged("a log entry with a wrong descriptor", entry.at)
 
-    def _zero(self, offset: int, length: int) -> None:
-        for written in [place for place in self._written if offset <= place < offset + length]:
-            del self._written[written]
-        self._zeros.append((offset, offset + length))
+    def _zero(self, begin: int, stop: int) -> None:
+        first, behind = bisect_left(self._places, begin), bisect_left(self._places, stop)
+        for place in self._places[first:behind]:
+            del self._written[place]
+        del self._places[first:behind]
+        self._zeros.append((begin, stop))
+
+    def settle(self) -> None:
+        """Nothing more is applied: bring the zeros in order, so that a read need not go through all of them."""
+        settled: list[tuple[int, int]] = []
+        for begin, stop in sorted(self._zeros):
+            if settled and begin <= settled[-1][1]:
+                settled[-1] = (settled[-1][0], max(stop, settled[-1][1]))
+            elif stop > begin:
+                settled.append((begin, stop))
+        self._zeros = settled
 
     def _pieces(self, offset: int, length: int) -> Iterator[Piece]:
         end = offset + length
         while offset < end:
             inside = offset % SECTOR
-            size = min(end - offset, SECTOR - inside)
             written = self._written.get(offset - inside)
             if written is not None:
+                size = min(end - offset, SECTOR - inside)
                 yield size, written, inside
-            elif any(begin <= offset < stop for begin, stop in self._zeros):
-                yield size, None, 0
             else:
-                size = self._untouched(offset, end) - offset
-                yield size, self._file, offset
+                zeros, stop = self._stretch(offset, end)
+                size = stop - offset
+                yield size, None if zeros else self._file, offset
             offset += size
 
-    def _untouched(self, offset: int, end: int) -> int:
-        """How far the file is as it was from an offset on."""
-        places = [place for place in self._written if offset < place < end]
-        places += [begin for begin, _ in self._zeros if offset < begin < end]
-        return min(places, default=end)
+    def _stretch(self, offset: int, end: int) -> tuple[bool, int]:
+        """Whether zeros are at an offset, where nothing is written, and how far it is the same from there on."""
+        following = bisect_right(self._places, offset)
+        if following < len(self._places):
+            end = min(end, self._places[following])
+        number = bisect_right(self._zeros, offset, key=lambda stretch: stretch[0])
+        if number and offset < self._zeros[number - 1][1]:
+            return True, min(end, self._zeros[number - 1][1])
+        return False, min(end, self._zeros[number][0]) if number < len(self._zeros) else end

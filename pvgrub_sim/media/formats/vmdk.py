@@ -12,6 +12,7 @@ from pvgrub_sim.media.formats.beside import open_beside
 from pvgrub_sim.media.formats.mapped import Mapped, Padded, Piece, merged
 from pvgrub_sim.media.formats.vmdk_extents import Extent, FlatExtent, ZeroExtent, open_sparse
 from pvgrub_sim.ondisk import vmdk as layout
+from pvgrub_sim.safetext import cut, quoted
 from pvgrub_sim.typed import Final
 
 MOST_EXTENTS: Final = 1024
@@ -72,14 +73,14 @@ def _extent(below: Disk, line: layout.ExtentLine, context: Context, files: list[
     if line.type == "ZERO":
         return ZeroExtent(line.sectors * SECTOR_SIZE)
     if line.type not in _FLAT + _SPARSE:
-        raise ImageError(below.name, f"vmdk image with an extent of the unknown type {line.type!r}")
+        raise ImageError(below.name, f"vmdk image with an extent of the unknown type {quoted(line.type)}")
     file = open_beside(below, line.file, "raw", context, "extent")
     files.append(file)
     if line.type in _FLAT:
         return FlatExtent(file, line.offset * SECTOR_SIZE, line.sectors * SECTOR_SIZE)
     extent = open_sparse(file)
     if extent is None:
-        raise ImageError(below.name, f"damaged vmdk image: the extent {line.file!r} is no sparse extent")
+        raise ImageError(below.name, f"damaged vmdk image: the extent {quoted(line.file)} is no sparse extent")
     return extent
 
 
@@ -100,7 +101,7 @@ class Vmdk(Mapped):
         self._parent: Disk | None = None
         self.others = files
         kinds = dict.fromkeys(extent.detail for extent in extents)
-        self.detail = ", ".join(word for word in (descriptor.fields.get("createtype", ""), *kinds) if word)
+        self.detail = ", ".join(word for word in (cut(descriptor.fields.get("createtype", "")), *kinds) if word)
 
     def open_parent(self, context: Context) -> None:
         """Open the disk that this one holds the differences to, where there is one; raises ImageError."""
@@ -113,9 +114,9 @@ class Vmdk(Mapped):
             raise self.damaged("it names no parent")
         parent = open_beside(self.below, name, "vmdk", context, "parent")
         self.others.append(parent)
-        self.detail += f", parent {name!r}"
+        self.detail += f", parent {quoted(name)}"
         if isinstance(parent, Vmdk) and (parent_id is None or parent.content_id != parent_id):
-            raise self.damaged(f"the parent {name!r} is not as it was when this was made of it")
+            raise self.damaged(f"the parent {quoted(name)} is not as it was when this was made of it")
         self._parent = Padded(parent)
 
     def _pieces(self, offset: int, length: int) -> Iterator[Piece]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
 
 CHUNK: Final = 1 << 20
+LONGEST_REFERENCE: Final = 200
+"""Characters of a disk's reference, which is part of its name; `OpaqueRef:` and a UUID have 46."""
 _LARGEST_DISK: Final = 1 << 46
 _CHUNK_NAME: Final = re.compile(rb"(?:\./)?([^/]+)/(\d{8,12})(\.checksum|\.xxhash)?")
 
@@ -90,8 +92,11 @@ class _Chunks:
         self._last = -1
         self._shift = 0
         """Chunks without bytes so far: numbers that stand for nothing."""
+        self._short = False
+        """Whether the disk has had a chunk that is shorter than others, which is its last one."""
         self._done: set[bytes] = set()
         self._ended = False
+        self._failed: ImageError | None = None
 
     def fetcher(self, folder: bytes, size: int) -> _Fetcher:
         """What gets the chunks of one disk."""
@@ -102,7 +107,7 @@ class _Chunks:
         while place not in self._found.get(folder, {}):
             if folder in self._done or (folder == self._folder and self._last - self._shift > place):
                 return None
-            if not self._advance():
+            if not self._go_on():
                 return None
         return self._found[folder][place]
 
@@ -113,6 +118,16 @@ class _Chunks:
     def chunk(self, chunk: _Chunk) -> bytes:
         """The bytes of a chunk as they lie there."""
         return self.below.read(chunk.source, chunk.length)
+
+    def _go_on(self) -> bool:
+        """As _advance(), which is not called again once it fails: what follows would count as what is missing."""
+        if self._failed is not None:
+            raise self._failed.with_traceback(None)
+        try:
+            return self._advance()
+        except ImageError as error:
+            self._failed = ImageError(error.path, error.reason, error.offset)
+            raise
 
     def _advance(self) -> bool:
         """Find the next chunk with its checksum; False at the end."""
@@ -129,9 +144,11 @@ class _Chunks:
             self._done.add(self._folder)
             if folder in self._done:
                 raise ImageError(self.below.name, f"chunks of {shown(folder)} in two places", member.end)
-            self._folder, self._last, self._shift = folder, -1, 0
+            self._folder, self._last, self._shift, self._short = folder, -1, 0, False
         if number <= self._last:
             raise ImageError(self.below.name, f"chunk {shown(member.name)} is out of order", member.end)
+        if self._short:
+            raise ImageError(self.below.name, f"chunk {shown(member.name)} comes behind a shorter one", member.end)
         self._last = number
         check = next(self._members, None)
         if check is None or check.name not in (member.name + b".checksum", member.name + b".xxhash"):
@@ -141,6 +158,7 @@ class _Chunks:
             return True
         if len(member.pieces) != 1 or member.size > CHUNK:
             raise ImageError(self.below.name, f"chunk {shown(member.name)} has {member.size} bytes", member.end)
+        self._short = member.size < CHUNK
         algorithm = check.name.rpartition(b".")[2].decode()
         told = content(self.below, check, 64).strip().lower()
         chunk = _Chunk(member.pieces[0].source, member.size, algorithm, told)
@@ -244,6 +262,8 @@ def _machine(name: str, records: list[Record]) -> tuple[Booting, list[tuple[int,
             raise ImageError(name, f"is an XVA with a disk {number[:40]!r}, which is no device number of its own")
         if not size.isdecimal() or len(size) > 18 or not 0 < int(size) <= _LARGEST_DISK:
             raise ImageError(name, f"is an XVA with a disk of {size[:40]!r} bytes")
+        if len(fields["VDI"]) > LONGEST_REFERENCE:
+            raise ImageError(name, f"is an XVA with a disk whose reference has {len(fields['VDI'])} characters")
         drives[int(number)] = (int(number), fields["VDI"], int(size))
     if not drives:
         raise ImageError(name, "is an XVA whose machine has no disk")

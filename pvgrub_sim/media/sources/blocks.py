@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.deadline import check_time
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class BlockDisk:
         while count < most and self._missing(number + count, last):
             count += 1
         self._next = number + count
+        check_time()
         for index, data in enumerate(self._fetch(number, count)):
             self.put(number + index, data)
             if self._cache is not None:
