@@ -12,12 +12,17 @@ _HD_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 
 
 class AttachedDisk(NamedTuple):
-    """A disk and the vbd number under which xenstore lists it. assumed: nobody has said how it is attached."""
+    """A disk and the vbd number under which xenstore lists it.
+
+    assumed: nobody has said how it is attached. left_out: so many disks of the machine that was named for it are not
+    attached.
+    """
 
     disk: Disk
     vbd: int
     device: str
     assumed: bool = False
+    left_out: int = 0
 
 
 def vbd_number(device: str) -> int:
