@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvgrub_sim.errors import UsageError
-from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.disk import Disk, Machine
 from pvgrub_sim.values import NamedTuple
 
 _KINDS = ("sd", "xvd", "hd")
@@ -56,3 +56,13 @@ def vbd_number(device: str) -> int:
     if kind == "sd":
         raise UsageError(f"{device!r}: SCSI device names end at sdp")
     return 1 << 28 | disk << 8 | partition
+
+
+def guest_disks(disk: Disk) -> list[Disk]:
+    """The disks that come with an image, hd0 first: of a machine all of them, as boot() attaches them."""
+    if not isinstance(disk, Machine):
+        return [disk]
+    devices = [device for device, _ in disk.disks]
+    # The machine stands for its first disk: what is said of that names the machine.
+    disks = [disk, *(other for _, other in disk.disks[1:])]
+    return [one for _, one in sorted(zip(devices, disks, strict=True), key=lambda pair: vbd_number(pair[0]))]

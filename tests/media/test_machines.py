@@ -15,7 +15,7 @@ import pytest
 from pvgrub_sim import boot, open_image
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Machine
-from pvgrub_sim.model import Outcome, Verdict
+from pvgrub_sim.model import Outcome
 from pvgrub_sim.request import read_request
 from tests.cli.running import Run
 from tests.images import unpack_sparse
@@ -169,43 +169,6 @@ def test_ova_is_a_machine(format_: str, good: Path, tmp_path: Path) -> None:
     verdict = boot(path, findings=False)
     assert verdict.outcome is Outcome.BOOTS
     assert attached(path) == [(51712, "/dev/xvda"), (51728, "/dev/xvdb")]
-
-
-def two_disks(good: Path, folder: Path) -> Path:
-    """A machine with an image that boots, and one of zeros."""
-    zeros = folder / "zeros.disk"
-    zeros.write_bytes(bytes(4 * MIB))
-    path = folder / "two.ova"
-    write_ova(path, [(0, good), (1, zeros)])
-    return path
-
-
-def told_of_disks(verdict: Verdict) -> list[tuple[str, str]]:
-    return [(one.message, one.evidence) for one in verdict.findings if one.rule == "disks-attached-otherwise"]
-
-
-@pytest.mark.parametrize("asked", ["machine", "image"])
-def test_whose_disk_hd0_is_is_told_where_another_one_comes_first(asked: str, good: Path, tmp_path: Path) -> None:
-    image = str(two_disks(good, tmp_path) if asked == "machine" else good)
-    other = unpack_sparse(FIXTURES / "images" / "demo.img.zst", tmp_path / "other.img")
-    after = boot(image, device="/dev/xvda", disks={"/dev/xvdc": other})
-    assert after.boots_default and not told_of_disks(after)
-    before = boot(image, device="/dev/xvda", disks={"/dev/sdb": other})
-    ((message, evidence),) = told_of_disks(before)
-    assert not before.boots_default
-    assert f"(hd0) is {other}, attached as /dev/sdb; {image}, which was asked about, is (hd1)" in message
-    assert evidence.splitlines()[:2] == [
-        f"(hd0): /dev/sdb (vbd 2064), {other}",
-        f"(hd1): /dev/xvda (vbd 51712), {image}",
-    ]
-
-
-def test_a_machine_as_a_further_disk_is_told_to_be_its_first(good: Path, tmp_path: Path) -> None:
-    machine = two_disks(good, tmp_path)
-    ((message, _),) = told_of_disks(boot(good, disks={"/dev/sdb": machine}, timeout=60))
-    assert (
-        f"{machine} is a machine of 2 disks: its first is (hd1), attached as /dev/sdb, and the other one is" in message
-    )
 
 
 @pytest.mark.parametrize("href", ["../../etc/passwd", "/etc/passwd", "http://127.0.0.1/x", "a/../../b", "not-there"])
