@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         """What the options come to, as keyword arguments of the public functions."""
 
         image_format: str
-        access: Access | None
+        access: Access
 
 
 def configure_image(parser: argparse.ArgumentParser) -> None:
