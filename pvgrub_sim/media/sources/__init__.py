@@ -18,7 +18,10 @@ SOURCES: Final[dict[str, tuple[str, str]]] = {
     "https": ("http", "open_http"),
     "s3": ("s3", "open_s3"),
     "gs": ("filesystems", "open_filesystem"),
+    "gcs": ("filesystems", "open_filesystem"),
     "abfs": ("filesystems", "open_filesystem"),
+    "abfss": ("filesystems", "open_filesystem"),
+    "az": ("filesystems", "open_filesystem"),
     "ebs": ("ebs", "open_ebs"),
     "ami": ("ami", "open_ami"),
 }
