@@ -57,7 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--isolate",
         action="store_true",
-        help="look at each image in a child process that can read the named files, and do nothing else",
+        help="look at each image in a child process that can read the named files and the folders of --allow-backing, "
+        "and do nothing else",
     )
     configure_judgement(parser)
 
