@@ -38,7 +38,8 @@ def configure_image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spool-limit",
         metavar="SIZE",
-        help="the most that a compressed image may unpack to: a number of bytes, or with K, M, G, T (default: 64G)",
+        help="the most that a compressed image may unpack to: a number of bytes, or with K, M, G, T (default: 64G, "
+        "of which 8G, or a hundred times the compressed size, may be anything but zeros)",
     )
     parser.add_argument("--cache", metavar="DIR", help="a folder that keeps what is fetched over the network")
     if not any(action.dest == "region" for action in parser._actions):
