@@ -12,7 +12,7 @@ from pvgrub_sim.budget import GivenUp
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.grub.errnum import ErrNum
 from pvgrub_sim.grub.viewer import Unreadable, Viewer
-from pvgrub_sim.media import Access, Disk, attach, open_disk
+from pvgrub_sim.media import Access, Disk, attach, guest_disks, open_disk
 from pvgrub_sim.model import DeviceEntry, DirectoryEntry
 from pvgrub_sim.profiles import Profile, choose_profile
 from pvgrub_sim.typed import TYPE_CHECKING
@@ -60,7 +60,8 @@ def list_devices(
 ) -> list[DeviceEntry]:
     """List the devices of an image by the names that PV-GRUB has for them: the whole disk, then its partitions.
 
-    Arguments and errors as for list_directory().
+    Of a machine (an OVA, XVA or AMI) all disks are listed, as boot() attaches them. Arguments and errors as for
+    list_directory().
     """
     with ExitStack() as stack:
         disk = attach(image, stack, image_format, access)
@@ -68,14 +69,16 @@ def list_devices(
 
 
 def _devices(disk: Disk, profile: Profile) -> list[DeviceEntry]:
-    viewer = Viewer([disk], profile)
+    disks = guest_disks(disk)
+    viewer = Viewer(disks, profile)
     found = []
     try:
-        for name in ("(hd0)", *viewer.partitions(0).values()):
-            slot = viewer.slot(name)
-            if not isinstance(slot, int):
-                filesystem = viewer.driver(name)
-                found.append(DeviceEntry(name, slot.start * SECTOR, slot.length * SECTOR, filesystem))
+        for number in range(len(disks)):
+            for name in (f"(hd{number})", *viewer.partitions(number).values()):
+                slot = viewer.slot(name)
+                if not isinstance(slot, int):
+                    filesystem = viewer.driver(name)
+                    found.append(DeviceEntry(name, slot.start * SECTOR, slot.length * SECTOR, filesystem))
     except GivenUp as error:
         raise ImageFileError(disk.name, "(hd0)", f"given up: {error}") from None
     return found
@@ -95,11 +98,12 @@ def list_directory(
 ) -> list[DirectoryEntry]:
     """List a directory of an image with PV-GRUB's own drivers, bugs included, or honestly.
 
-    image: a path, or what open_image() returned; PV-GRUB knows it as hd0. path: device and path as in a menu.lst,
-    `(hd0,0)/boot/`; of a file, that file is listed. aki, pvgrub: which PV-GRUB, as for boot(); arch: `x86_64` (default)
-    or `i386`. survey: read as a modern system does, instead. details: False gives names only, which is faster.
-    image_format, access: as for open_image(). Names are in the directory's order, in the survey sorted. Raises
-    ImageError, ImageFileError where the directory cannot be read, and UsageError.
+    image: a path, or what open_image() returned; PV-GRUB knows it as hd0, and a machine's disks as hd0, hd1 and so on,
+    as boot() attaches them. path: device and path as in a menu.lst, `(hd0,0)/boot/`; of a file, that file is listed.
+    aki, pvgrub: which PV-GRUB, as for boot(); arch: `x86_64` (default) or `i386`. survey: read as a modern system does,
+    instead. details: False gives names only, which is faster. image_format, access: as for open_image(). Names are in
+    the directory's order, in the survey sorted. Raises ImageError, ImageFileError where the directory cannot be read,
+    and UsageError.
     """
     raw = _bytes(path)
     with ExitStack() as stack:
@@ -107,7 +111,7 @@ def list_directory(
         if survey:
             from pvgrub_sim.survey.viewer import entries_at
 
-            return entries_at(disk, raw, details)
+            return entries_at(guest_disks(disk), raw, details)
         return _list(disk, choose_profile(aki=aki, pvgrub=pvgrub, arch=arch), raw, details)
 
 
@@ -162,7 +166,7 @@ def iter_file(
         if survey:
             from pvgrub_sim.survey.viewer import pieces_at
 
-            yield from pieces_at(disk, raw)
+            yield from pieces_at(guest_disks(disk), raw)
         else:
             yield from _content(disk, choose_profile(aki=aki, pvgrub=pvgrub, arch=arch), raw)
 
@@ -176,18 +180,21 @@ def _text(name: bytes) -> str:
 
 
 def _viewer(disk: Disk, profile: Profile, path: bytes) -> Viewer:
-    """A viewer with this disk as hd0; raises UsageError for a path that names no device, and says which there are."""
+    """A viewer with this disk, or all of this machine's.
+
+    Raises UsageError for a path that names no device, and says which there are.
+    """
     if not path.startswith(b"("):
         raise UsageError(
             f"{disk.name}: {_text(path)!r} is no name that PV-GRUB knows: it has no device{_hint(disk, profile, path)}"
         )
-    return Viewer([disk], profile)
+    return Viewer(guest_disks(disk), profile)
 
 
 def _hint(disk: Disk, profile: Profile, path: bytes) -> str:
     """Where a path without a device may be meant to be."""
     tail = "/" + _text(path).lstrip("/")
-    viewer = Viewer([disk], profile)
+    viewer = Viewer(guest_disks(disk), profile)
     try:
         devices = [device for device in _devices(disk, profile) if device.filesystem]
         for device in devices:

@@ -28,7 +28,7 @@ from pvgrub_sim.errors import ImageError, IsolationError, PvgrubSimError, UsageE
 from pvgrub_sim.keys import Key
 from pvgrub_sim.media import Access
 from pvgrub_sim.media.formats.beside import note_referred, referred_files
-from pvgrub_sim.media.sources import shown_source
+from pvgrub_sim.media.sources import local_path, shown_source
 from pvgrub_sim.model import Verdict
 from pvgrub_sim.shapes import of_type
 from pvgrub_sim.verdict import boot
@@ -54,6 +54,7 @@ _PACKAGE = str(Path(__file__).parents[1])
 _SYSTEM = ("/usr/lib", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/etc/ssl", "/etc/resolv.conf",
            "/etc/hosts", "/dev/null", "/dev/urandom", "/usr/share/zoneinfo", "/proc/self")  # fmt: skip
 """What libraries read, and nobody keeps a secret in."""
+_FENCED = "permission denied: an isolated run reads the named files alone (--allow-backing DIR lets it read a folder's)"
 
 
 def boot_isolated(
@@ -85,7 +86,13 @@ def boot_isolated(
         raise IsolationError(shown, f"no isolated run: {reason}") from None
     if not said.endswith(b"\n") and time.monotonic() - begun >= seconds:
         raise IsolationError(shown, f"the isolated run gave no answer within {seconds:g} seconds")
-    return _verdict(shown, status, said)
+    try:
+        return _verdict(shown, status, said)
+    except ImageError as error:
+        if error.reason == os.strerror(errno.EACCES).lower() and os.access(error.path, os.R_OK):
+            # It is the fence that keeps it out.
+            raise ImageError(error.path, _FENCED, error.offset) from None
+        raise
 
 
 def _ask(question: bytes, spool: str, seconds: float) -> tuple[int, bytes]:
@@ -167,7 +174,7 @@ def _inputs(image: str | os.PathLike[str], options: Mapping[str, Any]) -> list[s
         raise UsageError("an isolated run keeps nothing: no cache goes with it")
     named = [image, *(options.get("disks") or {}).values(), options.get("ami"), access.key, *access.allow_backing]
     try:
-        return [os.fspath(one) for one in named if one is not None]
+        return [local_path(os.fspath(one)) for one in named if one is not None]
     except TypeError:
         raise UsageError("an isolated run takes images and descriptions as paths") from None
 

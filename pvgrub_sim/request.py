@@ -139,11 +139,14 @@ def _attached(
 ) -> tuple[AttachedDisk, ...]:
     """The disks under their device names; raises UsageError when two have one vbd number."""
     attached: list[AttachedDisk] = []
-    for name, source in sources:
+    for place, (name, source) in enumerate(sources):
         number = vbd_number(name)
         if any(number == other.vbd for other in attached):
             raise UsageError(f"two disks are attached as {name} (vbd {number})")
-        attached.append(AttachedDisk(attach(source, stack, image_format, access), number, name))
+        disk = attach(source, stack, image_format, access)
+        # The first one's other disks are among the sources.
+        left_out = len(disk.disks) - 1 if place and isinstance(disk, Machine) else 0
+        attached.append(AttachedDisk(disk, number, name, left_out=left_out))
     return tuple(attached)
 
 

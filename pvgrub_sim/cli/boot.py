@@ -57,7 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--isolate",
         action="store_true",
-        help="look at each image in a child process that can read the named files, and do nothing else",
+        help="look at each image in a child process that can read the named files and the folders of --allow-backing, "
+        "and do nothing else",
     )
     configure_judgement(parser)
 
@@ -127,17 +128,21 @@ def _seconds(text: str) -> float:
 
 
 def _expand(words: list[str]) -> list[str]:
-    """The images that the arguments name; a pattern that the shell left as it is becomes the files it matches."""
+    """The images that the arguments name; a pattern that the shell left as it is becomes the files it matches.
+
+    After `file:` as well; what is there under that very name is no pattern.
+    """
     if not any(char in word for word in words for char in "*?["):
         return words
     from pathlib import Path
 
     images: list[str] = []
     for word in words:
-        if not any(char in word for char in "*?[") or "://" in word or os.path.lexists(word):
+        path = word if os.path.lexists(word) else _of_file(word)
+        if not any(char in path for char in "*?[") or "://" in path or os.path.lexists(path):
             images.append(word)
             continue
-        pattern = Path(word)
+        pattern = Path(path)
         base = Path(pattern.anchor)
         try:
             found = sorted(map(str, base.glob(str(pattern.relative_to(base)))))
@@ -145,8 +150,20 @@ def _expand(words: list[str]) -> list[str]:
             raise UsageError(f"{word}: {str(error).lower()}") from None
         if not found:
             raise UsageError(f"{word}: no file matches")
-        images += found
+        images += map(_as_path, found)
     return images
+
+
+def _of_file(word: str) -> str:
+    """The path behind `file:`; any other word as it is."""
+    path = word.removeprefix("file:")
+    return path.removeprefix("//") if path != word and path.startswith("///") else path
+
+
+def _as_path(found: str) -> str:
+    """A file that was found, by a name that means it: of a folder called `http:` as well."""
+    folder, slash, _ = found.partition("/")
+    return f"./{found}" if slash and ":" in folder else found
 
 
 def _keys(path: str | None) -> Sequence[Key] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pvgrub_sim import UsageError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
         """What the options come to, as keyword arguments of the public functions."""
 
         image_format: str
-        access: Access | None
+        access: Access
 
 
 def configure_image(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,8 @@ def configure_image(parser: argparse.ArgumentParser) -> None:
         "--image-format",
         metavar="FORMAT",
         default="auto",
-        help="raw, qcow2, vmdk, vhd, vhdx, vdi …; auto (default): told by the content; raw takes the bytes as they are",
+        help="raw, qcow2, vmdk, vhd, vhdx, vdi … of all images, those of --disk as well; auto (default): told by each "
+        "one's content; raw takes the bytes as they are",
     )
     parser.add_argument(
         "--allow-backing",
@@ -38,7 +40,8 @@ def configure_image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spool-limit",
         metavar="SIZE",
-        help="the most that a compressed image may unpack to: a number of bytes, or with K, M, G, T (default: 64G)",
+        help="the most that a compressed image may unpack to: a number of bytes, or with K, M, G, T (default: 64G, "
+        "of which 8G, or a hundred times the compressed size, may be anything but zeros)",
     )
     parser.add_argument("--cache", metavar="DIR", help="a folder that keeps what is fetched over the network")
     if not any(action.dest == "region" for action in parser._actions):
@@ -54,6 +57,12 @@ def image_options(args: argparse.Namespace) -> ImageOptions:
     """The options as keyword arguments; raises UsageError."""
     from pvgrub_sim import Access
 
+    for folder in args.allow_backing:
+        if not os.path.isdir(folder):  # noqa: PTH112  (pathlib would slow down every start)
+            raise UsageError(f"--allow-backing {folder}: no such folder")
+    # Most images want no key, and it would not be missed.
+    if args.bundle_key is not None and not os.path.exists(args.bundle_key):  # noqa: PTH110  (as above)
+        raise UsageError(f"--bundle-key {args.bundle_key}: no such file")
     access = Access(
         allow_backing=tuple(args.allow_backing),
         spool_limit=_size(args.spool_limit),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from pvgrub_sim import EngineError, ScanSummary
+from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.output import complain
 from pvgrub_sim.cli.progress import progress_of
 
@@ -56,6 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--instance-type", metavar="TYPE", help="EC2's instance type on which they are to run, as for boot: m1.small"
     )
+    configure_image(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -69,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
         engine = dask_engine(args.dask, local=args.dask_local)
     else:
         engine = local_engine(args.jobs)
+    options = image_options(args)
+    access = options["access"]
     settings = ScanSettings(
         timeout=args.timeout,
         memory=args.memory,
@@ -77,6 +81,11 @@ def run(args: argparse.Namespace) -> int:
         config=args.config,
         device=args.device,
         instance_type=args.instance_type,
+        image_format=options["image_format"],
+        allow_backing=access.allow_backing,
+        spool_limit=access.spool_limit,
+        cache=access.cache,
+        key=access.key,
     )
     with _stopping() as stop, progress_of(quiet=args.quiet) as progress:
         try:

@@ -17,13 +17,14 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "menu": ("lookup", "menu_head", "commands", "entries", "paths"),
     "kernel": ("kernels", "kernel_config", "inferred"),
     "aws": ("registration", "akis"),
-    "outside": ("instances", "initrds", "root_device", "next_stage", "root_volume"),
+    "outside": ("attached", "instances", "initrds", "root_device", "next_stage", "root_volume"),
     "machine": ("pvgrub_itself",),
 }
 """Family and the modules of rules/ that hold its rules, in the order of the report."""
 
 NEEDS: Final[dict[str, Callable[[Case], bool]]] = {
     "akis": lambda case: case.aki_named or case.ami is not None,
+    "attached": lambda case: len(case.disks) > 1,
     "instances": lambda case: bool(case.instance_types) or case.memory_named,
     "initrds": lambda case: the_start(case) is not None,
     "root_device": lambda case: the_start(case) is not None,

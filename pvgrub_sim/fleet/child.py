@@ -29,8 +29,11 @@ GARBAGE_THRESHOLD = 50_000
 MIB = 1 << 20
 
 
-def serve() -> None:
-    """Answer requests until standard input ends."""
+def serve(*folders: str) -> None:
+    """Answer requests until standard input ends.
+
+    folders: where a worker may write besides; they are made if they are not there.
+    """
     # Standard output belongs to the answers alone, whatever a library prints.
     answers = os.dup(1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -39,8 +42,13 @@ def serve() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     gc.set_threshold(GARBAGE_THRESHOLD)
-    # Where the kernel has Landlock a worker runs nothing and writes nowhere but where compressed images are spooled.
-    restrict(read=["/"], write=_temporary(), network=True)
+    for folder in folders:
+        # Where that cannot be done, each look that wants the folder says so.
+        with suppress(OSError):
+            os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103  (pathlib is not needed otherwise)
+    # Where the kernel has Landlock a worker runs nothing and writes nowhere but where compressed images are spooled,
+    # and what is fetched is kept.
+    restrict(read=["/"], write=[*_temporary(), *folders], network=True)
     _write(answers, HEAD.pack(0, 0))
     kernels = LoaderMemory()
     limited = 0

@@ -50,7 +50,7 @@ def scan(
     UsageError, and EngineError when the engine is lost; the store is whole in any case.
     """
     begin = time.monotonic()
-    settings = settings if settings is not None else ScanSettings()
+    settings = (settings if settings is not None else ScanSettings()).anywhere
     words = [os.fspath(source) for source in sources]
     asked = tuple(dict.fromkeys(versions)) or (AUTO,)
     _check(asked, settings)
@@ -85,6 +85,11 @@ def _check(versions: Sequence[str], settings: ScanSettings) -> None:
             choose_profile(**{"aki" if is_aki(version) else "pvgrub": version})
     if settings.timeout <= 0 or settings.memory < 64:
         raise UsageError("a worker needs some time, and 64 MiB of memory at the least")
+    if settings.image_format not in ("auto", "raw"):
+        from pvgrub_sim.media.formats import FORMATS, readable
+
+        if settings.image_format not in FORMATS:
+            raise UsageError(f"unknown image format {settings.image_format!r}: auto, raw, {', '.join(readable())}")
     if settings.device is not None:
         vbd_number(settings.device)
     if settings.instance_type is not None:

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.fleet.values import Target
-from pvgrub_sim.media.sources import is_own_file, kept_source, local_path, shown_source
+from pvgrub_sim.media.sources import in_small_letters, is_own_file, kept_source, local_path, shown_source
+from pvgrub_sim.media.sources.meant import meant_by
 from pvgrub_sim.typed import BinaryIO
 from pvgrub_sim.values import NamedTuple
 
 LONGEST_WORD = 65536
 """Bytes of one line of a list."""
 _PATTERN = frozenset("*?[")
-_SCHEMES = ("http://", "https://", "s3://", "gs://", "abfs://", "ebs:", "ami:", "file:")
+_SCHEMES = ("http://", "https://", "s3://", "gs://", "gcs://", "abfs://", "abfss://", "az://", "ebs:", "ami:", "file:")
 
 
 class _Skipped(NamedTuple):
@@ -51,6 +52,7 @@ def targets(words: Iterable[str], *, region: str | None = None, leave_out: str |
 
 
 def _targets(word: str, region: str | None, skip: _Skipped | None) -> Iterator[Target]:
+    word = in_small_letters(word)
     if is_own_file(word):
         yield from _path(word, word, skip)
     elif word.startswith("s3://") and (word.endswith("/") or word.count("/") == 2):
@@ -89,8 +91,9 @@ def _path(path: str, origin: str, skip: _Skipped | None, name: str | None = None
     try:
         status = os.stat(path)  # noqa: PTH116  (a million of them)
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
-        yield Target(os.path.abspath(path), name or path, origin, problem=f"{path}: {reason}")  # noqa: PTH100  (pathlib would slow down every start)
+        reason = meant_by(path) or (getattr(error, "strerror", None) or str(error)).lower()
+        shown = shown_source(path)
+        yield Target(os.path.abspath(shown), name or shown, shown_source(origin), problem=f"{shown}: {reason}")  # noqa: PTH100  (pathlib would slow down every start)
         return
     if stat.S_ISDIR(status.st_mode):
         found = False

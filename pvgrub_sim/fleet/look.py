@@ -31,7 +31,7 @@ def look(job: Job, settings: ScanSettings, memory: LoaderMemory | None = None) -
     """
     begin = time.perf_counter()
     try:
-        if job.sniff and not is_image(job.source, Access(region=job.region or None)):
+        if job.sniff and not is_image(job.source, settings.access(job.region), settings.image_format):
             seen = Look(ScanState.NO_IMAGE, __version__)
         else:
             seen = _boot(job, settings, memory)
@@ -46,17 +46,17 @@ def look(job: Job, settings: ScanSettings, memory: LoaderMemory | None = None) -
     return seen._replace(seconds=round(time.perf_counter() - begin, 6))
 
 
-def is_image(source: str, access: Access) -> bool:
+def is_image(source: str, access: Access, image_format: str = "auto") -> bool:
     """True when there is a boot sector, or anything that the survey knows; raises ImageError when it is not read.
 
-    access: as for open_image().
+    access, image_format: as for open_image().
     """
     from pvgrub_sim.image import inspect_image, open_image
 
     path = Path(source)
     if path.is_file() and path.stat().st_size < SECTOR:
         return False
-    disk = open_image(source, access=access)
+    disk = open_image(source, image_format=image_format, access=access)
     try:
         if disk.size < SECTOR:
             return False
@@ -92,7 +92,8 @@ def _boot(job: Job, settings: ScanSettings, memory: LoaderMemory | None) -> Look
         unpack=settings.unpack,
         findings=settings.findings,
         loader_memory=memory,
-        access=Access(region=job.region or None),
+        image_format=settings.image_format,
+        access=settings.access(job.region),
     )
     detail = verdict.kernel.detail if verdict.kernel else {}
     return Look(

@@ -30,7 +30,7 @@ KILLED_STARTS = 30
 _PIECE = 1 << 16
 LONGEST_NAP = 0.02
 """Seconds that a guard lets answers gather in the pipe: to be woken for each costs more than to read it."""
-_CODE = "import sys; sys.path.append(sys.argv[1]); from pvgrub_sim.fleet.child import serve; serve()"
+_CODE = "import sys; sys.path.append(sys.argv[1]); from pvgrub_sim.fleet.child import serve; serve(*sys.argv[2:])"
 _COMMAND = (sys.executable, "-P", "-c", _CODE, str(Path(pvgrub_sim.__file__).parents[1]))
 """-P: no module is taken from the folder in which a scan happens to run."""
 
@@ -117,9 +117,10 @@ class Supervisor:
         while ended < STARTS and killed < KILLED_STARTS:
             if self._stopped():
                 raise _Died("the scan was stopped")
+            cache = () if self.settings.cache is None else (self.settings.cache,)
             # A session of its own: a terminal's Ctrl-C is for the coordinator, which lets workers finish.
             process = subprocess.Popen(
-                _COMMAND,
+                (*_COMMAND, *cache),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
 from pvgrub_sim.errors import UsageError
+from pvgrub_sim.media.access import Access
 from pvgrub_sim.typed import TYPE_CHECKING
 from pvgrub_sim.values import NamedTuple
 
@@ -58,7 +60,8 @@ class ScanSettings(NamedTuple):
     """How images are looked at.
 
     timeout: seconds for one image and version. memory: MiB of address space of a worker. findings, unpack, config,
-    device, arch, instance_type: as for boot().
+    device, arch, instance_type, image_format: as for boot(). allow_backing, spool_limit, cache, key: as those of an
+    Access.
     """
 
     timeout: float = 60.0
@@ -69,15 +72,38 @@ class ScanSettings(NamedTuple):
     device: str | None = None
     arch: str = "auto"
     instance_type: str | None = None
+    image_format: str = "auto"
+    allow_backing: tuple[str, ...] = ()
+    spool_limit: int | None = None
+    cache: str | None = None
+    key: str | None = None
+
+    def access(self, region: str) -> Access:
+        """How an image is reached. region: of Amazon's, or empty."""
+        # What has passed as JSON has lists in it.
+        folders = tuple(self.allow_backing)
+        return Access(folders, self.spool_limit, None, self.cache, region or None, self.key)
+
+    @property
+    def anywhere(self) -> ScanSettings:
+        """The same for a process in another folder."""
+        folders = tuple(os.path.abspath(folder) for folder in self.allow_backing)  # noqa: PTH100  (keeps links in it)
+        cache, key = (
+            None if name is None else os.path.abspath(name)  # noqa: PTH100  (as above)
+            for name in (self.cache, self.key)
+        )
+        return self._replace(allow_backing=folders, cache=cache, key=key)
 
     @property
     def decisive(self) -> str:
         """Those that a verdict depends on, in one line."""
         words = [] if self.findings else ["no findings"]
         words += [] if self.unpack else ["no unpack"]
-        names = ("config", "device", "instance_type")
+        names = ("config", "device", "instance_type", "spool_limit", "key")
         words += [f"{name} {value}" for name in names if (value := getattr(self, name)) is not None]
-        return ", ".join(words + ([f"arch {self.arch}"] if self.arch != "auto" else []))
+        words += [f"allow_backing {folder}" for folder in self.allow_backing]
+        automatic = {"arch": self.arch, "image_format": self.image_format}
+        return ", ".join(words + [f"{name} {value}" for name, value in automatic.items() if value != "auto"])
 
 
 class Look(NamedTuple):

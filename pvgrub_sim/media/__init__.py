@@ -12,7 +12,7 @@ from pvgrub_sim.media.access import Access, Context
 from pvgrub_sim.media.disk import SECTOR_SIZE, Disk, ForwardOnly, Layer, layers_of, read_upto
 from pvgrub_sim.media.sources import open_source
 from pvgrub_sim.media.sources.file import RawDisk
-from pvgrub_sim.media.vbd import AttachedDisk, vbd_number
+from pvgrub_sim.media.vbd import AttachedDisk, guest_disks, vbd_number
 
 __all__ = [
     "SECTOR_SIZE",
@@ -22,6 +22,7 @@ __all__ = [
     "Layer",
     "RawDisk",
     "attach",
+    "guest_disks",
     "layers_of",
     "open_disk",
     "vbd_number",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvgrub_sim.errors import UsageError
-from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.disk import Disk, Machine
 from pvgrub_sim.values import NamedTuple
 
 _KINDS = ("sd", "xvd", "hd")
@@ -12,12 +12,17 @@ _HD_MAJORS = (3, 22, 33, 34, 56, 57, 88, 89, 90, 91)
 
 
 class AttachedDisk(NamedTuple):
-    """A disk and the vbd number under which xenstore lists it. assumed: nobody has said how it is attached."""
+    """A disk and the vbd number under which xenstore lists it.
+
+    assumed: nobody has said how it is attached. left_out: so many disks of the machine that was named for it are not
+    attached.
+    """
 
     disk: Disk
     vbd: int
     device: str
     assumed: bool = False
+    left_out: int = 0
 
 
 def vbd_number(device: str) -> int:
@@ -51,3 +56,13 @@ def vbd_number(device: str) -> int:
     if kind == "sd":
         raise UsageError(f"{device!r}: SCSI device names end at sdp")
     return 1 << 28 | disk << 8 | partition
+
+
+def guest_disks(disk: Disk) -> list[Disk]:
+    """The disks that come with an image, hd0 first: of a machine all of them, as boot() attaches them."""
+    if not isinstance(disk, Machine):
+        return [disk]
+    devices = [device for device, _ in disk.disks]
+    # The machine stands for its first disk: what is said of that names the machine.
+    disks = [disk, *(other for _, other in disk.disks[1:])]
+    return [one for _, one in sorted(zip(devices, disks, strict=True), key=lambda pair: vbd_number(pair[0]))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pvgrub_sim.errors import ImageFileError, UsageError
 from pvgrub_sim.media.disk import Disk
@@ -17,7 +17,7 @@ from pvgrub_sim.values import NamedTuple
 if TYPE_CHECKING:
     from pvgrub_sim.survey.ext import ExtReader
 
-_NAME: Final = rb"(?s)(\(hd0(?:,\d{1,3})?(?:,[a-h])?\))(/.*)"
+_NAME: Final = rb"(?s)(\(hd(\d{1,2})((?:,\d{1,3})?(?:,[a-h])?\)))(/.*)"
 
 
 class Gap(NamedTuple):
@@ -194,29 +194,32 @@ class Files:
         return reader.attributes(node) if reader is not None and node is not None else ()
 
 
-def _found(disk: Disk, path: bytes) -> tuple[Files, Node, bytes]:
+def _found(disks: Sequence[Disk], path: bytes) -> tuple[Files, Node, bytes]:
     """The filesystem that a name is on, the file or directory, and its path there; raises Damaged."""
     match = re.fullmatch(_NAME, path)
-    if match is None:
-        shown = _text(path)
-        raise UsageError(f"{shown!r} is no name of a file on this disk; write '(hd0)/boot/' or '(hd0,0)/boot/'")
-    volume = match[1].decode()
-    files = Files(volume_reader(disk, volume))
+    if match is None or int(match[2]) >= len(disks):
+        shown, which = _text(path), "this disk" if len(disks) == 1 else f"these {len(disks)} disks"
+        raise UsageError(f"{shown!r} is no name of a file on {which}; write '(hd0)/boot/' or '(hd0,0)/boot/'")
+    volume, disk = match[1].decode(), disks[int(match[2])]
+    # A disk by itself has the names of hd0.
+    files = Files(volume_reader(disk, f"(hd0{match[3].decode()}"))
     if files.reader is None:
         raise ImageFileError(disk.name, _text(path), f"no filesystem that the survey reads is on {volume}")
-    node = files.read_node(match[2])
+    node = files.read_node(match[4])
     if node is None:
         raise ImageFileError(disk.name, _text(path), "no such file or directory")
-    return files, node, match[2]
+    return files, node, match[4]
 
 
-def pieces_at(disk: Disk, path: bytes) -> Iterator[bytes]:
+def pieces_at(disks: Sequence[Disk], path: bytes) -> Iterator[bytes]:
     """A file of a disk, in pieces of at most 1 MiB.
 
-    path: with its device, `(hd0,0)/boot/vmlinuz`. Raises ImageFileError, and UsageError for a path without a device.
+    disks: hd0 first. path: with its device, `(hd0,0)/boot/vmlinuz`. Raises ImageFileError, and UsageError for a path
+    without a device.
     """
+    disk = disks[0]
     try:
-        files, node, _ = _found(disk, path)
+        files, node, _ = _found(disks, path)
         if node.type is not NodeType.FILE:
             raise ImageFileError(disk.name, _text(path), "not a regular file")
         yield from files.read_pieces(node)
@@ -224,13 +227,14 @@ def pieces_at(disk: Disk, path: bytes) -> Iterator[bytes]:
         raise ImageFileError(disk.name, _text(path), str(error)) from None
 
 
-def entries_at(disk: Disk, path: bytes, details: bool = True) -> list[DirectoryEntry]:
-    """A directory of a disk, sorted by name, or a file by itself; path and errors as for pieces_at().
+def entries_at(disks: Sequence[Disk], path: bytes, details: bool = True) -> list[DirectoryEntry]:
+    """A directory of a disk, sorted by name, or a file by itself; disks, path and errors as for pieces_at().
 
     details: False gives the names only.
     """
+    disk = disks[0]
     try:
-        files, node, inside = _found(disk, path)
+        files, node, inside = _found(disks, path)
         if node.type is NodeType.DIRECTORY:
             return files.read_entries(node, details)
     except Damaged as error:

@@ -140,6 +140,9 @@ def test_a_sparse_image_of_2_tib_is_never_read_whole(tmp_path: Path) -> None:
         ("--disk", "/dev/sda1={image}"),
         ("--aki", "pv-grub-hd0_1.05-x86_64.gz", "--arch", "i386"),
         ("-o", "/nonexistent/report"),
+        ("--allow-backing", "/nonexistent"),
+        ("--allow-backing", "{image}"),
+        ("--bundle-key", "/nonexistent/key.pem"),
     ],
     ids=" ".join,
 )

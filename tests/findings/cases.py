@@ -135,6 +135,10 @@ HITS: dict[str, tuple[Hit, ...]] = {
         hit("rules/xz-kernel", cured=False, pvgrub="amazon-1.03"),
     ),
     "aki-not-pvgrub": (hit("images/boots", "warning", cured=False, ami={**SAMPLE, "KernelId": "aki-00000000"}),),
+    "disks-attached-otherwise": (
+        hit("images/boots", "note", cured=False, device="/dev/xvdz", disks={"/dev/sda": BOOTS}),
+        hit("images/demo", "note", cured=False, disks={"/dev/sda": BOOTS}),
+    ),
     "instance-type-without-pv": (
         hit("images/boots", cured=False, instance_type="t2.micro"),
         hit("images/boots", cured=False, ami={**SAMPLE, "InstanceTypeSpecification": NITRO}),
@@ -171,6 +175,7 @@ MISSES: dict[str, tuple[str, dict[str, Any]]] = {
     "ext4-extents": ("rules/ext4-csum", {"pvgrub": "amazon-1.03"}),
     "fat-on-gpt": ("rules/gpt", {"pvgrub": "amazon-1.05"}),
     "menu-on-another-disk": ("images/boots", {"device": "/dev/sda", "disks": {"/dev/sdb": BOOTS}}),
+    "disks-attached-otherwise": ("images/boots", {"device": "/dev/sda", "disks": {"/dev/sdb": BOOTS}}),
     "xfs-v5": ("rules/xfs-v4", {}),
     "xfs-ftype": ("rules/xfs-v4", {}),
     "xfs-holes": ("rules/xfs-v4", {}),

@@ -20,6 +20,7 @@ from pvgrub_sim.confine import landlock_version
 from pvgrub_sim.media import Access
 from tests.hostile.conftest import Unpack
 from tests.images import unpack_sparse
+from tests.tools import run
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 TRY = """
@@ -97,6 +98,26 @@ def test_errors_come_through(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="as paths"):
         boot_isolated(image, disks={"sdb": disk})
     disk.close()
+
+
+def test_files_that_an_image_names_want_their_folder_allowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "base.img")
+    overlay = tmp_path / "over.qcow2"
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.img", "-F", "raw", overlay)
+    assert main(["boot", "--no-project", str(overlay)]) == 0
+    assert main(["boot", "--no-project", "--isolate", "--allow-backing", str(tmp_path), str(overlay)]) == 0
+    status = main(["boot", "--no-project", "--isolate", str(overlay)])
+    told = capsys.readouterr().err
+    assert (status, told.count("\n")) == ((2, 1) if landlock_version() else (0, 0))
+    if landlock_version():
+        assert "base.img: permission denied: an isolated run" in told and "--allow-backing DIR" in told
+
+
+def test_a_file_by_its_address_is_a_named_file(tmp_path: Path) -> None:
+    image = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "disk a.img")
+    assert boot_isolated(f"file://{tmp_path}/disk%20a.img") == boot(image)
 
 
 def test_other_disks_keys_and_descriptions_are_named_files(tmp_path: Path) -> None:

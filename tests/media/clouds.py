@@ -21,7 +21,7 @@ MODIFIED = "Thu, 01 Jan 2015 00:00:00 GMT"
 
 class ObjectStore(ThreadingHTTPServer):
     """One object. version: grows when it is put anew; failures: so many answers are 503; cut: bytes left out; pause:
-    seconds before an answer."""
+    seconds before an answer; forbidden: nobody is let in."""
 
     daemon_threads = True
 
@@ -33,6 +33,7 @@ class ObjectStore(ThreadingHTTPServer):
         self.failures = 0
         self.cut = 0
         self.pause = 0.0
+        self.forbidden = False
         self.asked: list[str | None] = []
 
     @property
@@ -60,6 +61,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def fails(self) -> bool:
         time.sleep(self.server.pause)
+        if self.server.forbidden:
+            self.answer(403, b"", {"x-ms-error-code": "AuthenticationFailed"})
+            return True
         if not self.server.failures:
             return False
         self.server.failures -= 1

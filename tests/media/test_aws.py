@@ -47,7 +47,6 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setattr(aws_source, "FIRST_PAUSE", 0.01)
 
@@ -238,7 +237,6 @@ def test_what_is_not_there_is_one_line_without_a_secret(
 
 
 def test_without_credentials_or_region_it_says_so(server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(PvgrubSimError, match="--region"):
         open_image(f"ebs:{SNAPSHOT}")
@@ -246,6 +244,35 @@ def test_without_credentials_or_region_it_says_so(server: AwsServer, monkeypatch
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(PvgrubSimError, match="no AWS credentials"):
         open_image(f"ebs:{SNAPSHOT}", access=Access(region="eu-west-1"))
+
+
+@pytest.mark.parametrize(
+    ("environment", "asked"),
+    [({"AWS_REGION": "eu-north-1"}, "eu-north-1"),
+     ({"AWS_DEFAULT_REGION": "eu-south-1"}, "eu-south-1"),
+     ({"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "eu-south-1"}, "eu-north-1"),
+     ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-south-1"}, "eu-south-1"),
+     ({"AWS_REGION": "eu-north-1", "option": "eu-west-3"}, "eu-west-3")],
+)  # fmt: skip
+def test_the_region_is_that_of_the_option_or_of_either_variable(
+    environment: dict[str, str], asked: str, server: AwsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    option = environment.get("option")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    server.snapshots[SNAPSHOT] = sparse(tmp_path / "volume")
+    signed = []
+
+    def note(handler: Handler, headers: dict[str, str], data: bytes) -> bool:
+        signed.append(handler.headers["Authorization"])
+        return False
+
+    server.faults = [note]
+    disk = open_image(f"ebs:{SNAPSHOT}", access=Access(region=option))
+    disk.read(server.present(SNAPSHOT)[0] * BLOCK, 512)
+    disk.close()
+    assert f"/{asked}/ebs/" in signed[0]
 
 
 # --- S3, by moto

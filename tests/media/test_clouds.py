@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pvgrub_sim import ImageError, boot, open_image
+from pvgrub_sim import ImageError, UsageError, boot, open_image
 from pvgrub_sim.cli import main
 from pvgrub_sim.media.sources import filesystems
 from tests.images import unpack_sparse
@@ -73,6 +75,59 @@ def test_what_is_not_there(cloud: tuple[str, ObjectStore, Path], capsys: pytest.
     address, _, _ = cloud
     assert main(["boot", f"{address}.old"]) == 2
     assert capsys.readouterr().err == f"pvgrub-sim: {address}.old: no such object\n"
+
+
+@pytest.mark.parametrize("cloud", ["abfs"], indirect=True)
+def test_an_address_may_name_the_account(cloud: tuple[str, ObjectStore, Path]) -> None:
+    address, _, image = cloud
+    container, _, key = address.removeprefix("abfs://").partition("/")
+    content = image.read_bytes()
+    for scheme in ("abfs", "abfss", "az"):
+        disk = open_image(f"{scheme}://{container}@account.dfs.core.windows.net/{key}")
+        assert disk.read(0, disk.size) == content
+        disk.close()
+    with pytest.raises(
+        UsageError, match="the account is other, and that of AZURE_STORAGE_CONNECTION_STRING is account"
+    ):
+        open_image(f"abfs://{container}@other.dfs.core.windows.net/{key}")
+
+
+@pytest.mark.parametrize("cloud", ["gs"], indirect=True)
+def test_googles_other_scheme(cloud: tuple[str, ObjectStore, Path]) -> None:
+    address, _, image = cloud
+    assert boot(address.replace("gs:", "gcs:", 1), findings=False).outcome is boot(image, findings=False).outcome
+
+
+def test_without_an_account_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    with pytest.raises(UsageError, match=r"which account.*AZURE_STORAGE_ACCOUNT_NAME"):
+        open_image("abfs://container/key")
+
+
+def test_a_host_that_cannot_be_found_is_said_at_once(
+    cloud: tuple[str, ObjectStore, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address, _, _ = cloud
+    nowhere = "http://storage.invalid"
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", nowhere)
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", f"AccountName=account;BlobEndpoint={nowhere}/account")
+    begin = time.monotonic()
+    assert main(["boot", address]) == 2
+    # The clients themselves try for half a minute and more.
+    assert time.monotonic() - begin < 15
+    assert "the address of storage.invalid cannot be found: is there a network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("cloud", "login"), [("gs", "gcloud auth"), ("abfs", "az login")], indirect=["cloud"])
+def test_who_is_not_let_in_is_told_where_credentials_come_from(
+    cloud: tuple[str, ObjectStore, Path], login: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address, server, _ = cloud
+    server.forbidden = True
+    assert main(["boot", address]) == 2
+    told = capsys.readouterr().err
+    assert login in told and told.count("\n") == 1
 
 
 def test_a_server_that_is_busy_is_asked_again(

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from pvgrub_sim import Access, boot, open_image
+from pvgrub_sim.cli import main
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import open_disk
 from pvgrub_sim.media.disk import ForwardOnly
+from pvgrub_sim.media.formats.spool import USUAL_LIMIT, USUAL_RATIO, USUAL_STORED
 from tests.cli.running import Run
 from tests.media.big_image import write_big_image
 from tests.media.containers import convert, noise
@@ -178,6 +180,20 @@ def test_a_small_file_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest
     disk = open_image(made, access=Access(spool_limit=64 * MIB))
     assert disk.read(31 * MIB, MIB) == b"x" * MIB
     disk.close()
+
+
+def test_the_pages_tell_the_limits_that_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["boot", "--help"])
+    docs = Path(__file__).parents[2] / "docs"
+    for text, unit in (
+        (capsys.readouterr().out, "G"),
+        ((docs / "sources.md").read_text("utf-8"), " GiB"),
+        ((docs / "security.md").read_text("utf-8"), " GiB"),
+    ):
+        for limit in (USUAL_LIMIT, USUAL_STORED):
+            assert f"{limit >> 30}{unit}" in text
+        assert USUAL_RATIO == 100 and "a hundred times the compressed size" in " ".join(text.split())
 
 
 def test_the_spool_is_sparse_and_in_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -245,8 +245,11 @@ def test_a_format_that_xl_is_told_holds(tmp_path: Path, capsys: pytest.CaptureFi
     both = f"disk = ['{image},qcow2,xvda', '{raw},raw,xvdb']"
     assert main(["boot", "--xl-config", str(config(tmp_path, both, extra))]) == 0
     # qcow2's own bytes are no filesystem.
-    assert main(["boot", "--xl-config", str(config(tmp_path, f"disk = ['{image},raw,xvda']", extra))]) == 1
-    capsys.readouterr()
+    for disks in (f"'{image},raw,xvda'", f"'file:{image},xvda,w', '{raw},raw,xvdb'"):
+        capsys.readouterr()
+        assert main(["boot", "--xl-config", str(config(tmp_path, f"disk = [{disks}]", extra))]) == 1
+        told = " ".join(capsys.readouterr().out.split())
+        assert f"{image} begins as a qcow2 image does, and its bytes are taken as raw ones" in told
 
 
 def test_disks_may_lie_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

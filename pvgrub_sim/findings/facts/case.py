@@ -44,11 +44,11 @@ class Told(NamedTuple):
 class Case:
     """One run of PV-GRUB, its disks, and the circumstances that are known.
 
-    boot: the run. disks: as attached. ami: what `aws ec2 describe-images` says of the image, or None. ari: the id of
-    a ramdisk image that goes with it, or None. aki_named: somebody has chosen this very version of PV-GRUB.
-    instance_types: of EC2, on which it is to run, with `*` for anything; empty where nobody says. memory_named: the
-    domain's memory is that of a real one. surveys: of the disks in vbd order, where somebody has made them already.
-    make_reader, planned: of volumes that will have other files, as for Place and bootchain.run().
+    boot: the run. disks: as attached, the image itself first. ami: what `aws ec2 describe-images` says of the image, or
+    None. ari: the id of a ramdisk image that goes with it, or None. aki_named: somebody has chosen this very version of
+    PV-GRUB. instance_types: of EC2, on which it is to run, with `*` for anything; empty where nobody says.
+    memory_named: the domain's memory is that of a real one. surveys: of the disks in vbd order, where somebody has made
+    them already. make_reader, planned: of volumes that will have other files, as for Place and bootchain.run().
     """
 
     def __init__(
@@ -66,6 +66,8 @@ class Case:
         planned: Mapping[tuple[int, int], PlannedFiles] | None = None,
     ) -> None:
         self.boot = boot
+        self.asked = disks[0]
+        """The disk of the image that somebody asks about, as attached."""
         self.disks = sorted(disks, key=lambda disk: disk.vbd)
         self.ami = ami
         self.ari = ari

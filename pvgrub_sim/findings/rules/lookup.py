@@ -14,6 +14,7 @@ from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu
 from pvgrub_sim.findings.remedies.steps import Advice, advice
 from pvgrub_sim.findings.rule import Draft, rule
+from pvgrub_sim.media.disk import Disk, read_upto
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import BootFile, FileKind
 from pvgrub_sim.typed import Final
@@ -79,9 +80,11 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
             f"{place.device}{path} is there, but PV-GRUB cannot open it (Error {error}).", (), Where(place.device, path)
         )
         return
+    raw = _taken_as_raw(case.disks[0].disk)
     if not found:
+        why = raw or _nothing_there(case)
         yield Draft(
-            f"{_nothing_there(case)}{case.pvgrub} finds no menu: it looked for {looked_at(case)}{_kernels(case)}.",
+            f"{why}{case.pvgrub} finds no menu: it looked for {looked_at(case)}{_kernels(case)}.",
             remedies.menus.new_menu_somewhere(case),
             Where(),
             "no menu.lst or grub.conf on any volume that can be read",
@@ -91,7 +94,7 @@ def menu_not_found(case: Case) -> Iterator[Draft]:
     links = [(path, remedies.files.dangling(place, path)) for path in places_looked_at(case, place)]
     broken = "".join(f"; the link {path} -> {to} leads nowhere" for path, to in links if to)
     yield Draft(
-        f"{case.pvgrub} looked for {looked_at(case)}, and the menu is {place.device}{file.path}{broken}.",
+        f"{raw}{case.pvgrub} looked for {looked_at(case)}, and the menu is {place.device}{file.path}{broken}.",
         remedies.menus.bring_menu(case, place, file.path),
         Where(place.device, file.path),
         "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found),
@@ -149,6 +152,20 @@ def menu_on_another_disk(case: Case) -> Iterator[Draft]:
         Where(place.device, file.path),
         "found: " + ", ".join(f"{home.device}{entry.path}" for home, entry in found[:8]),
         None if case.config is None else Severity.NOTE,
+    )
+
+
+def _taken_as_raw(disk: Disk) -> str:
+    """What a disk's bytes are where they are an image's in a format, and nobody has unwrapped it."""
+    from pvgrub_sim.media.formats.detect import HEAD, recognised
+    from pvgrub_sim.media.formats.table import FORMATS
+
+    found = recognised(read_upto(disk, 0, HEAD))
+    if not found:
+        return ""
+    return (
+        f"{disk.name} begins as {FORMATS[found].words} does, and its bytes are taken as raw ones, as --image-format "
+        "or the domain's configuration says. "
     )
 
 

@@ -201,7 +201,10 @@ def look_at(jobs: Sequence[tuple[Any, ...]], settings: tuple[Any, ...]) -> tuple
     """
     wanted = ScanSettings(*settings)
     with _lock:
-        supervisor = _idle.pop() if _idle else Supervisor(wanted)
+        # Where a worker may write was settled when it started.
+        fits = (place for place, one in enumerate(_idle) if one.settings.cache == wanted.cache)
+        place = next(fits, None)
+        supervisor = Supervisor(wanted) if place is None else _idle.pop(place)
     supervisor.settings = wanted
     try:
         rows = [tuple(seen) for seen in supervisor.look([Job(*job) for job in jobs])]

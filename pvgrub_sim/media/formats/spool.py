@@ -244,7 +244,8 @@ class Spool:
         if self._stored > USUAL_RATIO * packed:
             raise ImageError(
                 self.name,
-                f"unpacks to more than {USUAL_RATIO} times its size, zeros aside (--spool-limit SIZE allows it)",
+                f"unpacks to more than {USUAL_STORED >> 30} GiB and {USUAL_RATIO} times its size, zeros aside "
+                "(--spool-limit SIZE allows it)",
                 self._done,
             )
 

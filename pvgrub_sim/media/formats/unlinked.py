@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pvgrub_sim.errors import ImageError
@@ -52,7 +53,10 @@ class UnlinkedFile:
                 at += written
                 left = memoryview(left)[written:] if written < len(left) else b""
         except OSError as error:
-            raise ImageError(self._name, f"cannot be unpacked into {self._folder}: {_reason(error)}", offset) from None
+            hint = "; TMPDIR names another folder" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            raise ImageError(
+                self._name, f"cannot be unpacked into {self._folder}: {_reason(error)}{hint}", offset
+            ) from None
 
     def read(self, offset: int, length: int) -> bytes:
         """Read bytes at a byte offset, zeros where none were written; raises ImageError."""

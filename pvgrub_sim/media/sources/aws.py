@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -50,7 +51,9 @@ def client(name: str, service: str, context: Context, longest: int = LONGEST_ANS
         retries={"mode": "standard", "total_max_attempts": 5},
     )
     try:
-        session: Any = boto3.session.Session(region_name=context.access.region)
+        # boto3 itself reads AWS_DEFAULT_REGION only; AWS's command line and other kits want AWS_REGION first.
+        region = context.access.region or os.environ.get("AWS_REGION") or None
+        session: Any = boto3.session.Session(region_name=region)
         made = session.client(service, config=config)
     except (BotoCoreError, ValueError) as error:
         raise UsageError(f"{name}: {words(error)}") from None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from pvgrub_sim.errors import ImageError
+from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.disk import Layer
 from pvgrub_sim.media.sources.answers import fault, words
 from pvgrub_sim.media.sources.blocks import BlockDisk
@@ -61,7 +61,13 @@ def open_http(url: str, context: Context) -> Disk:
 
     Raises ImageError in one line when they cannot be had after several tries, UsageError for what is no URL.
     """
-    source = _Ranges(Connection(url))
+    try:
+        connection = Connection(url)
+    except UsageError as error:
+        from pvgrub_sim.media.sources import shown_source
+
+        raise UsageError(f"{shown_source(url)}: {error}") from None
+    source = _Ranges(connection)
     first = source.first_block()
     if not isinstance(first, bytes):
         from pvgrub_sim.media.formats.spool import Spool
