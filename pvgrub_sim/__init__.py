@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Event,
         EventKind,
         Finding,
+        FixedDisk,
         FixedImage,
         FixStep,
         IgnoredFinding,
@@ -100,7 +101,7 @@ _NAMES = {
     "media.access": "Access",
     "media.disk": "Disk Layer",
     "media.formats.beside": "referred_files",
-    "model": "BootError DeviceEntry DirectoryEntry Event EventKind Finding FixedImage FixStep IgnoredFinding "
+    "model": "BootError DeviceEntry DirectoryEntry Event EventKind Finding FixedDisk FixedImage FixStep IgnoredFinding "
     "LayoutPart LoadedFile Outcome Plan PlanStep ProfileInfo Severity Verdict",
     "profiles.loaders": "Loader",
     "profiles.profile": "Profile",
@@ -140,6 +141,7 @@ __all__ = [
     "FileKind",
     "Finding",
     "FixStep",
+    "FixedDisk",
     "FixedImage",
     "IgnoredFinding",
     "ImageError",
