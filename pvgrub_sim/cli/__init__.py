@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from pvgrub_sim import PvgrubSimError, __version__, one_line
-from pvgrub_sim.cli.output import complain
+from pvgrub_sim.cli.output import complain, files_of, keep_named
 from pvgrub_sim.cli.trouble import (
     LACKING,
     complain_of_memory,
@@ -94,6 +94,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text, description=about, formatter_class=Help)
         if only in (None, name):
             import_module(f"pvgrub_sim.cli.{module}").configure(sub)
+            sub.set_defaults(files=files_of(sub))
     return parser
 
 
@@ -130,6 +131,7 @@ def _run(words: list[str], args: argparse.Namespace) -> int:
     """Run a command; its arguments are put into args."""
     named = next((word for word in words if not word.startswith("-")), None)
     vars(args).update(vars(_arguments(words, named)))
+    keep_named(args)
     status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
     sys.stdout.flush()
     return status

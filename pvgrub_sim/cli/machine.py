@@ -9,8 +9,6 @@ from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pvgrub_sim import MachineOptions
 
 
@@ -75,12 +73,6 @@ def machine_options(args: argparse.Namespace) -> MachineOptions:
         "instance_type": args.instance_type,
         **image_options(args),
     }
-
-
-def machine_inputs(args: argparse.Namespace) -> Iterator[str | None]:
-    """The files that the options name."""
-    yield from (_named_disk(text)[1] for text in args.disk)
-    yield args.ami
 
 
 def ignored(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.kernel import versions
-from pvgrub_sim.cli.output import KERNEL_HELP, complain, keep_inputs, write_file
+from pvgrub_sim.cli.output import KERNEL_HELP, complain, write_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +41,6 @@ def run(args: argparse.Namespace) -> int:
     from pvgrub_sim import PROFILES, examine_kernel, find_profile, one_line, repack_kernel
 
     wanted = find_profile(args.pvgrub) if args.pvgrub is not None else None
-    if not args.in_place:
-        keep_inputs(args.output, [args.kernel])
     options = image_options(args)
     try:
         made = repack_kernel(

@@ -55,10 +55,10 @@ def fix(
     name = local_path(os.fspath(image))
     target = Target(None if output is None else Path(os.fspath(output)), in_place)
     check_target(name, target)
-    home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
     # It stays open until the end: a machine's other disks take part in all boots, and unpacking takes time.
     with closing(_open(name, options)) as original:
         before, plan = boot_and_plan(original, **options)
+        home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
         with _naming(before.image), repair_folder(home) as folder:
             copy = folder / "image"
             unwrapped = _copy(original, copy, progress, in_place=in_place)
