@@ -13,9 +13,17 @@ What PV-GRUB itself does with a bad image is no exception of this tree: it is an
 
 from __future__ import annotations
 
+from pvgrub_sim.addresses import without_secrets
+
 
 class PvgrubSimError(Exception):
-    """Base of every error that a caller may want to catch."""
+    """Base of every error that a caller may want to catch.
+
+    Its text quotes what somebody has written, but no user, password or query of an address in it.
+    """
+
+    def __str__(self) -> str:
+        return without_secrets(super().__str__())
 
 
 class UsageError(PvgrubSimError):

@@ -83,6 +83,7 @@ def ignored(text: str) -> tuple[str, str]:
 
 def _named_disk(text: str) -> tuple[str, str]:
     device, equals, path = text.partition("=")
-    if not equals or not device or not path:
+    # A device has no colon in its name: where it seems to have one, that is an address with a query.
+    if not equals or not device or not path or ":" in device:
         raise UsageError(f"--disk wants DEVICE=IMAGE (/dev/sdb=data.img), not {text!r}")
     return device, path

@@ -7,14 +7,17 @@ import stat
 import sys
 from collections.abc import Iterable
 
-from pvgrub_sim import UsageError, one_line
+from pvgrub_sim import UsageError, one_line, without_secrets
 from pvgrub_sim.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-KERNEL_HELP = "a kernel file, or one on a disk image as PV-GRUB reads it: disk.img:'(hd0)/boot/vmlinuz'"
+KERNEL_HELP = (
+    "a kernel file or its address (https://…, s3://…), or one on a disk image as PV-GRUB reads it: "
+    "disk.img:'(hd0)/boot/vmlinuz'"
+)
 """Of the argument that examine_kernel() and its like take."""
 
 LONGEST_COMPLAINT = 8192
@@ -23,7 +26,7 @@ LONGEST_COMPLAINT = 8192
 
 def complain(error: object) -> None:
     """One line on standard error, whatever is in the message; of a very long one its beginning and end."""
-    text = str(error)
+    text = without_secrets(str(error))
     if len(text) > LONGEST_COMPLAINT:
         half = LONGEST_COMPLAINT // 2
         text = f"{text[:half]} … {text[-half:]}"
@@ -69,6 +72,13 @@ def keep_named(args: argparse.Namespace) -> None:
             words += [word.partition("=")[2] for word in value]
     for dest in outputs:
         keep_inputs(getattr(args, dest), words)
+
+
+def refuse_addresses(args: argparse.Namespace) -> None:
+    """Make sure that no address stands where reports show the word as it is; raises UsageError."""
+    for dest, what in (("config", "a path on a disk"), ("ari", "an id")):
+        if "://" in (word := getattr(args, dest, None) or ""):
+            raise UsageError(f"--{dest} wants {what}, not {word}")
 
 
 def keep_inputs(path: str | None, inputs: Iterable[str | None]) -> None:

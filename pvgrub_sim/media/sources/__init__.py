@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
+from pvgrub_sim.addresses import without_secrets
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final
@@ -45,16 +46,20 @@ def local_path(name: str) -> str:
 
 
 def shown_source(name: str) -> str:
-    """What to call an image: a URL without user, password and query, anything else as it is."""
+    """What to call an image, or a kernel on one: a URL without user, password and query, anything else as it is."""
     if not name.startswith(("http:", "https:")) or is_own_file(name):
-        return name
+        # It may be meant as one: `file:http://…`, or with a blank before it.
+        shown = without_secrets(name)
+        return name if shown == name or os.path.lexists(name) else shown
     from pvgrub_sim.media.sources.transport import display_name
 
+    at = min((found for mark in (":(hd", ":(fd") if (found := name.find(mark)) >= 0), default=len(name))
+    url, path = name[:at], name[at:]
     try:
-        return display_name(name)
+        return display_name(url) + path
     except UsageError:
         # Where in it a password stands is not to be told.
-        return f"{name.partition(':')[0]}:… (no URL)"
+        return f"{url.partition(':')[0]}:… (no URL){path}"
 
 
 def kept_source(name: str) -> str:
