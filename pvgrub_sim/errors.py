@@ -13,8 +13,6 @@ What PV-GRUB itself does with a bad image is no exception of this tree: it is an
 
 from __future__ import annotations
 
-from pvgrub_sim.addresses import without_secrets
-
 
 class PvgrubSimError(Exception):
     """Base of every error that a caller may want to catch.
@@ -23,7 +21,13 @@ class PvgrubSimError(Exception):
     """
 
     def __str__(self) -> str:
-        return without_secrets(super().__str__())
+        text = super().__str__()
+        if "http" not in text.lower():
+            return text
+        # Only where there may be one, for a quick start, and with little memory, of everything else.
+        from pvgrub_sim.addresses import without_secrets
+
+        return without_secrets(text)
 
 
 class UsageError(PvgrubSimError):

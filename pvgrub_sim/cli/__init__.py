@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from pvgrub_sim import PvgrubSimError, __version__, one_line, without_secrets
+from pvgrub_sim import PvgrubSimError, __version__, one_line
 from pvgrub_sim.cli.output import complain, files_of, keep_named, refuse_addresses
 from pvgrub_sim.cli.trouble import (
     LACKING,
@@ -69,6 +69,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and what is wrong, and exit with status 2."""
+        from pvgrub_sim import without_secrets
+
         super().error(one_line(without_secrets(message)))
 
 

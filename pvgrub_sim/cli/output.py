@@ -7,7 +7,7 @@ import stat
 import sys
 from collections.abc import Iterable
 
-from pvgrub_sim import UsageError, one_line, without_secrets
+from pvgrub_sim import UsageError, one_line
 from pvgrub_sim.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ LONGEST_COMPLAINT = 8192
 
 def complain(error: object) -> None:
     """One line on standard error, whatever is in the message; of a very long one its beginning and end."""
-    text = without_secrets(str(error))
+    text = str(error)
+    if "http" in text.lower():
+        # Only where there may be an address, for a quick start of everything else.
+        from pvgrub_sim import without_secrets
+
+        text = without_secrets(text)
     if len(text) > LONGEST_COMPLAINT:
         half = LONGEST_COMPLAINT // 2
         text = f"{text[:half]} … {text[-half:]}"

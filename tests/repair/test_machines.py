@@ -79,14 +79,18 @@ def machine(form: str, folder: Path) -> Path:
     return made
 
 
+def open_files() -> list[str]:
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+
 @pytest.mark.parametrize("form", ["ova", "xva"])
 def test_the_menu_may_name_the_machines_other_disks(
     form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = machine(form, tmp_path)
-    opened = os.listdir("/proc/self/fd")
+    opened = open_files()
     fixed = fix(made, "out.img")
-    assert os.listdir("/proc/self/fd") == opened
+    assert open_files() == opened
     assert fixed.mended and [step.rules for step in fixed.steps] == [("kernel-missing",)]
     out = unpack_menu("out.img")
     assert "root (hd1)" in out and "/boot/vmlinuz " in out

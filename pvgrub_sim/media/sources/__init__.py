@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-from pvgrub_sim.addresses import without_secrets
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.typed import TYPE_CHECKING, Final
@@ -48,6 +47,10 @@ def local_path(name: str) -> str:
 def shown_source(name: str) -> str:
     """What to call an image, or a kernel on one: a URL without user, password and query, anything else as it is."""
     if not name.startswith(("http:", "https:")) or is_own_file(name):
+        if "http" not in name.lower():
+            return name
+        from pvgrub_sim.addresses import without_secrets
+
         # It may be meant as one: `file:http://…`, or with a blank before it.
         shown = without_secrets(name)
         return name if shown == name or os.path.lexists(name) else shown
