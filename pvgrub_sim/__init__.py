@@ -14,6 +14,7 @@ from importlib import import_module
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pvgrub_sim import akis
+    from pvgrub_sim.addresses import without_secrets
     from pvgrub_sim.errors import (
         EngineError,
         ImageError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pvgrub_sim.media.access import Access
     from pvgrub_sim.media.disk import Disk, Layer
     from pvgrub_sim.media.formats.beside import referred_files
+    from pvgrub_sim.media.sources import shown_source
     from pvgrub_sim.model import (
         BootError,
         DeviceEntry,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         Event,
         EventKind,
         Finding,
+        FixedDisk,
         FixedImage,
         FixStep,
         IgnoredFinding,
@@ -80,6 +83,7 @@ __version__ = "0.1.0"
 """The version of pvgrub-sim."""
 
 _NAMES = {
+    "addresses": "without_secrets",
     "errors": "EngineError ImageError ImageFileError IsolationError KernelFormatError PvgrubSimError RepairError "
     "UsageError",
     "findings.pages": "explain",
@@ -100,7 +104,8 @@ _NAMES = {
     "media.access": "Access",
     "media.disk": "Disk Layer",
     "media.formats.beside": "referred_files",
-    "model": "BootError DeviceEntry DirectoryEntry Event EventKind Finding FixedImage FixStep IgnoredFinding "
+    "media.sources": "shown_source",
+    "model": "BootError DeviceEntry DirectoryEntry Event EventKind Finding FixedDisk FixedImage FixStep IgnoredFinding "
     "LayoutPart LoadedFile Outcome Plan PlanStep ProfileInfo Severity Verdict",
     "profiles.loaders": "Loader",
     "profiles.profile": "Profile",
@@ -140,6 +145,7 @@ __all__ = [
     "FileKind",
     "Finding",
     "FixStep",
+    "FixedDisk",
     "FixedImage",
     "IgnoredFinding",
     "ImageError",
@@ -215,6 +221,8 @@ __all__ = [
     "render_report",
     "repack_kernel",
     "scan",
+    "shown_source",
+    "without_secrets",
 ]
 
 

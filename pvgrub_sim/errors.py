@@ -18,7 +18,19 @@ LONGEST_REASON = 4000
 
 
 class PvgrubSimError(Exception):
-    """Base of every error that a caller may want to catch."""
+    """Base of every error that a caller may want to catch.
+
+    Its text quotes what somebody has written, but no user, password or query of an address in it.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if "http" not in text.lower():
+            return text
+        # Only where there may be one, for a quick start, and with little memory, of everything else.
+        from pvgrub_sim.addresses import without_secrets
+
+        return without_secrets(text)
 
 
 class UsageError(PvgrubSimError):

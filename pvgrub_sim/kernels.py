@@ -6,11 +6,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 from pvgrub_sim.errors import ImageFileError, KernelFormatError, UsageError
 from pvgrub_sim.inputs import read_input
-from pvgrub_sim.media import Access
+from pvgrub_sim.media import Access, open_disk
+from pvgrub_sim.media.disk import read_upto
+from pvgrub_sim.media.sources import SOURCES, local_path, shown_source
 from pvgrub_sim.profiles import find_profile
 from pvgrub_sim.typed import Literal
 from pvgrub_sim.xen.inspect import KernelFacts, examine
@@ -30,9 +33,9 @@ def examine_kernel(
 ) -> KernelFacts:
     """Tell what a kernel is, and ask every version of PV-GRUB, in both builds, what it makes of it.
 
-    kernel: a file; a file on a disk image as PV-GRUB reads it, `disk.img:(hd0)/boot/vmlinuz`; or the bytes. One that
-    is gzipped is unpacked first, as GRUB does. pvgrub: ask this version only, which then reads the image as well.
-    image_format, access: of the image, as for open_image().
+    kernel: a file, also one on a server (`https://…`, `s3://…`); a file on a disk image as PV-GRUB reads it,
+    `disk.img:(hd0)/boot/vmlinuz`; or the bytes. One that is gzipped is unpacked first, as GRUB does. pvgrub: ask this
+    version only, which then reads the image as well. image_format, access: of the image, as for open_image().
     A file that is no kernel gives facts of the kind `unknown`. Raises ImageError, KernelFormatError and UsageError.
     """
     profiles = [find_profile(pvgrub)] if pvgrub is not None else None
@@ -83,26 +86,47 @@ def _read(
     if isinstance(kernel, bytes):
         return "kernel", gunzip_file("kernel", kernel)
     name = os.fspath(kernel)
-    match = _ON_IMAGE.fullmatch(name)
-    if match is not None and not os.path.lexists(name):
-        from pvgrub_sim.image import iter_file
+    shown = shown_source(name)
+    if not os.path.lexists(name):
+        if (match := _ON_IMAGE.fullmatch(name)) is not None:
+            from pvgrub_sim.image import iter_file
 
-        path = os.fsencode(match["path"])
-        pieces = iter_file(match["image"], path, pvgrub=pvgrub, image_format=image_format, access=access)
-        return name, _gathered(name, pieces)
+            path = os.fsencode(match["path"])
+            pieces = iter_file(match["image"], path, pvgrub=pvgrub, image_format=image_format, access=access)
+            return shown, _gathered(shown, pieces)
+        name = local_path(name)
+        if name.partition(":")[0] in SOURCES:
+            return shown, gunzip_file(shown, _fetched(name, access))
+    return shown, gunzip_file(shown, _read_file(name, shown))
+
+
+def _read_file(name: str, shown: str) -> bytes:
+    """The bytes of a file. shown: what to call it."""
     try:
         status = Path(name).stat()
         if not stat.S_ISREG(status.st_mode):
-            raise KernelFormatError(name, "is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
+            raise KernelFormatError(shown, "is a directory" if stat.S_ISDIR(status.st_mode) else "is no regular file")
         if status.st_size > LARGEST:
-            hint = f" (a kernel on a disk image is named {name}:'(hd0)/boot/vmlinuz')"
-            raise KernelFormatError(name, f"is too large for a kernel{hint}")
-        data = read_input(name, LARGEST)
+            raise _too_large(shown)
+        return read_input(name, LARGEST)
     except OSError as error:
-        raise KernelFormatError(name, (error.strerror or str(error)).lower()) from None
+        raise KernelFormatError(shown, (error.strerror or str(error)).lower()) from None
     except ValueError as error:
-        raise KernelFormatError(name, str(error)) from None
-    return name, gunzip_file(name, data)
+        raise KernelFormatError(shown, str(error)) from None
+
+
+def _fetched(name: str, access: Access | None) -> bytes:
+    """The bytes of a file that lies elsewhere, as its source has them; raises ImageError and KernelFormatError."""
+    with closing(open_disk(name, "raw", access)) as disk:
+        data = read_upto(disk, 0, LARGEST + 1)
+        if len(data) > LARGEST:
+            raise _too_large(disk.name)
+        return data
+
+
+def _too_large(shown: str) -> KernelFormatError:
+    hint = f" (a kernel on a disk image is named {shown}:'(hd0)/boot/vmlinuz')"
+    return KernelFormatError(shown, f"is too large for a kernel{hint}")
 
 
 def _gathered(name: str, pieces: Iterator[bytes]) -> bytes:

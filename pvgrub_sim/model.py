@@ -265,12 +265,27 @@ class FixStep(NamedTuple):
     ok: bool
 
 
+class FixedDisk(NamedTuple):
+    """A disk of the guest as which a mended image was booted.
+
+    device: as which it was attached. image: what to call it. origin: `image`, the mended image itself; `boot disk`,
+    which was made for it; `machine`, another disk of the machine that the image is the first of; `option`, one that
+    the caller named. Of these only the first two are written.
+    """
+
+    device: str
+    image: str
+    origin: str
+
+
 class FixedImage(NamedTuple):
     """What came of mending an image.
 
     input: the image. output: what was written: the mended image, and the boot disk that belongs to it, where there is
     one; empty when nothing was. mended: the default entry boots now. before, after: the verdicts on the image and on
     what was made of it. unwrapped: the image was of another format, and what was made of it is raw.
+    disks: of the guest as which what came out was booted, the first one first. config: the config file that PV-GRUB
+    was given, by the caller or by the machine that the image is the first disk of, or None.
     """
 
     input: str
@@ -280,3 +295,5 @@ class FixedImage(NamedTuple):
     steps: tuple[FixStep, ...]
     after: Verdict
     unwrapped: bool = False
+    disks: tuple[FixedDisk, ...] = ()
+    config: str | None = None

@@ -77,14 +77,12 @@ def read_request(
     further: dict[str, str | os.PathLike[str] | Disk] = {}
     if isinstance(first, Machine):
         further = dict(first.disks[1:])
-        device = device if device is not None else first.disks[0][0]
         config = config if config is not None else first.booting.config
         described = described or _described(first, first.name)
     version_named = aki is not None or pvgrub is not None
-    if described is not None:
-        device = device if device is not None else described.root_device_name
-        if not version_named and (aki := _catalogued(described.kernel_id)):
-            version_named = True
+    device = first_device(first, device, described)
+    if described is not None and not version_named and (aki := _catalogued(described.kernel_id)):
+        version_named = True
     profile = choose_profile(aki=aki, pvgrub=pvgrub, arch=None if arch == "auto" else arch, config=config)
     if aki is not None:
         arch = profile.arch
@@ -107,6 +105,13 @@ def read_request(
 
         attached = tuple(one._replace(disk=TimedDisk(one.disk, budget)) for one in attached)
     return Request(attached, profile, arch == "auto", described, version_named, types, memory is not None)
+
+
+def first_device(first: Disk, device: str | None, described: AmiDescription | None) -> str | None:
+    """The device name of the first disk, as far as anybody says it: the caller, its machine, what AWS says."""
+    if device is None and isinstance(first, Machine):
+        return first.disks[0][0]
+    return device if device is not None or described is None else described.root_device_name
 
 
 def _memory_of(types: tuple[str, ...], *, checked: bool) -> int | None:

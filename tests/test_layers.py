@@ -13,7 +13,7 @@ from tests.imports import ROOT, circles, imports_of, sources
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("typed",),
     ("deflate", "zstd"),
-    ("values", "shapes"),
+    ("values", "shapes", "addresses"),
     ("model", "errors", "cint", "digest", "safetext", "budget", "confine", "transcript", "large_pages", "work_folder"),
     ("inputs",),
     ("ondisk", "profiles"),

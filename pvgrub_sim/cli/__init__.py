@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from pvgrub_sim import PvgrubSimError, __version__, one_line
-from pvgrub_sim.cli.output import complain
+from pvgrub_sim.cli.output import complain, files_of, keep_named, refuse_addresses
 from pvgrub_sim.cli.trouble import (
     LACKING,
     complain_of_memory,
@@ -69,7 +69,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and what is wrong, and exit with status 2."""
-        super().error(one_line(message))
+        from pvgrub_sim import without_secrets
+
+        super().error(one_line(without_secrets(message)))
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -94,6 +96,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text, description=about, formatter_class=Help)
         if only in (None, name):
             import_module(f"pvgrub_sim.cli.{module}").configure(sub)
+            sub.set_defaults(files=files_of(sub))
     return parser
 
 
@@ -130,6 +133,8 @@ def _run(words: list[str], args: argparse.Namespace) -> int:
     """Run a command; its arguments are put into args."""
     named = next((word for word in words if not word.startswith("-")), None)
     vars(args).update(vars(_arguments(words, named)))
+    keep_named(args)
+    refuse_addresses(args)
     status: int = import_module(f"pvgrub_sim.cli.{COMMANDS[args.command][0]}").run(args)
     sys.stdout.flush()
     return status

@@ -147,7 +147,7 @@ def _recommend(args: argparse.Namespace) -> int:
     if args.format == "json":
         choices = [{"region": region, "aki": row._asdict() if row else None} for region, row in found.choices.items()]
         outcomes = {kind: str(outcome) for kind, outcome in found.outcomes.items()}
-        told = {"image": args.image, "arch": found.arch, "boots": found.boots}
+        told = {"image": found.image, "arch": found.arch, "boots": found.boots}
         print_json({**told, "outcomes": outcomes, "regions": choices})
     else:
         _write(_recommendation(found))

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from pvgrub_sim import REPORT_FORMATS, ImageError, IsolationError, UsageError, printable
 from pvgrub_sim.cli.judgement import check_judgement, configure_judgement, exit_status, fail_on, judged
-from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
+from pvgrub_sim.cli.machine import configure_machine, machine_options
 from pvgrub_sim.cli.output import complain, keep_inputs, write_file
 from pvgrub_sim.cli.trouble import LACKING, complain_of_memory, lacks_memory
 from pvgrub_sim.typed import TYPE_CHECKING
@@ -79,15 +79,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _inputs(args: argparse.Namespace, stack: ExitStack) -> tuple[Sequence[str | Disk], MachineOptions]:
     """The images, and the options of boot(); stack: closes what is opened for them."""
-    named = [*machine_inputs(args), args.xl_config, args.keys]
     if args.xl_config is None:
         images = _expand(args.images)
-        keep_inputs(args.output, [*images, *named])
+        keep_inputs(args.output, images)
         return images, machine_options(args)
     from pvgrub_sim.cli.domain import domain_options
 
     first, options, paths = domain_options(args, stack)
-    keep_inputs(args.output, [*paths, *named])
+    keep_inputs(args.output, paths)
     return [first], options
 
 

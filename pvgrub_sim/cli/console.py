@@ -7,8 +7,8 @@ import sys
 
 from pvgrub_sim import UsageError, one_line, printable
 from pvgrub_sim.cli.judgement import exit_status
-from pvgrub_sim.cli.machine import configure_machine, machine_inputs, machine_options
-from pvgrub_sim.cli.output import keep_inputs, write_file
+from pvgrub_sim.cli.machine import configure_machine, machine_options
+from pvgrub_sim.cli.output import write_file
 from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play or show the session, print what came of it, return the exit status of boot."""
-    keep_inputs(args.raw, [args.image, *machine_inputs(args), args.keys])
     verdict = _live(args) if args.keys is None else _typed(args)
     if args.raw is not None:
         write_file(args.raw, verdict.transcript)

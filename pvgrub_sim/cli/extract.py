@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pvgrub_sim.cli.images import configure_image, image_options
-from pvgrub_sim.cli.output import KERNEL_HELP, keep_inputs, write_file
+from pvgrub_sim.cli.output import KERNEL_HELP, write_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +21,5 @@ def run(args: argparse.Namespace) -> int:
     """Write the ELF file; 0, or an exception for a kernel without one."""
     from pvgrub_sim import extract_kernel
 
-    keep_inputs(args.output, [args.kernel])
     write_file(args.output, extract_kernel(args.kernel, **image_options(args)))
     return 0

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from pvgrub_sim import UsageError, one_line
-from pvgrub_sim.cli.machine import configure_machine, ignored, machine_inputs, machine_options
-from pvgrub_sim.cli.output import keep_inputs, write_file
+from pvgrub_sim.cli.machine import configure_machine, ignored, machine_options
+from pvgrub_sim.cli.output import write_file
 
 STEP = 64 << 20
 """Bytes between two words on how far a copy is."""
@@ -46,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
         if name not in all_rules():
             raise UsageError(f"there is no rule {name!r}: `pvgrub-sim explain` lists them")
     options = {**machine_options(args), "ari": args.ari}
-    keep_inputs(args.output or args.script, [args.image, *machine_inputs(args)])
     if args.script is not None:
         return _script(args, options)
     progress = _Progress() if sys.stderr.isatty() else None

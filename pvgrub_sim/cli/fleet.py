@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from pvgrub_sim import FLEET_FORMATS
-from pvgrub_sim.cli.output import keep_inputs, write_file
+from pvgrub_sim.cli.output import write_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,6 @@ def run(args: argparse.Namespace) -> int:
     """Print the report; 1 when something fares worse than in the older store."""
     from pvgrub_sim import compare_scans, fleet_report
 
-    keep_inputs(args.output, [args.store, args.diff])
     pieces = fleet_report(args.store, args.format, older=args.diff)
     if args.output is not None:
         write_file(args.output, b"".join(pieces))

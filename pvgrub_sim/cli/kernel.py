@@ -42,13 +42,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the facts; 0 when any PV-GRUB that was asked boots the kernel, else 1."""
-    from pvgrub_sim import examine_kernel
+    from pvgrub_sim import examine_kernel, shown_source
 
     facts = examine_kernel(args.kernel, pvgrub=args.pvgrub, **image_options(args))
+    name = shown_source(args.kernel)
     if args.format == "json":
-        print_json({"kernel": args.kernel, **facts.to_json()})
+        print_json({"kernel": name, **facts.to_json()})
     else:
-        sys.stdout.writelines(f"{one_line(line)}\n" for line in text(args.kernel, facts))
+        sys.stdout.writelines(f"{one_line(line)}\n" for line in text(name, facts))
     return 0 if any(opinion.boots for opinion in facts.opinions) else 1
 
 

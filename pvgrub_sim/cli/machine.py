@@ -9,8 +9,6 @@ from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pvgrub_sim import MachineOptions
 
 
@@ -77,12 +75,6 @@ def machine_options(args: argparse.Namespace) -> MachineOptions:
     }
 
 
-def machine_inputs(args: argparse.Namespace) -> Iterator[str | None]:
-    """The files that the options name."""
-    yield from (_named_disk(text)[1] for text in args.disk)
-    yield args.ami
-
-
 def ignored(text: str) -> tuple[str, str]:
     """A rule whose findings do not count, and the reason: `RULE`, or `RULE=REASON`."""
     rule, _, reason = text.partition("=")
@@ -91,6 +83,7 @@ def ignored(text: str) -> tuple[str, str]:
 
 def _named_disk(text: str) -> tuple[str, str]:
     device, equals, path = text.partition("=")
-    if not equals or not device or not path:
+    # A device has no colon in its name: where it seems to have one, that is an address with a query.
+    if not equals or not device or not path or ":" in device:
         raise UsageError(f"--disk wants DEVICE=IMAGE (/dev/sdb=data.img), not {text!r}")
     return device, path

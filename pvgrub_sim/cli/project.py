@@ -51,7 +51,9 @@ def parse(parser: argparse.ArgumentParser, command: str, words: list[str]) -> ar
         action.default = argparse.SUPPRESS
     args = parser.parse_args(words)
     given = vars(args)
-    from_file = {} if given.get("no_project") else _options(given.get("project"), command)
+    path, from_file = (None, {}) if given.get("no_project") else _options(given.get("project"), command)
+    if path is not None:
+        given["project"] = path
     for group in own._mutually_exclusive_groups:
         members = {action.dest for action in group._group_actions}
         if members & given.keys():
@@ -73,14 +75,14 @@ def _parser_of(parser: argparse.ArgumentParser, command: str) -> argparse.Argume
 # --- where it is
 
 
-def _options(named: str | None, command: str) -> dict[str, Any]:
-    """The values of a project file's options, by their names in the namespace; none where there is no file."""
+def _options(named: str | None, command: str) -> tuple[str | None, dict[str, Any]]:
+    """A project file, and the values of its options by their names in the namespace; none where there is no file."""
     if named is not None:
         read = _read(named)
         if read is None:
             raise UsageError(f"{named}: is no file that can be read")
         table = _table(named, read[0], whole=os.path.basename(named) != PYPROJECT)  # noqa: PTH119  (pathlib would slow down every start)
-        return _Values(named, boxed=False).of(table or {}, command)
+        return named, _Values(named, boxed=False).of(table or {}, command)
     for folder in _folders():
         for name in (OWN_NAME, PYPROJECT):
             # pathlib would slow down every start.
@@ -90,8 +92,8 @@ def _options(named: str | None, command: str) -> dict[str, Any]:
                 continue
             table = _table(path, read[0], whole=name == OWN_NAME)
             if table is not None:
-                return _Values(path, boxed=True).of(table, command)
-    return {}
+                return path, _Values(path, boxed=True).of(table, command)
+    return None, {}
 
 
 def _may_have_table(data: bytes) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
+from pvgrub_sim import UsageError
 from pvgrub_sim.cli.images import configure_image, image_options
 from pvgrub_sim.cli.kernel import versions
-from pvgrub_sim.cli.output import KERNEL_HELP, complain, keep_inputs, write_file
+from pvgrub_sim.cli.output import KERNEL_HELP, complain, write_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +40,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the kernel, and say on standard error what boots it; 1 and no file when no PV-GRUB that counts would."""
-    from pvgrub_sim import PROFILES, examine_kernel, find_profile, one_line, repack_kernel
+    from pvgrub_sim import PROFILES, examine_kernel, find_profile, one_line, repack_kernel, shown_source
 
     wanted = find_profile(args.pvgrub) if args.pvgrub is not None else None
-    if not args.in_place:
-        keep_inputs(args.output, [args.kernel])
     options = image_options(args)
+    kernel = shown_source(args.kernel)
+    if args.in_place and ":" in args.kernel and not os.path.lexists(args.kernel):
+        raise UsageError(f"{kernel}: only a kernel file is written in place: give a name with -o")
     try:
         made = repack_kernel(
             args.kernel, args.payload, pv_only=args.pv_only, level=args.level, progress=_progress(), **options
@@ -55,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if not boots or (wanted is not None and wanted.name not in boots):
         name = wanted.name if wanted else next(reversed(PROFILES))
         reason = next(o.reason for o in facts.opinions if o.profile == name and o.arch == facts.arch)
-        complain(f"{args.kernel}: not written, for {name} would not boot it: {reason}")
+        complain(f"{kernel}: not written, for {name} would not boot it: {reason}")
         return 1
     output = args.kernel if args.in_place else args.output
     write_file(output, made)

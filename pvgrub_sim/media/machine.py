@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pvgrub_sim.media.disk import Disk, Layer, layers_of, read_into
+from pvgrub_sim.media.disk import Disk, Layer, Machine, layers_of, read_into
 from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.values import NamedTuple
 
@@ -87,3 +87,9 @@ class MachineDisk:
         """Close all disks."""
         for _, disk in self.disks:
             disk.close()
+
+
+def with_first(machine: Machine, first: Disk) -> MachineDisk:
+    """The same machine with another disk in the place of its first; closing it closes the machine's other disks."""
+    (device, _), *others = machine.disks
+    return MachineDisk(first.name, [(device, first), *others], machine.booting, machine.described, machine.region)

@@ -12,7 +12,7 @@ from pvgrub_sim.errors import ImageError, RepairError, UsageError
 from pvgrub_sim.findings.plan.search import Blueprint, PlannedStep
 from pvgrub_sim.findings.remedies.steps import BootDisk, BtrfsBootDisk
 from pvgrub_sim.findings.remedies.words import in_words
-from pvgrub_sim.media import Disk, open_disk, vbd_number
+from pvgrub_sim.media import Disk, open_disk
 from pvgrub_sim.media.disk import layers_of
 from pvgrub_sim.media.formats import FORMATS
 from pvgrub_sim.media.sources import local_path
@@ -20,10 +20,10 @@ from pvgrub_sim.media.sources.file import RawDisk
 from pvgrub_sim.model import FixedImage, FixStep, Verdict
 from pvgrub_sim.repair.copy import Progress, copy_disk, copy_image
 from pvgrub_sim.repair.delivery import Made, Target, check_target, deliver, repair_folder
+from pvgrub_sim.repair.guest import Guest
 from pvgrub_sim.repair.inventory import Held, inventory, is_truncated, losses
 from pvgrub_sim.repair.perform import Workshop
 from pvgrub_sim.repair.tools import Tools
-from pvgrub_sim.request import DEFAULT_DEVICE
 from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.values import NamedTuple
 from pvgrub_sim.verdict import boot_and_plan
@@ -55,19 +55,25 @@ def fix(
     name = local_path(os.fspath(image))
     target = Target(None if output is None else Path(os.fspath(output)), in_place)
     check_target(name, target)
-    before, plan = boot_and_plan(name, **options)
-    home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
-    with _naming(before.image), repair_folder(home) as folder:
-        copy = folder / "image"
-        called, unwrapped = _copy(name, copy, options, progress, in_place=in_place)
-        choice = _Choice(frozenset(only), frozenset(ignore))
-        job = _Job(_Image(called, copy, lambda: _open(name, options)), _Boot(options), choice, say or _quiet)
-        job.run(before, plan)
-        mended = job.after.boots_default
-        made = Made(job.copy, job.boot_disk, bool(job.steps))
-        written = deliver(made, target, name) if mended or keep_partial else ()
+    # It stays open until the end: a machine's other disks take part in all boots, and unpacking takes time.
+    with closing(_open(name, options)) as original:
+        before, plan = boot_and_plan(original, **options)
+        home = Path(name).resolve().parent if target.path is None or in_place else target.path.absolute().parent
+        with _naming(before.image), repair_folder(home) as folder:
+            copy = folder / "image"
+            unwrapped = _copy(original, copy, progress, in_place=in_place)
+            guest = Guest(original, options)
+            choice = _Choice(frozenset(only), frozenset(ignore))
+            job = _Job(_Image(original.name, copy, original), guest, choice, say or _quiet)
+            job.run(before, plan)
+            mended = job.after.boots_default
+            made = Made(job.copy, job.boot_disk, bool(job.steps))
+            written = deliver(made, target, name) if mended or keep_partial else ()
+            names = written or ((before.image,) if job.boot_disk is None else (before.image, job.boot_disk_name))
+            disks = guest.disks(*names)
     after = job.after._replace(image=written[0] if written else before.image)
-    return FixedImage(before.image, written, mended, before, tuple(job.steps), after, unwrapped)
+    steps = tuple(job.steps)
+    return FixedImage(before.image, written, mended, before, steps, after, unwrapped, disks, guest.config)
 
 
 @contextmanager
@@ -84,25 +90,18 @@ def _quiet(text: str) -> None:
     """Tell nobody."""
 
 
-def _copy(
-    image: str, copy: Path, options: Mapping[str, Any], progress: Progress | None, *, in_place: bool = False
-) -> tuple[str, bool]:
+def _copy(disk: Disk, copy: Path, progress: Progress | None, *, in_place: bool = False) -> bool:
     """Copy an image: a raw one with its holes, any other as the disk that it stands for.
 
-    Gives what steps call the disk (without the query of an address), and True for what is of another format. Raises
-    UsageError for one that a raw image must not take the place of.
+    True for what is of another format. Raises UsageError for one that a raw image must not take the place of.
     """
-    disk = _open(image, options)
-    try:
-        if isinstance(disk, RawDisk):
-            copy_image(disk.name, copy, progress)
-        elif in_place:
-            raise UsageError(f"{disk.name}: is no raw image, and what is mended is one: give it a name with -o")
-        else:
-            copy_disk(disk, copy, progress)
-        return disk.name, any(layer.format in FORMATS for layer in layers_of(disk))
-    finally:
-        disk.close()
+    if isinstance(disk, RawDisk):
+        copy_image(disk.name, copy, progress)
+    elif in_place:
+        raise UsageError(f"{disk.name}: is no raw image, and what is mended is one: give it a name with -o")
+    else:
+        copy_disk(disk, copy, progress)
+    return any(layer.format in FORMATS for layer in layers_of(disk))
 
 
 def _open(image: str, options: Mapping[str, Any]) -> Disk:
@@ -123,26 +122,26 @@ class _Choice(NamedTuple):
 
 
 class _Image(NamedTuple):
-    """An image: what steps call it, its copy, and what opens it."""
+    """An image: what steps call it, its copy, and the image itself."""
 
     name: str
     copy: Path
-    open: Callable[[], Disk]
+    original: Disk
 
 
 class _Job:
     """One image on its way: its name, its copy, and what has been done to that."""
 
-    def __init__(self, image: _Image, boot: _Boot, choice: _Choice, say: Callable[[str], None]) -> None:
+    def __init__(self, image: _Image, guest: Guest, choice: _Choice, say: Callable[[str], None]) -> None:
         self._image, copy, self._original = image
         self.copy = copy
-        self._boot_with = boot
+        self._guest = guest
         self._choice = choice
         self._say = say
         self._tools = Tools(copy.parent)
         self.steps: list[FixStep] = []
         self.boot_disk: Path | None = None
-        self._boot_disk_name = ""
+        self.boot_disk_name = ""
         self.after: Verdict
 
     def run(self, before: Verdict, plan: Blueprint | None) -> None:
@@ -166,12 +165,8 @@ class _Job:
 
     def _losses(self, seen: Mapping[int, Held]) -> list[str]:
         """What the copy has lost of the image, in words."""
-        now = RawDisk(str(self.copy))
-        try:
-            with closing(self._original()) as was:
-                return losses(seen, inventory(self.copy), was, now)
-        finally:
-            now.close()
+        with closing(RawDisk(str(self.copy))) as now:
+            return losses(seen, inventory(self.copy), self._original, now)
 
     def _carry_out(self, chosen: list[PlannedStep]) -> bool:
         """Carry steps out; False when one failed, after which nothing more is done, or nothing was left to do."""
@@ -195,7 +190,7 @@ class _Job:
                 continue
             some = True
             if isinstance(planned.step, (BootDisk, BtrfsBootDisk)):
-                self.boot_disk, self._boot_disk_name = done.made, planned.step.output
+                self.boot_disk, self.boot_disk_name = done.made, planned.step.output
             self.steps.append(FixStep(planned.rules, planned.why, what, self._commands(), done.words, True))
         return some
 
@@ -206,39 +201,13 @@ class _Job:
     def _copies(self) -> dict[str, Path]:
         copies = {self._image: self.copy, str(self.copy): self.copy}
         if self.boot_disk is not None:
-            copies |= {self._boot_disk_name: self.boot_disk, str(self.boot_disk): self.boot_disk}
+            copies |= {self.boot_disk_name: self.boot_disk, str(self.boot_disk): self.boot_disk}
         return copies
 
     def _boot(self) -> tuple[Verdict, Blueprint | None]:
         """Boot what has come out so far: the copy, or the pair of boot disk and copy."""
-        if self.boot_disk is None:
-            return self._boot_with(str(self.copy), {})
-        device = self._boot_with.device
-        return self._boot_with(str(self.boot_disk), {free_device(device, self._boot_with.disks): str(self.copy)})
+        return self._guest.boot(self.copy, self.boot_disk)
 
 
 def _makes_disk(planned: PlannedStep) -> bool:
     return isinstance(planned.step, (BootDisk, BtrfsBootDisk))
-
-
-class _Boot:
-    """Boots an image and plans for it, with the options that the caller gave for the first one."""
-
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        self._options = {**options, "image_format": "raw"}
-        self.device: str = options.get("device") or DEFAULT_DEVICE
-        self.disks: dict[str, Any] = dict(options.get("disks") or {})
-
-    def __call__(self, image: str, more: Mapping[str, str]) -> tuple[Verdict, Blueprint | None]:
-        return boot_and_plan(image, **{**self._options, "device": self.device, "disks": {**self.disks, **more}})
-
-
-def free_device(device: str, taken: Collection[str]) -> str:
-    """A device name behind `device` for the disk that was there; raises UsageError when there is none."""
-    numbers = {vbd_number(name) for name in taken}
-    stem = device.rstrip("0123456789")[:-1] or "/dev/sd"
-    for letter in "fghijklmnop":
-        number = vbd_number(f"{stem}{letter}")
-        if number not in numbers and number > vbd_number(device):
-            return f"{stem}{letter}"
-    raise UsageError(f"there is no device name left behind {device}")

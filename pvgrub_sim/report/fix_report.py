@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from pvgrub_sim.model import FixedImage, FixStep, ProfileInfo
+from pvgrub_sim.model import FixedDisk, FixedImage, FixStep, ProfileInfo
 from pvgrub_sim.report import words
 from pvgrub_sim.report.json_report import as_json
 from pvgrub_sim.report.text import wrapped
@@ -14,6 +14,9 @@ from pvgrub_sim.typed import Any
 
 _PLAIN = re.compile(r"[\w./][\w./@%+:-]*")
 """What means itself to every shell and in xl's configuration."""
+_CONFIG = re.compile(r"[\w./@%+:(),-]*")
+"""What means itself between single quotes."""
+_LETTER = re.compile(r"(?:/dev/)?(?:sd|xvd|hd)([a-p])\d*")
 
 
 def render(fixed: FixedImage, *, as_text: bool = True) -> str:
@@ -26,6 +29,8 @@ def _json(fixed: FixedImage) -> dict[str, Any]:
         "input": fixed.input,
         "output": fixed.output[0] if fixed.output else None,
         "boot_disk": fixed.output[1] if len(fixed.output) > 1 else None,
+        "disks": [disk._asdict() for disk in fixed.disks],
+        "config": fixed.config,
         "mended": fixed.mended,
         "before": as_json(fixed.before),
         "steps": [_step(step) for step in fixed.steps],
@@ -68,18 +73,46 @@ def _outcome(fixed: FixedImage) -> list[str]:
     elif fixed.steps:
         lines.append("Nothing was written.")
     if len(fixed.output) > 1:
-        boot, image = fixed.output[1], fixed.output[0]
-        # A command that is shown will be pasted, and the image's name may be a stranger's choice.
-        named = _PLAIN.fullmatch(boot) and _PLAIN.fullmatch(image)
-        boot, image = (boot, image) if named else ("BOOT-DISK", "IMAGE")
-        lines += [
-            "The boot disk comes first and the image behind it:",
-            f"  pvgrub-sim boot {_version(fixed.after.profile)} {boot} --disk /dev/sdf={image}",
-            f"  Xen:  disk = ['file:{boot},xvda,r', 'file:{image},xvdf,w']",
-            "  EC2:  the boot disk's snapshot is RootDeviceName (/dev/sda1), the image's is /dev/sdf",
-            "The kernel finds its root by LABEL= or UUID=; a root= that names a device has to name the new one.",
-        ]
+        lines += _pair(fixed)
+    others = [one.device for one in fixed.disks if one.origin == "machine"]
+    if others and fixed.steps:
+        told = f"Of the machine only the first disk is mended ({fixed.disks[0].device}): its other disks"
+        told = f"{told} ({one_line(', '.join(others))}) stay as they are, and took part in the boot."
+        lines += wrapped(told, "")
     return lines
+
+
+def _pair(fixed: FixedImage) -> list[str]:
+    """How a boot disk and the image behind it are booted."""
+    first, second = fixed.disks[:2]
+    # A command that is shown will be pasted, and the image's name may be a stranger's choice.
+    named = _PLAIN.fullmatch(first.image) and _PLAIN.fullmatch(second.image)
+    boot, image = (first.image, second.image) if named else ("BOOT-DISK", "IMAGE")
+    words = [_version(fixed.after.profile), boot]
+    if first.device != "/dev/sda1":
+        words.append(f"--device {first.device}")
+    words.append(f"--disk {second.device}={image}")
+    words += [f"--disk {one.device}={_plain(one.image)}" for one in fixed.disks[2:]]
+    if fixed.config is not None:
+        words.append(f"--config '{fixed.config if _CONFIG.fullmatch(fixed.config) else 'CONFIG'}'")
+    return [
+        "The boot disk comes first and the image behind it:",
+        f"  pvgrub-sim boot {' '.join(words)}",
+        f"  Xen:  disk = ['file:{boot},{_front(first)},r', 'file:{image},{_front(second)},w']",
+        f"  EC2:  the boot disk's snapshot is RootDeviceName ({first.device}), the image's is {second.device}",
+        "The kernel finds its root by LABEL= or UUID=; a root= that names a device has to name the new one.",
+    ]
+
+
+def _plain(name: str) -> str:
+    """The name of one of the other disks, where it can be pasted and opened: not of one within an archive."""
+    return name if _PLAIN.fullmatch(name) and (":" not in name or name.startswith("ebs:")) else "DISK"
+
+
+def _front(disk: FixedDisk) -> str:
+    """What Xen's configuration calls a device: /dev/sda1 is xvda, since a disk is what is attached there."""
+    letter = _LETTER.fullmatch(disk.device)
+    return f"xvd{letter[1]}" if letter else disk.device.removeprefix("/dev/")
 
 
 def _version(profile: ProfileInfo) -> str:

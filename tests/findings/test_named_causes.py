@@ -8,6 +8,7 @@ import pytest
 
 from pvgrub_sim import boot, fix
 from pvgrub_sim.model import Finding, Verdict
+from pvgrub_sim.profiles.ami import AmiDescription
 from tests.findings.cases import XEN
 from tests.kernel_images import Elf, bzimage, payload
 from tests.tools import run
@@ -114,3 +115,18 @@ def test_a_truncated_image_is_not_repaired(tmp_path: Path, monkeypatch: pytest.M
     assert verdict.plan is None or "e2fsck" not in verdict.plan.script
     if not verdict.boots_default:
         assert not fix(image.name, "out.img").mended
+
+
+@pytest.mark.parametrize(
+    ("root", "device", "named"),
+    [("/dev/sda", None, "/dev/sda"), ("/dev/sda1", "/dev/sda", "/dev/sda1"), (None, "/dev/xvda", "/dev/xvda"),
+     (None, None, "/dev/sda1"), ("/dev/sda1; reboot", "/dev/sda", "/dev/sda1")],
+)  # fmt: skip
+def test_an_ami_is_registered_anew_with_its_own_root_device(
+    root: str | None, device: str | None, named: str, tmp_path: Path
+) -> None:
+    described = AmiDescription(
+        "ami-983231f6", kernel_id="aki-176bf516", ramdisk_id="ari-12345678", root_device_name=root
+    )
+    verdict = boot(ext3(tmp_path, {"boot/vmlinuz": KERNEL}), ami=described, device=device)
+    assert f"--root-device-name {named} --name" in finding(verdict, "ari-with-pvgrub").remedy

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pvgrub_sim import Access, boot, open_image
+from pvgrub_sim import Access, boot, examine_kernel, extract_kernel, open_image, read_file
 from pvgrub_sim.errors import ImageError, PvgrubSimError
 from pvgrub_sim.media.sources import aws as aws_source
 from pvgrub_sim.model import Outcome
@@ -307,3 +307,19 @@ def test_s3_and_ebs_of_moto(moto: str, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(ImageError):
         open_image("s3://disks-of-ours/not-there")
     s3.close()
+
+
+def test_a_kernel_in_s3_is_read_as_the_file(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    image = unpack_sparse(FIXTURES / "images" / "boots.img.zst", tmp_path / "disk.img")
+    kernel = read_file(image, "(hd0)/boot/vmlinuz")
+    s3 = boto3.client("s3", region_name="us-east-1")
+    s3.create_bucket(Bucket="kernels-of-ours")
+    s3.put_object(Bucket="kernels-of-ours", Key="p/vmlinuz", Body=kernel)
+    s3.close()
+    assert examine_kernel("s3://kernels-of-ours/p/vmlinuz") == examine_kernel(kernel)
+    assert extract_kernel("s3://kernels-of-ours/p/vmlinuz") == extract_kernel(kernel)
+    with pytest.raises(ImageError):
+        examine_kernel("s3://kernels-of-ours/p/nothing")

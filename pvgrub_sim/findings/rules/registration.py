@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pvgrub_sim.findings import remedies
@@ -95,10 +96,19 @@ def ari(case: Case) -> Iterator[Draft]:
         advice(
             "register without a ramdisk image:",
             f"aws ec2 register-image --kernel-id {_kernel(case)} --virtualization-type paravirtual "
-            f"--architecture {case.profile.arch} --root-device-name /dev/sda1 --name NAME --block-device-mappings ...",
+            f"--architecture {case.profile.arch} --root-device-name {_root_device(case)} --name NAME "
+            "--block-device-mappings ...",
         ),
         Where(subject=case.ami.image_id) if case.ami else Where(),
     )
+
+
+def _root_device(case: Case) -> str:
+    """The device name that the AMI is registered with, else that of the image as it was attached."""
+    given = case.ami.root_device_name if case.ami else None
+    name = given or case.disks[0].device
+    # It is shown in a command, and an answer of AWS may come from anybody.
+    return name if re.fullmatch(r"/dev/[a-z]+\d*", name, re.ASCII) else "/dev/sda1"
 
 
 def _kernel(case: Case) -> str:

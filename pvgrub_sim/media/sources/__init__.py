@@ -68,24 +68,37 @@ def local_path(name: str) -> str:
 
 
 def shown_source(name: str) -> str:
-    """What to call an image: a URL without user, password and query, anything else as it is."""
+    """What to call an image, or a kernel on one: a URL without user, password and query, anything else as it is."""
     name = in_small_letters(name)
     if not name.startswith(("http:", "https:")) or is_own_file(name):
-        if "://" not in name or name.partition(":")[0] in SOURCES or os.path.lexists(name):
-            return name
-        # It cannot be read, and may have secrets all the same.
-        from pvgrub_sim.media.sources.meant import without_secrets
-
-        return without_secrets(name)
+        return _shown_word(name)
     from pvgrub_sim.media.sources.transport import display_name
 
+    at = min((found for mark in (":(hd", ":(fd") if (found := name.find(mark)) >= 0), default=len(name))
+    url, path = name[:at], name[at:]
     try:
-        return display_name(name)
+        return display_name(url) + path
     except UsageError:
         if "@" not in name and "?" not in name:
             return name
         # Where in it a password stands is not to be told.
-        return f"{name.partition(':')[0]}:… (no URL)"
+        return f"{url.partition(':')[0]}:… (no URL){path}"
+
+
+def _shown_word(name: str) -> str:
+    """The same of what is no address that can be read, and may have secrets all the same."""
+    if "http" in name.lower():
+        # It may be meant as one: `file:http://…`, or with a blank before it.
+        from pvgrub_sim.addresses import without_secrets
+
+        shown = without_secrets(name)
+    elif "://" in name and name.partition(":")[0] not in SOURCES:
+        from pvgrub_sim.media.sources.meant import bare_address
+
+        shown = bare_address(name)
+    else:
+        return name
+    return name if shown == name or os.path.lexists(name) else shown
 
 
 def kept_source(name: str) -> str:

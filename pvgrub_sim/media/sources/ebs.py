@@ -82,8 +82,10 @@ def open_snapshot(name: str, snapshot: str, ebs: Any, context: Context, about: s
         from pvgrub_sim.media.sources.block_cache import BlockCache
 
         cache = BlockCache(context.access.cache, ("ebs", source.region, snapshot, source.size, source.block))
-    layer = Layer("ebs", f"ebs:{snapshot}" if about else name, source.size, f"blocks of {source.block}")
-    return BlockDisk(name, source.size, source.block, source.fetch, (layer,), cache=cache, closing=source.close)
+    # Plans tell disks apart by their names.
+    called = f"ebs:{snapshot}" if about else name
+    layer = Layer("ebs", called, source.size, f"blocks of {source.block}")
+    return BlockDisk(called, source.size, source.block, source.fetch, (layer,), cache=cache, closing=source.close)
 
 
 class _Snapshot:

@@ -33,7 +33,7 @@ def meant_by(name: str) -> str:
     return f"no such file, and {match[1]}:// is not read here: fetch it to a file, and name that ({_READ})"
 
 
-def without_secrets(name: str) -> str:
+def bare_address(name: str) -> str:
     """An address without user, password and query, as of any scheme; anything else as it is."""
     if _ADDRESS.match(name) is None:
         return name
