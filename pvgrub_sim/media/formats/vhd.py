@@ -86,10 +86,13 @@ class DynamicVhd(Mapped):
     def open_parent(self, context: Context) -> None:
         """Open the disk that this one holds the differences to; raises ImageError when it is not to be had."""
         self.detail = f"differencing, blocks of {self.block}, parent {self.header.parent_name!r}"
+        # As libvhd of Xen's blktap (vhd_parent_raw): the bytes of a parent without a number are the disk's, whatever
+        # they are; `vhd-util snapshot -m` takes a VHD so as well.
+        kind = "vhd" if any(self.header.parent_id) else "raw"
         failed: ImageError | None = None
         for name in self._parent_names():
             try:
-                parent = open_beside(self.below, name, "vhd", context, "parent")
+                parent = open_beside(self.below, name, kind, context, "parent")
             except ImageError as error:
                 failed = failed or error
                 continue
