@@ -72,6 +72,14 @@ class Unpacks(Protocol):
 
 
 @runtime_checkable
+class Finishes(Protocol):
+    """An optional power of a disk over a stream: what stands at its end, a checksum as a rule, is looked at."""
+
+    def finish(self) -> None:
+        """Read what is left of the stream; raises ImageError where something is wrong with it."""
+
+
+@runtime_checkable
 class Machine(Protocol):
     """A disk that is the first of a machine's: see machine.py."""
 
@@ -124,6 +132,15 @@ def read_upto(disk: Disk, offset: int, length: int) -> bytes:
     if isinstance(disk, ForwardOnly):
         return disk.read_upto(offset, length)
     return disk.read(offset, max(0, min(length, disk.size - offset)))
+
+
+def finish(disk: Disk) -> None:
+    """Look at what stands at the end of the streams that a disk is read from, if it is; raises ImageError.
+
+    For what has been read to its last byte, where the stream goes on: nobody would ask for what is left of it.
+    """
+    if isinstance(disk, Finishes):
+        disk.finish()
 
 
 def read_into(disk: Disk, offset: int, buffer: memoryview) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import Layer
+from pvgrub_sim.media.disk import Layer, read_upto
 from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
 from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.media.formats.pieces import member_disk
@@ -72,5 +72,5 @@ def _candidate(below: Disk, member: Member) -> Disk | None:
     disk = member_disk(below, member.size, member.pieces, Layer("tar", f"{below.name}:{name}", member.size))
     if IMAGE_NAME.fullmatch(name):
         return disk
-    head = disk.read(0, min(HEAD, member.size))
+    head = read_upto(disk, 0, HEAD)
     return disk if seen_by_grub(head) or recognised(head) else None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import ForwardOnly, layers_of
+from pvgrub_sim.media.disk import ForwardOnly, finish, layers_of
 from pvgrub_sim.media.formats.unlinked import UnlinkedFile
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -157,6 +157,11 @@ class Spool:
                 while self._done < MOST_UNASKED and self._stream is not None and stream.ready:
                     self._unpack_piece(stream)
 
+    def finish(self) -> None:
+        """Read the stream to its end, and those below it; raises ImageError where something is wrong with them."""
+        if self._stream is not None:
+            self._unpack(None)
+
     def close(self) -> None:
         """Close the temporary file, which then is gone, and the stream; further reads fail."""
         if self._stream is not None:
@@ -248,6 +253,9 @@ class Spool:
             raise ImageError(
                 self.name, f"unpacks to {self._done} bytes instead of the {self._size} that it is said to hold"
             )
+        if self._below is not None:
+            # The stream may end before what it lies in does.
+            finish(self._below)
         self._size = self._done
         if self._stream is not None:
             self._stream.close()
