@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pvgrub_sim.budget import Budget, GivenUp
 from pvgrub_sim.errors import UsageError
 from pvgrub_sim.media import Access, Disk
-from pvgrub_sim.media.disk import Unpacks
+from pvgrub_sim.media.disk import Unpacks, known_size
 from pvgrub_sim.request import Request, read_request
 from pvgrub_sim.typed import TYPE_CHECKING, Any, Final
 
@@ -147,7 +147,12 @@ def boot_and_plan(
             result = run_it(request.disks, request.profile, unpack=unpack, memory=known)
         result.forget_files()
         known.budget = known.budget.renewed()
-        verdict, plan = _advised(verdict, result, request, ari, reasons)
+        sizes = [known_size(attached.disk) for attached in request.disks]
+        advised, plan = _advised(verdict, result, request, ari, reasons)
+        if sizes != [known_size(attached.disk) for attached in request.disks]:
+            # One that was only likely has turned out to be another one while the findings were looked for.
+            advised, plan = _advised(verdict, result, request, ari, reasons)
+        verdict = advised
         return _with_digests(verdict, given), plan
 
 

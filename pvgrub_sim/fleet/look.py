@@ -11,6 +11,7 @@ from pvgrub_sim.budget import Budget
 from pvgrub_sim.errors import PvgrubSimError
 from pvgrub_sim.fleet.values import Job, Look, ScanSettings, ScanState
 from pvgrub_sim.media import Access
+from pvgrub_sim.media.disk import known_size
 from pvgrub_sim.ondisk import ext2, mbr
 from pvgrub_sim.typed import TYPE_CHECKING
 
@@ -58,9 +59,9 @@ def is_image(source: str, access: Access, image_format: str = "auto") -> bool:
         return False
     disk = open_image(source, image_format=image_format, access=access)
     try:
-        if disk.size < SECTOR:
+        if known_size(disk) < SECTOR:
             return False
-        head = disk.read(0, min(disk.size, _FIRST_BYTES))
+        head = disk.read(0, min(known_size(disk), _FIRST_BYTES))
         if head[mbr.SIGNATURE_OFFSET : mbr.SIGNATURE_OFFSET + 2] == mbr.SIGNATURE:
             return True
         if head[_EXT_MAGIC : _EXT_MAGIC + 2] == ext2.MAGIC.to_bytes(2, "little"):

@@ -80,6 +80,25 @@ class Holds(Protocol):
 
 
 @runtime_checkable
+class Reckons(Protocol):
+    """An optional power of a disk whose size costs all of its bytes to be sure of: it tells a likely one before.
+
+    `size` is the right one always. Who goes by a likely one asks for that before he says that something is not there.
+    """
+
+    def known_size(self) -> int:
+        """The size in bytes as far as it is known: once it turns out to be another one, that."""
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """An optional power of a disk over a stream: what stands at its end, a checksum as a rule, is looked at."""
+
+    def finish(self) -> None:
+        """Read what is left of the stream; raises ImageError where something is wrong with it."""
+
+
+@runtime_checkable
 class Machine(Protocol):
     """A disk that is the first of a machine's: see machine.py."""
 
@@ -132,6 +151,20 @@ def read_upto(disk: Disk, offset: int, length: int) -> bytes:
     if isinstance(disk, ForwardOnly):
         return disk.read_upto(offset, length)
     return disk.read(offset, max(0, min(length, disk.size - offset)))
+
+
+def known_size(disk: Disk) -> int:
+    """The size of a disk, or a likely one where it would cost all of its bytes; raises ImageError as `size` does."""
+    return disk.known_size() if isinstance(disk, Reckons) else disk.size
+
+
+def finish(disk: Disk) -> None:
+    """Look at what stands at the end of the streams that a disk is read from, if it is; raises ImageError.
+
+    For what has been read to its last byte, where the stream goes on: nobody would ask for what is left of it.
+    """
+    if isinstance(disk, Finishes):
+        disk.finish()
 
 
 def read_into(disk: Disk, offset: int, buffer: memoryview) -> None:

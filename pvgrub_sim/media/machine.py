@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pvgrub_sim.media.disk import Disk, Layer, Machine, layers_of, read_into
+from pvgrub_sim.media.disk import Disk, Layer, Machine, known_size, layers_of, read_into
 from pvgrub_sim.typed import Any, Final
 from pvgrub_sim.values import NamedTuple
 
@@ -58,7 +58,15 @@ class MachineDisk:
         self.described = described
         self.region = region
         self._first = disks[0][1]
-        self.size = self._first.size
+
+    @property
+    def size(self) -> int:
+        """Of the first disk, in bytes; raises ImageError as it does."""
+        return self._first.size
+
+    def known_size(self) -> int:
+        """The same as far as it is known."""
+        return known_size(self._first)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

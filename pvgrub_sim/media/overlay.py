@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pvgrub_sim.media.disk import Disk, Layer, layers_of
+from pvgrub_sim.media.disk import Disk, Layer, known_size, layers_of
 
 
 class OverlayDisk:
@@ -17,7 +17,15 @@ class OverlayDisk:
         self._disk = disk
         self._patches = sorted(patches.items())
         self.name = disk.name
-        self.size = disk.size
+
+    @property
+    def size(self) -> int:
+        """Of the disk beneath, in bytes; raises ImageError as it does."""
+        return self._disk.size
+
+    def known_size(self) -> int:
+        """The same as far as it is known."""
+        return known_size(self._disk)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pvgrub_sim.budget import Budget
-from pvgrub_sim.media.disk import Disk, Layer, layers_of
+from pvgrub_sim.media.disk import Disk, Layer, known_size, layers_of
 
 
 class TimedDisk:
@@ -11,9 +11,17 @@ class TimedDisk:
 
     def __init__(self, disk: Disk, budget: Budget) -> None:
         self.name = disk.name
-        self.size = disk.size
         self._disk = disk
         self._budget = budget
+
+    @property
+    def size(self) -> int:
+        """Of the other disk, in bytes; raises ImageError as it does."""
+        return self._disk.size
+
+    def known_size(self) -> int:
+        """The same as far as it is known."""
+        return known_size(self._disk)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import Disk
+from pvgrub_sim.media.disk import Disk, known_size
 from pvgrub_sim.typed import Any, Final
 
 UNITS: Final = 40_000
@@ -78,13 +78,15 @@ class Budget:
 class Area:
     """A stretch of a disk.
 
-    disk: where it lies. offset, size: in bytes; what reaches past the end of the disk cannot be read.
+    disk: where it lies. offset, size: in bytes; what reaches past the end of the disk cannot be read. known: the disk's
+    size, as far as it was known.
     """
 
-    __slots__ = ("budget", "disk", "offset", "size")
+    __slots__ = ("budget", "disk", "known", "offset", "size")
 
     def __init__(self, disk: Disk, offset: int, size: int, budget: Budget) -> None:
         self.disk = disk
+        self.known = known_size(disk)
         self.offset = offset
         self.size = size
         self.budget = budget
@@ -99,7 +101,8 @@ class Area:
     def read_data(self, offset: int, length: int) -> bytes:
         """As read(), for a file's content: outside the budget."""
         at = self.offset + offset
-        if offset < 0 or length < 0 or offset + length > self.size or at + length > self.disk.size:
+        outside = offset < 0 or length < 0 or offset + length > self.size
+        if outside or (at + length > self.known and at + length > self.disk.size):
             raise Damaged(f"{length} bytes at offset {offset} lie outside ({self.size} bytes)")
         try:
             return self.disk.read(at, length)
@@ -108,7 +111,7 @@ class Area:
 
     def peek(self, offset: int, length: int) -> bytes:
         """The bytes at `offset`, fewer or none where the area ends before."""
-        end = min(self.size, self.disk.size - self.offset)
+        end = min(self.size, self.known - self.offset)
         length = min(length, end - offset)
         if offset < 0 or length <= 0:
             return b""
@@ -119,7 +122,7 @@ class Area:
 
     def peek_each(self, offset: int, step: int, count: int, length: int) -> list[bytes]:
         """`count` times the bytes that peek() gives, from `offset` on every `step` bytes; fewer where the area ends."""
-        end = min(self.size, self.disk.size - self.offset)
+        end = min(self.size, self.known - self.offset)
         places = range(offset, min(offset + step * count, end), step)
         pieces = []
         try:

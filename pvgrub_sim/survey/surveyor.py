@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvgrub_sim.media.disk import Disk, layers_of
+from pvgrub_sim.media.disk import Disk, known_size, layers_of
 from pvgrub_sim.ondisk.mbr import EXTENDED_TYPES
 from pvgrub_sim.survey.area import READER_UNITS, TOTAL_UNITS, Area, Budget, Damaged
 from pvgrub_sim.survey.boot_files import boot_files
@@ -15,12 +15,21 @@ from pvgrub_sim.survey.tree import Reader
 def survey(disk: Disk, grub: str = "(hd0)", *, systems: bool = False) -> Survey:
     """Survey a disk; whatever is damaged becomes a line of `problems`, nothing is raised.
 
-    grub: what PV-GRUB calls the disk. systems: tell the operating systems as well, and what is in the initrds.
+    grub: what PV-GRUB calls the disk. systems: tell the operating systems as well, and what is in the initrds. Raises
+    ImageError where the disk's size cannot be found out.
     """
+    while True:
+        found = _survey(disk, grub, known_size(disk), systems)
+        if found.size == known_size(disk):
+            return found
+        # It was only likely, and what was read has shown that it is another one.
+
+
+def _survey(disk: Disk, grub: str, size: int, systems: bool) -> Survey:
     total = Budget(TOTAL_UNITS)
-    area = Area(disk, 0, disk.size, Budget(total=total))
+    area = Area(disk, 0, size, Budget(total=total))
     table, partitions = read_table(area)
-    whole = _fill(Volume(None, "(hd0)", 0, disk.size), disk, total, systems)
+    whole = _fill(Volume(None, "(hd0)", 0, size), disk, total, systems)
     volumes = [whole]
     # Partitions of a hostile table may all be the same one.
     seen: dict[tuple[int, int], tuple[Content, ...]] = {}
@@ -35,7 +44,7 @@ def survey(disk: Disk, grub: str = "(hd0)", *, systems: bool = False) -> Survey:
         volumes = [volume._replace(grub=grub[:-1] + volume.grub[4:]) for volume in volumes]
     return Survey(
         disk.name,
-        disk.size,
+        size,
         table,
         volumes[0],
         tuple(volumes[1:]),
@@ -46,6 +55,8 @@ def survey(disk: Disk, grub: str = "(hd0)", *, systems: bool = False) -> Survey:
 
 def clipped_size(volume: Volume, disk: Disk) -> int:
     """The bytes of a volume that lie on its disk."""
+    if volume.offset + volume.size <= known_size(disk):
+        return max(0, volume.size)
     return max(0, min(volume.size, disk.size - volume.offset))
 
 
@@ -84,7 +95,7 @@ def _with_files(content: Content, reader: Reader, systems: bool) -> Content:
 
 def volume_reader(disk: Disk, grub: str) -> Reader | None:
     """A reader of the filesystem on `(hd0)`, `(hd0,1)` …; None when there is none that the survey can read."""
-    whole = Volume(None, "(hd0)", 0, disk.size)
+    whole = Volume(None, "(hd0)", 0, known_size(disk))
     total = Budget(TOTAL_UNITS)
     partitions = () if grub == whole.grub else read_table(_area(whole, disk, total))[1]
     volume = next((volume for volume in (whole, *partitions) if volume.grub == grub), None)

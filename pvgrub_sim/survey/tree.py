@@ -121,7 +121,7 @@ def content(reader: Reader, node: Node, start: int = 0) -> Iterator[bytes]:
     if stored is not None:
         yield stored[start : node.size]
         return
-    if node.size > max(reader.area.disk.size, 1 << 30):
+    if node.size > max(reader.area.known, 1 << 30) and node.size > reader.area.disk.size:
         raise Damaged(f"a file of {node.size} bytes on a disk of {reader.area.disk.size}")
     for run in reader.runs(node):
         done = max(0, start - run.offset)

@@ -14,7 +14,7 @@ from pvgrub_sim import Access
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import open_disk
 from pvgrub_sim.media.access import Context
-from pvgrub_sim.media.disk import ForwardOnly, Layer, Unpacks
+from pvgrub_sim.media.disk import ForwardOnly, Layer, Unpacks, known_size
 from pvgrub_sim.media.formats.ahead import Ahead
 from pvgrub_sim.media.formats.spool import Spool
 from tests.media.containers import MIB, noise
@@ -149,22 +149,26 @@ def test_more_than_was_announced_is_never_believed(keeping: bool) -> None:
 
 
 @pytest.mark.parametrize("keeping", [False, True], ids=["asked-for", "kept-before"])
-def test_a_size_that_lies_is_met_at_the_same_place(keeping: bool, raw: Path, tmp_path: Path) -> None:
-    """A partition that ends at 4 MiB, and a gzip file that says that this is all, while 16 MiB are in it."""
-    told = 4 * MIB
-    content = bytearray(raw.read_bytes())
+def test_a_likely_size_that_lies_hides_nothing(keeping: bool, tmp_path: Path) -> None:
+    """A partition that ends at 40 MiB, and a gzip file that says that this is all, while 56 MiB are in it."""
+    told = 40 * MIB
+    content = bytearray(noise(tmp_path / "disk", 56 * MIB, "lies").read_bytes())
     content[:512] = bytes(446) + struct.pack("<B3xB3xII", 0x80, 0x83, 63, told // 512 - 63) + bytes(48) + b"\x55\xaa"
     (tmp_path / "disk").write_bytes(content)
     image = packed(tmp_path / "disk", "gzip", tmp_path / "packed")
     image.write_bytes(image.read_bytes()[:-4] + struct.pack("<I", told))
     disk = open_disk(str(image))
+    assert known_size(disk) == told
     if keeping:
-        kept(disk, 16 * MIB)
-    assert disk.size == told
-    assert disk.read(2 * MIB, 512) == content[2 * MIB : 2 * MIB + 512]
+        kept(disk, 56 * MIB)
+    for at in (2 * MIB, told - 512, told):
+        assert disk.read(at, 512) == content[at : at + 512]
     for _ in range(2):
-        with pytest.raises(ImageError, match=f"unpacks to more than the {told} bytes that it is said to hold"):
-            disk.read(told - 512, 512)
+        # The size that the file tells is one of its checksums.
+        with pytest.raises(ImageError, match="is damaged"):
+            _ = known_size(disk)
+        with pytest.raises(ImageError, match="is damaged"):
+            _ = disk.size
     disk.close()
 
 

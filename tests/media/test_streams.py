@@ -18,7 +18,9 @@ from pvgrub_sim.cli import main
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media import open_disk
 from pvgrub_sim.media.disk import ForwardOnly
+from pvgrub_sim.media.formats.decoders import Input, bzip2_stream, gzip_stream, lz4_stream, xz_stream
 from pvgrub_sim.media.formats.spool import USUAL_LIMIT, USUAL_RATIO, USUAL_STORED
+from pvgrub_sim.media.sources.file import RawDisk
 from tests.cli.running import Run
 from tests.media.big_image import write_big_image
 from tests.media.containers import convert, noise
@@ -95,6 +97,47 @@ def test_members_one_after_another(packer: str, raw: Path, tmp_path: Path) -> No
     disk = open_image(made)
     assert disk.read(0, disk.size) == content
     disk.close()
+
+
+@pytest.mark.parametrize("zeros", [1, 3, 4, 100, 300_000])
+@pytest.mark.parametrize("packer", ["gzip", "xz", "zstd", "bzip2", "lz4"])
+def test_zeros_behind_a_member_mean_what_the_program_takes_them_for(packer: str, zeros: int, tmp_path: Path) -> None:
+    """Another member behind zeros: only xz goes on there, gzip and bzip2 stop, others refuse. Zeros alone: an end."""
+    parts = []
+    for length in (MIB, 4096):
+        parts.append(run(packer, "-c", noise(tmp_path / "part", length, packer)))
+    made = tmp_path / "packed"
+    for tail in (parts[1], b""):
+        made.write_bytes(parts[0] + bytes(zeros) + tail)
+        done = subprocess.run([packer, "-dc"], input=made.read_bytes(), capture_output=True, check=False)
+        # gzip warns of what it leaves out.
+        refused = done.returncode not in ((0, 2) if packer == "gzip" else (0,))
+        try:
+            disk = open_image(made)
+            content = disk.read(0, disk.size)
+        except ImageError:
+            assert refused
+        else:
+            assert content == done.stdout
+            assert not refused or not tail
+            disk.close()
+
+
+@pytest.mark.parametrize("cut", [1, 3, 5])
+@pytest.mark.parametrize("packer", ["gzip", "xz", "bzip2", "lz4"])
+def test_another_member_whose_first_bytes_are_read_apart(packer: str, cut: int, tmp_path: Path) -> None:
+    """What is read at once may end in the middle of what tells that it is one."""
+    part = run(packer, "-c", noise(tmp_path / "part", 4096, packer))
+    stream = {"gzip": gzip_stream, "xz": xz_stream, "bzip2": bzip2_stream, "lz4": lz4_stream}[packer]
+    made = tmp_path / "packed"
+    made.write_bytes(part + part)
+    source = Input(RawDisk(made))
+    whole = source.next
+    first = len(part) + cut
+    source.next = lambda length=0: whole(first if not source.at else length or 4096)  # type: ignore[method-assign]  # in two reads
+    unpacked = stream(source)
+    assert b"".join(iter(lambda: bytes(unpacked.read()), b"")) == (tmp_path / "part").read_bytes() * 2
+    unpacked.close()
 
 
 @pytest.mark.parametrize("words", PACKERS.values(), ids=PACKERS)

@@ -109,6 +109,25 @@ def test_the_wrong_parent_of_a_vhd_is_refused(tmp_path: Path) -> None:
         open_disk(str(tmp_path / "top.vhd"))
 
 
+@pytest.mark.parametrize("wrapped", [False, True], ids=["raw", "a-vhd-as-it-lies"])
+def test_a_vhd_whose_parent_has_no_number_is_over_raw_bytes(wrapped: bool, tmp_path: Path) -> None:
+    """As Xen's `vhd-util snapshot -m` writes it; a parent that is a VHD itself is not unwrapped then."""
+    content = vhd(tmp_path / "base.vhd")
+    parent = tmp_path / ("base.vhd" if wrapped else "base.raw")
+    if not wrapped:
+        parent.write_bytes(content)
+    sectors = random_sectors(SIZE, "raw parent")
+    # The footer, which tells the size, is that of a VHD all the same.
+    write_differencing_vhd(
+        tmp_path / "top.vhd", tmp_path / "base.vhd", sectors, locator=f".\\{parent.name}", numbered=False
+    )
+    expected = laid_over(parent.read_bytes()[:SIZE].ljust(SIZE, b"\0"), sectors)
+    check(tmp_path / "top.vhd", expected, "differencing")
+    assert [layer.format for layer in layers_of(open_disk(str(tmp_path / "top.vhd")))] == ["vhd", "raw"]
+    write_differencing_vhd(tmp_path / "over.vhd", tmp_path / "top.vhd", {5: b"5" * SECTOR}, locator=".\\top.vhd")
+    check(tmp_path / "over.vhd", laid_over(expected, {5: b"5" * SECTOR}))
+
+
 # --- VHDX
 
 

@@ -39,11 +39,18 @@ def _complement(raw: bytes) -> bytes:
 
 
 def write_differencing_vhd(
-    image: Path, parent: Path, sectors: dict[int, bytes], *, locator: str | None, block: int = 2 * MIB
+    image: Path,
+    parent: Path,
+    sectors: dict[int, bytes],
+    *,
+    locator: str | None,
+    block: int = 2 * MIB,
+    numbered: bool = True,
 ) -> None:
     """A differencing VHD over a parent with the sectors given.
 
     locator: the relative path as Windows writes it, in a locator W2ru; None leaves the name in the header only.
+    numbered: whether it has the parent's number; else the parent is read raw, as Xen's libvhd has it.
     """
     old = parent.read_bytes()[-512:]
     size = struct.unpack_from(">Q", old, 48)[0]
@@ -64,7 +71,7 @@ def write_differencing_vhd(
     header[0:8] = b"cxsparse"
     header[8:16] = b"\xff" * 8
     header[16:36] = struct.pack(">QIII", table_at, 0x10000, blocks, block)
-    header[40:56] = old[68:84]
+    header[40:56] = old[68:84] if numbered else bytes(16)
     header[64 : 64 + 2 * len(parent.name)] = parent.name.encode("utf-16-be")
     if locator is not None:
         header[576:600] = struct.pack(">4sIIIQ", b"W2ru", 512, len(text), 0, locator_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
-from pvgrub_sim.media.disk import SECTOR_SIZE, Disk
+from pvgrub_sim.media.disk import SECTOR_SIZE, Disk, known_size
 from pvgrub_sim.ondisk import mbr
 from pvgrub_sim.survey.result import Volume
 from pvgrub_sim.typed import Final
@@ -37,7 +37,7 @@ def with_type(disk: Disk, number: int, kind: int) -> Mapping[int, bytes] | None:
     first = next((start for type_, start, _ in table if type_ in mbr.EXTENDED_TYPES), None)
     record = first
     for logical in range(5, 5 + MOST_LOGICAL):
-        if first is None or record is None or (record + 1) * SECTOR_SIZE > disk.size:
+        if first is None or record is None or (record + 1) * SECTOR_SIZE > known_size(disk):
             return None
         if logical == number:
             return {record * SECTOR_SIZE + mbr.entry_offset(0) + mbr.ENTRY_TYPE: bytes([kind])}

@@ -6,6 +6,7 @@ from pvgrub_sim.errors import ImageError
 from pvgrub_sim.findings.facts.place import Place
 from pvgrub_sim.findings.remedies.steps import EXT, Source, Target
 from pvgrub_sim.media import AttachedDisk, Disk, layers_of
+from pvgrub_sim.media.disk import known_size
 from pvgrub_sim.ondisk import ext2
 
 
@@ -17,7 +18,7 @@ def target_of(place: Place) -> Target:
     room = None
     short = 0
     if content is not None:
-        there = max(0, min(volume.size, disk.size - volume.offset))
+        there = max(0, min(volume.size, known_size(disk) - volume.offset))
         short = max(0, (content.size or 0) - there)
         if content.type in EXT:
             try:
@@ -53,7 +54,7 @@ def image_of(attached: AttachedDisk, disk: int) -> Target:
     """A whole disk, whatever is on it."""
     name = attached.disk.name
     wrapped = _format_of(attached.disk)
-    return Target(name, disk, f"(hd{disk})", "(hd0)", None, 0, attached.disk.size, "", wrapped=wrapped)
+    return Target(name, disk, f"(hd{disk})", "(hd0)", None, 0, known_size(attached.disk), "", wrapped=wrapped)
 
 
 def _format_of(disk: Disk) -> str:

@@ -14,7 +14,7 @@ from pvgrub_sim.findings.facts.where import Where
 from pvgrub_sim.findings.remedies.edits import delete, edit_menu
 from pvgrub_sim.findings.remedies.steps import Advice, advice
 from pvgrub_sim.findings.rule import Draft, rule
-from pvgrub_sim.media.disk import Disk, read_upto
+from pvgrub_sim.media.disk import Disk, known_size, read_upto
 from pvgrub_sim.model import Outcome, Severity
 from pvgrub_sim.survey.result import BootFile, FileKind
 from pvgrub_sim.typed import Final
@@ -174,7 +174,7 @@ def _nothing_there(case: Case) -> str:
     known = [place for place in case.places if place.volume.contents]
     if not known:
         disks = [place.attached.disk for place in case.places if place.whole]
-        zeros = all(disk.size >= SHOWN_EMPTY and not any(disk.read(0, SHOWN_EMPTY)) for disk in disks)
+        zeros = all(known_size(disk) >= SHOWN_EMPTY and not any(disk.read(0, SHOWN_EMPTY)) for disk in disks)
         what = f", and the first {SHOWN_EMPTY} bytes are zeros" if zeros else ""
         return f"Nothing is recognised on the disk: no filesystem that is known by its marks{what}. "
     readable = [place for place in known if place.reader is not None]

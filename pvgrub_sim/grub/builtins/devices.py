@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pvgrub_sim.grub.builtins.table import Flag, builtin
 from pvgrub_sim.grub.disk.device import set_device
+from pvgrub_sim.grub.disk.drives import get_diskinfo, made_sure
 from pvgrub_sim.grub.disk.partitions import BSD_TYPES, EXTENDED_TYPES, PartitionWalk, open_partition
-from pvgrub_sim.grub.disk.raw import get_diskinfo, rawread
+from pvgrub_sim.grub.disk.raw import rawread
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import grub_close, grub_open, open_device
 from pvgrub_sim.grub.file.partition_list import print_fsys_type, print_partitions
@@ -167,6 +168,7 @@ def geometry(m: Machine, arg: bytes, flags: int) -> None:
     from pvgrub_sim.grub.builtins.formats import decimal, hexadecimal
 
     set_device(m, arg)
+    made_sure(m, m.current_drive)
     total = get_diskinfo(m, m.current_drive)
     if total is None:
         m.fail(ErrNum.NO_DISK)

@@ -6,6 +6,7 @@ from pvgrub_sim.cint import s32
 from pvgrub_sim.grub.builtins.devices import CYLINDERS, HEADS, SECTORS
 from pvgrub_sim.grub.builtins.table import Flag, builtin
 from pvgrub_sim.grub.disk.device import safe_parse_maxint, set_device
+from pvgrub_sim.grub.disk.drives import made_sure
 from pvgrub_sim.grub.disk.partitions import EXTENDED_TYPES, PartitionWalk, Slice
 from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, rawread, rawwrite
 from pvgrub_sim.grub.errnum import ErrNum
@@ -127,6 +128,8 @@ def partnew(m: Machine, arg: bytes, flags: int) -> None:
     length = safe_parse_maxint(m, arg)[0]
     sector = bytearray(rawread(m, m.current_drive, 0, 0, SECTOR_SIZE))
     end = s32(start + length)
+    if end > m.total_sectors:
+        made_sure(m, m.current_drive)
     if end < 0 or end > m.total_sectors:
         m.fail(ErrNum.GEOM)
     at = entry_offset(entry)

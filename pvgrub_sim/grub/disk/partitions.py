@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.cint import s32, u32, u64
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, rawread, select_drive
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS, select_drive
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, rawread
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import NETWORK_DRIVE, WHOLE_DISK, Machine
 from pvgrub_sim.grub.stop import Stop

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from io import BytesIO
 
 from pvgrub_sim.cint import s32, u32
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS, get_diskinfo, made_sure, select_drive
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
-from pvgrub_sim.grub.machine import DiskReadHook, Machine
+from pvgrub_sim.grub.machine import WHOLE_DISK, DiskReadHook, Machine
 from pvgrub_sim.media.disk import Expects, ReadsInto
 from pvgrub_sim.model import EventKind
 
-SECTOR_BITS = 9
 SECTOR_SIZE = 1 << SECTOR_BITS
 SECTORS_PER_VTRACK = 63
 """BUFFERLEN (0x7e00) in sectors, which equals the bogus geometry's sectors per track (get_diskinfo())."""
@@ -21,30 +22,6 @@ ADDRESSABLE = 1 << 32 + SECTOR_BITS
 """Bytes that 32-bit sector numbers reach."""
 
 PC_SLICE_TYPE_EZD = 0x55
-
-
-def get_diskinfo(m: Machine, drive: int) -> int | None:
-    """Number of 512-byte sectors of a drive, None when there is no such drive.
-
-    As get_diskinfo() in stubdom/grub/mini-os.c.
-    """
-    if not drive & 0x80:
-        return None
-    index = drive - 0x80
-    if not 0 <= index < len(m.disks):
-        return None
-    return m.disks[index].size >> SECTOR_BITS
-
-
-def select_drive(m: Machine, drive: int) -> None:
-    """Make `drive` the one that total_sectors describes; raises GrubError 21 when it does not exist."""
-    if m.buf_drive != drive:
-        total = get_diskinfo(m, drive)
-        if total is None:
-            m.fail(ErrNum.NO_DISK)
-        m.total_sectors = total
-        m.buf_drive = drive
-        m.buf_track = -1
 
 
 def biosdisk_read(m: Machine, drive: int, sector: int, count: int) -> bytes:
@@ -82,8 +59,15 @@ def rawread(m: Machine, drive: int, sector: int, byte_offset: int, byte_len: int
     sector = u32(sector)
     sectors = (byte_offset + byte_len + SECTOR_SIZE - 1) >> SECTOR_BITS
     if sector + sectors > m.total_sectors:
+        made_sure(m, drive)
+    if sector + sectors > m.total_sectors:
         _fail_past_end(m, sector, sectors)
-    data = biosdisk_read(m, drive, sector, sectors)
+    try:
+        data = biosdisk_read(m, drive, sector, sectors)
+    except ImageError:
+        if not made_sure(m, drive):
+            raise
+        return rawread(m, drive, sector, byte_offset, byte_len)
     if sector < SECTORS_PER_VTRACK:
         data = _map_ezd(m, drive, sector, sectors, data)
     last = sector + sectors - 1
@@ -162,7 +146,11 @@ def devread(m: Machine, sector: int, byte_offset: int, byte_len: int) -> bytes:
         # The common case, which needs none of the care that rawread() takes.
         m.tick(1 + (byte_len >> 14))
         m.buf_track = -1
-        return m.disks[m.current_drive - 0x80].read(begin, byte_len)
+        try:
+            return m.disks[m.current_drive - 0x80].read(begin, byte_len)
+        except ImageError:
+            if not made_sure(m, m.current_drive):
+                raise
     start = disk_sector(m, sector, byte_offset, byte_len)
     byte_offset &= SECTOR_SIZE - 1
     if m.disk_read_hook and m.debug:
@@ -173,7 +161,10 @@ def devread(m: Machine, sector: int, byte_offset: int, byte_len: int) -> bytes:
 def disk_sector(m: Machine, sector: int, byte_offset: int, byte_len: int) -> int:
     """The sector of the disk at which a read in the partition begins; raises GrubError 24 when it leaves it."""
     sector = u32(sector)
-    if u32(sector + (s32(byte_offset + byte_len - 1) >> SECTOR_BITS)) >= m.part_length:
+    last = u32(sector + (s32(byte_offset + byte_len - 1) >> SECTOR_BITS))
+    if last >= m.part_length and m.current_partition == WHOLE_DISK:
+        made_sure(m, m.current_drive)
+    if last >= m.part_length:
         m.tick()
         m.fail(ErrNum.OUTSIDE_PART)
     return m.part_start + u32(sector + (byte_offset >> SECTOR_BITS))
@@ -212,6 +203,8 @@ def devread_run(m: Machine, sector: int, byte_offset: int, byte_len: int, unit: 
     sector = u32(sector)
     count = (byte_offset + byte_len + SECTOR_SIZE - 1) >> SECTOR_BITS
     good = _sectors_from(m, sector) if not m.errnum else 0
+    if count > good and not m.errnum and made_sure(m, m.current_drive):
+        good = _sectors_from(m, sector)
     if count <= good:
         start = u32(m.part_start + sector)
         if m.track_buffer or 0 < start < SECTORS_PER_VTRACK < start + count:
@@ -301,8 +294,11 @@ def rawwrite(m: Machine, drive: int, sector: int, data: bytes) -> None:
 
     As rawwrite() in stage2/disk_io.c: with an EZ-Drive table, sector 0 is written to sector 1.
     """
-    total = get_diskinfo(m, drive)
     sector = u32(sector)
+    total = get_diskinfo(m, drive)
+    if total is not None and sector >= total:
+        made_sure(m, drive)
+        total = get_diskinfo(m, drive)
     if total is None or sector >= total:
         m.fail(ErrNum.WRITE)
     if sector == 0 and is_ezd(biosdisk_read(m, drive, 0, 1)):

@@ -6,7 +6,9 @@ writes over the track buffer from which it is being read, and later reads find t
 
 from __future__ import annotations
 
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, SECTORS_PER_VTRACK, biosdisk_read, is_ezd, select_drive
+from pvgrub_sim.errors import ImageError
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS, made_sure, select_drive
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, SECTORS_PER_VTRACK, biosdisk_read, is_ezd
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.machine import Machine
 
@@ -41,6 +43,8 @@ class TrackBuffer:
             select_drive(m, drive)
             if self.drive != drive:
                 self.drive, self.track = drive, -1
+            if sector >= m.total_sectors:
+                made_sure(m, drive)
             if sector >= m.total_sectors:
                 m.fail(ErrNum.GEOM)
             source, usable = self._load(drive, sector, (byte_offset + byte_len + SECTOR_SIZE - 1) >> SECTOR_BITS)
@@ -84,7 +88,14 @@ class TrackBuffer:
 
     def _bios(self, drive: int, sector: int, count: int) -> bool:
         if sector + count > self.m.total_sectors:
+            made_sure(self.m, drive)
+        if sector + count > self.m.total_sectors:
             return False
-        data = biosdisk_read(self.m, drive, sector, count)
+        try:
+            data = biosdisk_read(self.m, drive, sector, count)
+        except ImageError:
+            if not made_sure(self.m, drive):
+                raise
+            return self._bios(drive, sector, count)
         self.memory[BUFFERADDR : BUFFERADDR + len(data)] = data
         return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.grub.console.print_error import print_error
+from pvgrub_sim.grub.disk.drives import select_drive
 from pvgrub_sim.grub.disk.partitions import BSD_TYPES, EXTENDED_TYPES, Slice, sane_partition, walk
-from pvgrub_sim.grub.disk.raw import select_drive
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import attempt_mount
 from pvgrub_sim.grub.machine import WHOLE_DISK, Machine

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, devread_all, devread_run
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS
+from pvgrub_sim.grub.disk.raw import devread_all, devread_run
 from pvgrub_sim.grub.errnum import GrubError
 from pvgrub_sim.grub.machine import Machine
 

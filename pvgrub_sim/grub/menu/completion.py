@@ -5,8 +5,8 @@ from __future__ import annotations
 from pvgrub_sim.grub.builtins.table import Flag, all_builtins
 from pvgrub_sim.grub.console.print_error import print_error
 from pvgrub_sim.grub.disk.device import DeviceString, PartChoice, parse_device
+from pvgrub_sim.grub.disk.drives import get_diskinfo
 from pvgrub_sim.grub.disk.partitions import BSD_TYPES, open_partition
-from pvgrub_sim.grub.disk.raw import get_diskinfo
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.file.open import setup_part
 from pvgrub_sim.grub.file.partition_list import partition_names, print_partitions

@@ -89,20 +89,9 @@ def _image(name: str, unpacked: Spool, manifest: Manifest) -> Disk:
             if member.size != manifest.size:
                 raise ImageError(name, f"holds an image of {member.size} bytes, not {manifest.size} as it says")
             layer = Layer("bundle", name, member.size, "AES-128-CBC, gzip, tar")
-            disk = _Image(unpacked, member.size, member.pieces, layer)
+            disk = ForwardPieces(unpacked, member.size, member.pieces, layer)
             return MachineDisk(name, [("/dev/sda1", disk)], Booting(), manifest.machine)
     raise ImageError(name, "is a bundle without an image in it")
-
-
-class _Image(ForwardPieces):
-    """The image: with its end, the end of the stream is read as well, where the digest of all must come out."""
-
-    def read(self, offset: int, length: int) -> bytes:
-        """Read exactly `length` bytes at byte `offset`; raises ImageError when they cannot be had."""
-        data = super().read(offset, length)
-        if offset + length == self.size:
-            _ = self.below.size
-        return data
 
 
 def read_manifest(name: str, raw: bytes) -> Manifest:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.disk import Expects, layers_of, read_upto
-from pvgrub_sim.media.formats.frames import ZstdWalk
+from pvgrub_sim.media.formats.frames import MOST_PADDING, ZstdWalk, too_much_padding
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast
 from pvgrub_sim.zstd import zstd_library
 
@@ -78,9 +78,10 @@ class _Decompressor(Protocol):
 class Members:
     """A file of compressed members one after another (gzip, xz, bzip2 and lz4 allow that).
 
-    words: the format's name. make: a new decompressor. magic: what another member begins with; zeros between members do
-    not count. errors: what the library raises. strict: whether anything else behind the last member is an error, as it
-    is for the format's own program. memory: bytes that the library may use.
+    words: the format's name. make: a new decompressor. magic: what another member begins with. errors: what the library
+    raises. strict: whether anything else behind the last member is an error, as it is for the format's own program,
+    zeros up to the end apart; else all of it is left out. padding: so many zeros, or a multiple of that, may stand
+    between members. memory: bytes that the library may use.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Members:
         errors: tuple[type[Exception], ...],
         *,
         strict: bool,
+        padding: int = 0,
         memory: int = 0,
     ) -> None:
         self._input = source
@@ -100,11 +102,12 @@ class Members:
         self._magic = magic
         self._errors = errors
         self._strict = strict
+        self._padding = padding
         self._memory = memory
         self._decoder: _Decompressor | None = make()
         self._pending = b""
         self._more = memoryview(b"")
-        self._members = self._given = 0
+        self._members = self._given = self._zeros = 0
 
     def read(self) -> bytes | memoryview:
         """The next bytes, none at the end; raises ImageError for what is damaged or ends too early."""
@@ -152,12 +155,19 @@ class Members:
         """Begin with the next member, if there is one."""
         self._decoder = None
         self._pending = b""
+        needed = max(map(len, (self._magic,) if isinstance(self._magic, bytes) else self._magic))
+        zeros = 0
         while True:
-            rest = rest.lstrip(b"\0")
-            if len(rest) >= 4 or not (more := self._input.next()):
+            if self._strict:
+                zeros += len(rest) - len(rest := rest.lstrip(b"\0"))
+                if self._zeros + zeros > MOST_PADDING:
+                    raise too_much_padding(self._input.below.name, self._words, self._input.at)
+            if len(rest) >= needed or not (more := self._input.next()):
                 break
             rest += more
-        if rest.startswith(self._magic):
+        self._zeros += zeros
+        padded = not zeros or (self._padding and not zeros % self._padding)
+        if rest.startswith(self._magic) and padded:
             self._members += 1
             if self._members > FEW_MEMBERS and self._given < self._members * LEAST_IN_MEMBERS:
                 raise self._input.fail(
@@ -200,7 +210,8 @@ def xz_stream(source: Input) -> Members:
     def make() -> _Decompressor:
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory)
 
-    return Members(source, "xz", make, b"\xfd7zXZ\0", (lzma.LZMAError, EOFError), strict=True, memory=memory)
+    errors = (lzma.LZMAError, EOFError)
+    return Members(source, "xz", make, b"\xfd7zXZ\0", errors, strict=True, padding=4, memory=memory)
 
 
 def bzip2_stream(source: Input) -> Members:

@@ -10,7 +10,7 @@ from itertools import chain
 from sys import byteorder
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import Disk, Expects, Layer, layers_of, read_into
+from pvgrub_sim.media.disk import Disk, Expects, Layer, finish, layers_of, read_into
 from pvgrub_sim.media.formats.packed import Packed, fill
 from pvgrub_sim.typed import Final, Literal
 
@@ -50,6 +50,12 @@ class Mapped:
 
     def read(self, offset: int, length: int) -> bytes:
         """Read exactly `length` bytes at byte `offset`; raises ImageError when they are not there."""
+        data = self._read(offset, length)
+        if length and offset + length == self.size:
+            self.finish()
+        return data
+
+    def _read(self, offset: int, length: int) -> bytes:
         self._check(offset, length)
         pieces = self._pieces(offset, length)
         size, source, at = next(pieces, (0, None, 0))
@@ -71,6 +77,16 @@ class Mapped:
         """Fill a buffer from byte `offset` on; raises ImageError as read() does."""
         self._check(offset, len(buffer))
         self._fill_all(self._pieces(offset, len(buffer)), buffer)
+        if len(buffer) and offset + len(buffer) == self.size:
+            self.finish()
+
+    def finish(self) -> None:
+        """Look at the end of the streams below. Raises ImageError.
+
+        That goes with the guest's last byte, behind which the file has more: a footer, the rest of a block.
+        """
+        for disk in (self.below, *self.others):
+            finish(disk)
 
     def _fill_all(self, pieces: Iterator[Piece], view: memoryview) -> None:
         done = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 
 from pvgrub_sim.errors import ImageError
-from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, layers_of
+from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, finish, layers_of
 from pvgrub_sim.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,11 +85,28 @@ class PiecesDisk:
 
 
 class ForwardPieces(PiecesDisk):
-    """The same in an archive that can be read forward only."""
+    """The same in an archive that can be read forward only.
+
+    With its last byte the archive's stream is read to its end, where a checksum of all stands.
+    """
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read exactly `length` bytes at byte `offset`; raises ImageError when they cannot be had."""
+        data = super().read(offset, length)
+        if length and offset + length == self.size:
+            self.finish()
+        return data
+
+    def finish(self) -> None:
+        """Look at the end of the archive's stream; raises ImageError."""
+        finish(self.below)
 
     def read_upto(self, offset: int, length: int) -> bytes:
-        """As read(), but fewer bytes where the member ends before."""
-        return self.read(offset, max(0, min(length, self.size - offset)))
+        """As read(), but fewer bytes where the member ends before, and the archive is read no further for it.
+
+        It is for looks at what a member is; who takes all that one has in this way calls finish() then.
+        """
+        return super().read(offset, max(0, min(length, self.size - offset)))
 
     @property
     def unpacked(self) -> int:

@@ -8,9 +8,10 @@ from contextlib import suppress
 
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.deadline import check_time
-from pvgrub_sim.media.disk import ForwardOnly, layers_of
+from pvgrub_sim.media.disk import ForwardOnly, finish, layers_of
 from pvgrub_sim.media.formats.unlinked import UnlinkedFile
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from pvgrub_sim.values import NamedTuple
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
@@ -32,6 +33,13 @@ PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
 WRITTEN_AT_ONCE: Final = 1 << 20
 """Bytes that become a hole in the temporary file where they are all zeros."""
+
+
+class Told(NamedTuple):
+    """What a stream unpacks to, in bytes. sure: whether anything else is damage; else it is only likely."""
+
+    size: int
+    sure: bool
 
 
 class Forward(Protocol):
@@ -88,7 +96,9 @@ class Spool:
         self._progress = context.access.progress
         self._told = time.monotonic()
         self._size = size
-        self._measure: Callable[[], int | None] | None = None
+        self._likely: int | None = None
+        """The size as long as it is not known, and the stream has not shown that it is another one."""
+        self._measure: Callable[[], Told | None] | None = None
         self._least: Callable[[], int] | None = None
         self._may_hold: Callable[[int], bool] | None = None
         self._done = 0
@@ -98,7 +108,7 @@ class Spool:
 
     def know(
         self,
-        measure: Callable[[], int | None],
+        measure: Callable[[], Told | None],
         least: Callable[[], int] | None = None,
         may_hold: Callable[[int], bool] | None = None,
     ) -> None:
@@ -117,25 +127,40 @@ class Spool:
 
     @property
     def size(self) -> int:
-        """Size in bytes; raises ImageError when all of the stream has to be read for it and that fails."""
+        """Size in bytes; raises ImageError when all of the stream has to be read for it and that fails.
+
+        It is read where nothing tells the size for sure.
+        """
         self._find_size()
         if self._size is None:
             self._unpack(None)
         assert self._size is not None
         return self._size
 
+    def known_size(self) -> int:
+        """Size in bytes, or the likely one as long as nothing speaks against it; raises ImageError as `size` does."""
+        self._find_size()
+        return self.size if self._likely is None else self._likely
+
     def _find_size(self) -> None:
-        """Find the size out where that costs little."""
+        """Find the size out, or a likely one, where that costs little."""
         if self._size is None and self._measure is not None:
-            self._size = self._measure()
+            told = self._measure()
             self._measure = None
+            if told is not None and told.sure:
+                self._size = told.size
+                if self._done == self._size and self._failed is None and self._stream is not None:
+                    # All of it came before anybody asked how much it is, and not what stands behind.
+                    self._finish_sized()
+            elif told is not None and self._done < told.size and self._stream is not None:
+                self._likely = told.size
         if self._size is not None and self._done > self._size:
             raise self._too_long()
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """This layer and those below, with its size as far as that is known by now."""
-        size = self._done if self._size is None else self._size
+        size = self._size or self._likely or self._done
         return (self._layer._replace(size=size), *(layers_of(self._below) if self._below is not None else ()))
 
     @property
@@ -171,6 +196,11 @@ class Spool:
                 while self._done < MOST_UNASKED and self._stream is not None and stream.ready:
                     self._unpack_piece(stream)
 
+    def finish(self) -> None:
+        """Read the stream to its end, and those below it; raises ImageError where something is wrong with them."""
+        if self._stream is not None:
+            self._unpack(None)
+
     def close(self) -> None:
         """Close the temporary file, which then is gone, and the stream; further reads fail."""
         if self._stream is not None:
@@ -188,7 +218,7 @@ class Spool:
             if self._progress is not None and (now := time.monotonic()) - self._told > PROGRESS_EVERY:
                 self._told = now
                 told = True
-                self._progress(self._done, self._size)
+                self._progress(self._done, self._size or self._likely)
         if told and self._progress is not None:
             # For now that is all.
             self._progress(self._done, self._done)
@@ -220,15 +250,21 @@ class Spool:
         if not data:
             self._end()
             return False
+        self._keep(data)
+        if self._size is not None and self._done >= self._size:
+            self._check_end()
+        elif self._likely is not None and self._done >= self._likely:
+            self._pass_likely(stream)
+        return True
+
+    def _keep(self, data: bytes | memoryview) -> None:
+        """Keep a piece, as far as there may be as much; raises ImageError."""
         room = self._limit - self._done
         self._cut = len(data) > room
         if self._cut and not room:
             raise self._over_limit()
         self._store(data[:room] if self._cut else data)
         self._check_stored()
-        if self._size is not None and self._done >= self._size:
-            self._check_end()
-        return True
 
     def _over_limit(self) -> ImageError:
         return ImageError(
@@ -249,12 +285,31 @@ class Spool:
                 self._done,
             )
 
+    def _finish_sized(self) -> None:
+        """Look at the end, and fail again later where something is wrong with it: nothing of it is believed then."""
+        try:
+            self._check_end()
+        except ImageError as error:
+            self._failed = ImageError(error.path, error.reason, error.offset)
+            self._done = 0
+            raise
+
     def _check_end(self) -> None:
         """All that was announced is there: then the stream must end, where its checksum stands as a rule."""
         if self._done == self._size and self._stream is not None and not self._stream.read():
             self._end()
         else:
             raise self._too_long()
+
+    def _pass_likely(self, stream: Forward) -> None:
+        """As much is there as is likely: either the stream ends, or that was not the size."""
+        if self._done == self._likely:
+            data = stream.read()
+            if not data:
+                self._end()
+                return
+            self._keep(data)
+        self._likely = None
 
     def _too_long(self) -> ImageError:
         return ImageError(self.name, f"unpacks to more than the {self._size} bytes that it is said to hold")
@@ -264,7 +319,10 @@ class Spool:
             raise ImageError(
                 self.name, f"unpacks to {self._done} bytes instead of the {self._size} that it is said to hold"
             )
-        self._size = self._done
+        if self._below is not None:
+            # The stream may end before what it lies in does.
+            finish(self._below)
+        self._size, self._likely = self._done, None
         if self._stream is not None:
             self._stream.close()
             self._stream = None

@@ -10,7 +10,7 @@ from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.media.formats.ahead import ahead
 from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
 from pvgrub_sim.media.formats.frames import ZSTD_HEAD, ZstdWalk, xz_size, zstd_size
-from pvgrub_sim.media.formats.spool import Forward, Spool
+from pvgrub_sim.media.formats.spool import Forward, Spool, Told
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 
 _WRAP: Final = 1 << 32
 """gzip tells the size of what is in it modulo this."""
-_SLACK: Final = 64 << 20
-"""Bytes that a disk may have behind its last partition or filesystem, for its size to be taken from there."""
+_SLACK: Final = (255 * 63 * 512) + (1 << 20)
+"""Bytes that a disk may have behind its last partition or filesystem, for its size to be taken from there: what is left
+over where partitions end with a cylinder, or a MiB."""
 _LITTLE: Final = 1 << 20
 """The same where its size is found out and not told: what alignment leaves over, or a second table."""
+_UNPACKED_SOON: Final = 32 << 20
+"""Bytes of a disk that is not worth a likely size: as much is unpacked before anybody asks for it."""
+_DENSEST: Final = 1032
+"""Bytes that a byte of deflate stands for at most."""
 
 
 def open_gzip(below: Disk, context: Context) -> Disk:
@@ -32,7 +37,7 @@ def open_gzip(below: Disk, context: Context) -> Disk:
 
 def open_xz(below: Disk, context: Context) -> Disk:
     """What is in an xz file. Raises ImageError."""
-    return _spooled(below, context, "xz", xz_stream, lambda disk, _: xz_size(disk.name, disk.size, disk.read))
+    return _spooled(below, context, "xz", xz_stream, _xz_size)
 
 
 def open_bzip2(below: Disk, context: Context) -> Disk:
@@ -55,7 +60,7 @@ def _spooled(
     context: Context,
     words: str,
     make: Callable[[Input], Forward],
-    measure: Callable[[Disk, Spool], int | None],
+    measure: Callable[[Disk, Spool], Told | None],
     *,
     least: Callable[[Disk], int] | None = None,
     may_hold: Callable[[Disk, int], bool] | None = None,
@@ -71,11 +76,16 @@ def _spooled(
     return spool
 
 
-def _zstd_size(disk: Disk, spool: Spool) -> int | None:
+def _xz_size(disk: Disk, spool: Spool) -> Told:
+    return Told(xz_size(disk.name, disk.size, disk.read), sure=True)
+
+
+def _zstd_size(disk: Disk, spool: Spool) -> Told | None:
     """As all frames tell it; far away, where looking at all of them would fetch everything, there is no telling."""
-    if not isinstance(disk, Expects):
-        return zstd_size(disk.name, disk.size, disk.read)
-    return None
+    if isinstance(disk, Expects):
+        return None
+    size = zstd_size(disk.name, disk.size, disk.read)
+    return None if size is None else Told(size, sure=True)
 
 
 def _zstd_least(disk: Disk) -> int:
@@ -85,7 +95,7 @@ def _zstd_least(disk: Disk) -> int:
     return walk.size or 0
 
 
-def _lz4_size(disk: Disk, spool: Spool) -> int | None:
+def _lz4_size(disk: Disk, spool: Spool) -> Told | None:
     """As all frames tell it, or as it follows from their blocks, which would fetch everything as well."""
     if isinstance(disk, Expects):
         return None
@@ -93,21 +103,22 @@ def _lz4_size(disk: Disk, spool: Spool) -> int | None:
 
     content = lz4_content(disk.size, disk.read)
     if content is None or content.told:
-        return content and content.size
+        return content and Told(content.size, sure=True)
     # Closer than gzip's: blocks that are not full would make it seem larger.
     used = used_bytes(spool.read_upto(0, 4096))
-    return content.size if _ends_there(content.size, used, _LITTLE) else None
+    return _likely(content.size, used, _LITTLE)
 
 
-def _ends_there(size: int, used: int, slack: int) -> bool:
-    """Whether a size is that of a disk whose partitions, or filesystem, take all but so many bytes of it."""
-    return 0 < used <= size <= used + slack and size % 512 == 0
+def _likely(size: int, used: int, slack: int) -> Told | None:
+    """A size, if it is likely that of a disk whose partitions, or filesystem, take so many bytes of it."""
+    likely = size > _UNPACKED_SOON and 0 < used <= size <= used + slack and size % 512 == 0
+    return Told(size, sure=False) if likely else None
 
 
-def _gzip_size(disk: Disk, spool: Spool) -> int | None:
+def _gzip_size(disk: Disk, spool: Spool) -> Told | None:
     """The size that a gzip file tells at its end, where what is in it agrees.
 
-    The end tells it modulo 4 GiB, and of the last member only. So it is taken if the partitions, or the filesystem,
+    The end tells it modulo 4 GiB, and of the last member only. So it is likely if the partitions, or the filesystem,
     end there or a little before; else all has to be read.
     """
     if disk.size < 18:
@@ -121,7 +132,9 @@ def _gzip_size(disk: Disk, spool: Spool) -> int | None:
     if used == 0:
         return None
     size = told + (max(used - told, 0) + _WRAP - 1) // _WRAP * _WRAP
-    return size if _ends_there(size, used, _SLACK) and disk.size <= size + (size >> 10) + 4096 else None
+    if not disk.size - (size >> 10) - 4096 <= size <= disk.size * _DENSEST:
+        return None
+    return _likely(size, used, _SLACK)
 
 
 def _gzip_may_hold(disk: Disk, size: int) -> bool:

@@ -87,7 +87,10 @@ class DynamicVhd(Mapped):
     def open_parent(self, context: Context) -> None:
         """Open the disk that this one holds the differences to; raises ImageError when it is not to be had."""
         self.detail = f"differencing, blocks of {self.block}, parent {quoted(self.header.parent_name)}"
-        name, parent = open_named_parent(self.below, self._parent_names(), "vhd", context)
+        # As libvhd of Xen's blktap (vhd_parent_raw): the bytes of a parent without a number are the disk's, whatever
+        # they are; `vhd-util snapshot -m` takes a VHD so as well.
+        kind = "vhd" if any(self.header.parent_id) else "raw"
+        name, parent = open_named_parent(self.below, self._parent_names(), kind, context)
         self.others.append(parent)
         if isinstance(parent, FixedVhd | DynamicVhd) and _footer(parent.below).id != self.header.parent_id:
             parent.close()

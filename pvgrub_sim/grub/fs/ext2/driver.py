@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.cint import s32, u32
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, devread, devread_all, devread_run
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_all, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.ext2.directory import Directory
 from pvgrub_sim.grub.fs.ext2.map import BlockMap, ExtentMap, MapEnd

@@ -7,7 +7,8 @@ from array import array
 from collections.abc import Iterator
 
 from pvgrub_sim.cint import MAXINT, s32
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.fat.superblock import Super, read_super
 from pvgrub_sim.grub.fs.names import DOTS, ends, next_name, skip_slashes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pvgrub_sim.cint import s32
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE
 from pvgrub_sim.ondisk import fat
 from pvgrub_sim.values import NamedTuple
 

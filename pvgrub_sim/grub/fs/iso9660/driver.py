@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pvgrub_sim.cint import MAXINT, s32, u32
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, SECTORS_PER_VTRACK, rawread, select_drive
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS, select_drive
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, SECTORS_PER_VTRACK, rawread
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.iso9660.directory import DIRECTORY, REGULAR, IsoBuffer, Record
 from pvgrub_sim.grub.fs.names import next_name, skip_slashes

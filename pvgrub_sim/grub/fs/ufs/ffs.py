@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pvgrub_sim.cint import s32, u32
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, devread
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS
+from pvgrub_sim.grub.disk.raw import devread
 from pvgrub_sim.grub.fs.ufs.file import UfsFile
 from pvgrub_sim.grub.machine import Machine
 from pvgrub_sim.ondisk import ufs

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from pvgrub_sim.cint import s32, u32
-from pvgrub_sim.grub.disk.raw import SECTOR_BITS, SECTOR_SIZE, devread, devread_contents, devread_run
+from pvgrub_sim.grub.disk.drives import SECTOR_BITS
+from pvgrub_sim.grub.disk.raw import SECTOR_SIZE, devread, devread_contents, devread_run
 from pvgrub_sim.grub.errnum import ErrNum, GrubError
 from pvgrub_sim.grub.fs.names import DOTS, c_string, ends, next_name, skip_slashes
 from pvgrub_sim.grub.machine import Machine
