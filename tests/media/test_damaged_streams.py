@@ -131,8 +131,6 @@ def test_a_checksum_counts_when_all_came_with_the_first_piece(options: list[str]
     image.write_bytes(packed)
     with closing(open_disk(str(image))) as disk, pytest.raises(ImageError, match="is damaged"):
         disk.read(0, disk.size)
-    with closing(open_disk(str(image))) as disk, pytest.raises(ImageError, match="is damaged"):
-        assert disk.size
 
 
 @pytest.mark.parametrize("packer", ["gzip", "xz", "bzip2", "lz4"])
@@ -143,9 +141,9 @@ def test_a_hole_behind_a_stream_has_an_end(packer: str, tmp_path: Path) -> None:
     image.write_bytes(run(packer, "-c", raw))
     with image.open("r+b") as file:
         file.truncate(8 << 40)
-    with closing(open_disk(str(image))) as disk:
-        if packer in ("xz", "lz4"):
-            with pytest.raises(ImageError, match="more than 64 MiB of zeros behind its"):
-                disk.read(0, disk.size)
-        else:
+    if packer in ("xz", "lz4"):
+        with pytest.raises(ImageError, match="more than 64 MiB of zeros behind its"):
+            open_disk(str(image)).read(0, 512)
+    else:
+        with closing(open_disk(str(image))) as disk:
             assert disk.read(0, disk.size) == raw.read_bytes()
