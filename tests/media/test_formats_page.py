@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import shlex
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     create(Path("disk.qcow2"), "qcow2", size, backing=("base.vmdk", "vmdk"))
     create(Path("overlay.qcow2"), "qcow2", size, backing=("../base.img", "raw"))
+    with zipfile.ZipFile("two.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("boots.img", "demo.img"):
+            archive.write(unpack_sparse(ROOT / "fixtures" / "images" / f"{name}.zst", tmp_path / name), name)
     return folder
 
 
