@@ -206,3 +206,14 @@ def test_no_more_is_unpacked_than_is_needed_to_know_that_there_is_one_image(
     assert opened.read(0, 4096) == disk.read_bytes()[:4096]
     assert 0 < opened.below.unpacked < 100 * MIB  # type: ignore[attr-defined]  (it lies in a spool)
     opened.close()
+
+
+def test_a_compressed_machine_is_unpacked_no_further_than_its_disks_are_found(tmp_path: Path) -> None:
+    disk = filesystem(tmp_path / "disk.img", "disk")
+    noise(tmp_path / "behind", 100 * MIB, "behind")
+    archive = tar_gzipped(tmp_path / "archive", [ovf(tmp_path / "vm.ovf", disk.name), disk, tmp_path / "behind"])
+    machine = open_disk(str(archive))
+    assert isinstance(machine, Machine)
+    assert machine.disks[0][1].read(0, 4096) == disk.read_bytes()[:4096]
+    assert machine.disks[0][1].below.unpacked < 50 * MIB  # type: ignore[attr-defined]  (it lies in a spool)
+    machine.close()

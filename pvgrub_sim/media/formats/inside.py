@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Sequence
 
 from pvgrub_sim.errors import ImageError
+from pvgrub_sim.media.disk import read_upto
 from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol
 from pvgrub_sim.values import NamedTuple
@@ -95,6 +96,10 @@ def content(archive: Archive, file: ArchiveFile, longest: int) -> bytes:
         raise ImageError(archive.below.name, f"{shown(file.name)} has {file.size} bytes, more than any such file")
     disk = archive.open([file], archive.words)
     try:
-        return disk.read(0, file.size)
+        # With read() a compressed archive would be unpacked to its end as well.
+        data = read_upto(disk, 0, file.size)
     finally:
         disk.close()
+    if len(data) < file.size:
+        raise ImageError(disk.name, f"ends {file.size - len(data)} bytes short of a read", len(data))
+    return data
