@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -67,12 +68,32 @@ def test_what_is_no_disk_does_not_stand_for_the_disk_behind_it(pack: Pack, tmp_p
     disk = filesystem(tmp_path / "vm.raw", "disk")
     noise(tmp_path / "OVMF_VARS.bin", 65536, "firmware")
     run(require("mkswap"), "-q", create(tmp_path / "swap.img", "raw", MIB))
-    others = [tmp_path / "OVMF_VARS.bin", tmp_path / "swap.img", iso(tmp_path / "cloud-init.iso")]
+    cpio = run("cpio", "-D", tmp_path, "-H", "newc", "-o", stdin=b"OVMF_VARS.bin")
+    (tmp_path / "live.img").write_bytes(run("gzip", "-c", stdin=cpio))
+    (tmp_path / "stage2.bin").write_bytes(Path(sys.executable).resolve().read_bytes()[:50_000])
+    (tmp_path / "notes.raw").write_text("notes on it\n" * 1000)
+    others = [
+        tmp_path / "live.img",
+        tmp_path / "stage2.bin",
+        tmp_path / "notes.raw",
+        tmp_path / "OVMF_VARS.bin",
+        tmp_path / "swap.img",
+        iso(tmp_path / "cloud-init.iso"),
+    ]
     assert content(pack(tmp_path / "archive", [*others, disk])) == disk.read_bytes()
     inner = convert(disk, tmp_path / "vm.qcow2", "qcow2")
     assert content(pack(tmp_path / "archive", [*others, inner])) == disk.read_bytes()
-    alone = pack(tmp_path / "archive", others[:1])
-    assert content(alone) == others[0].read_bytes()
+    alone = pack(tmp_path / "archive", others[3:4])
+    assert content(alone) == others[3].read_bytes()
+    with pytest.raises(ImageError, match="is a text, not a disk"):
+        content(pack(tmp_path / "archive", others[2:3]))
+
+
+@pytest.mark.parametrize("kind", ["jfs", "reiserfs", "xfs"])
+def test_a_filesystem_whose_marks_lie_further_on_is_a_disk(kind: str, pack: Pack, tmp_path: Path) -> None:
+    disk = create(tmp_path / "root.img", "raw", (300 if kind == "xfs" else 34) * MIB)
+    run(*{"jfs": ["mkfs.jfs", "-q"], "reiserfs": ["mkreiserfs", "-qff"], "xfs": ["mkfs.xfs", "-qf"]}[kind], disk)
+    assert content(pack(tmp_path / "archive", [iso(tmp_path / "seed.iso"), disk])) == disk.read_bytes()
 
 
 def test_of_several_disks_none_is_chosen(pack: Pack, tmp_path: Path) -> None:

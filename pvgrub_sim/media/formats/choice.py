@@ -11,7 +11,7 @@ from pvgrub_sim.media.disk import read_upto
 from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
 from pvgrub_sim.media.formats.inside import Inside, Tally
 from pvgrub_sim.media.formats.members import shown
-from pvgrub_sim.media.formats.table import NO_IMAGES
+from pvgrub_sim.media.formats.table import NO_IMAGES, NoImage
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
@@ -39,13 +39,16 @@ MOST_CANDIDATES: Final = 32
 """Files that are opened to choose between them."""
 MOST_UNNAMED: Final = 64
 """Files that are not called like images and are looked at, the largest ones."""
+_ISO: Final = 32768
+"""Where an ISO 9660 filesystem has its mark, in bytes."""
 _SHOWN: Final = 4
 
 
 class _Opened(NamedTuple):
     """A candidate, opened as far as that is possible.
 
-    rank: 0 for one on which PV-GRUB would see something, or which cannot be read; 1 for a CD; 2 for anything else.
+    rank: 0 for one on which PV-GRUB would see something, or which cannot be read; 1 for a CD; 2 for anything else; 3
+    for what is known to be no image.
     """
 
     file: ArchiveFile
@@ -104,8 +107,11 @@ def _several(archive: Archive, files: Sequence[ArchiveFile]) -> ImageError:
 
 def _candidates(archive: Archive, files: Sequence[ArchiveFile]) -> list[ArchiveFile]:
     """The files that may be the disk: those that are called so, else those that look so, else initrds and the like."""
-    likely = [file for file in files if not NO_DISK.fullmatch(shown(file.name))]
-    for some in (likely, [file for file in files if file not in likely] if len(likely) < len(files) else []):
+    likely: list[ArchiveFile] = []
+    unlikely: list[ArchiveFile] = []
+    for file in files:
+        (unlikely if NO_DISK.fullmatch(shown(file.name)) else likely).append(file)
+    for some in (likely, unlikely):
         named = [file for file in some if IMAGE_NAME.fullmatch(shown(file.name))]
         big = [
             file
@@ -150,7 +156,7 @@ def _look(archive: Archive, file: ArchiveFile, context: Context, asked: set[byte
     try:
         disk = _unwrapped(archive, file, context, asked)
     except ImageError as error:
-        return _Opened(file, None, error, 0)
+        return _Opened(file, None, error, 3 if isinstance(error, NoImage) else 0)
     try:
         head = read_upto(disk, 0, HEAD)
     except ImageError as error:
@@ -159,6 +165,7 @@ def _look(archive: Archive, file: ArchiveFile, context: Context, asked: set[byte
     except BaseException:  # Ctrl-C as well; it is passed on
         disk.close()
         raise
-    if seen_by_grub(head[:32768]) or head.startswith(b"XFSB"):
-        return _Opened(file, disk, None, 0)
-    return _Opened(file, disk, None, 1 if seen_by_grub(head) else 2)
+    # An ISO may be a disk, and is as a rule what a disk is set up with.
+    compact = head.startswith(b"CD001", _ISO + 1) and not seen_by_grub(head[:_ISO])
+    seen = seen_by_grub(head) or head.startswith(b"XFSB")
+    return _Opened(file, disk, None, 1 if compact else 0 if seen else 2)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pvgrub_sim.errors import ImageError
 from pvgrub_sim.typed import Final
 from pvgrub_sim.values import NamedTuple
+
+
+class NoImage(ImageError):
+    """A file that is known to be no disk image, as a kernel or a text."""
 
 
 class Format(NamedTuple):
