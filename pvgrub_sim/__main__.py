@@ -7,6 +7,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from signal import SIGINT, signal
+    from sys import UnraisableHookArgs
     from types import FrameType, ModuleType
 else:
     # The half of the module that is written in C: the other half gives every signal a name, at each start.
@@ -22,6 +23,24 @@ GARBAGE_THRESHOLD = 25_000
 
 def _leave(_number: int, _frame: "FrameType | None") -> None:
     os._exit(INTERRUPTED)
+
+
+def _unraisable(lost: "UnraisableHookArgs") -> None:
+    """Have a Ctrl-C that met a callback, which Python lets nobody catch, come once more: importlib has such ones."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+        return
+    from _thread import start_new_thread
+
+    start_new_thread(_interrupt_again, ())
+
+
+def _interrupt_again() -> None:
+    from time import sleep
+
+    # Behind the hook, where it would be lost as well.
+    sleep(0.01)
+    os.kill(os.getpid(), SIGINT)
 
 
 class _Untranslated(ModuleType):
@@ -57,6 +76,7 @@ def start() -> None:
     _import_argparse()
     from pvgrub_sim.cli import entry
 
+    sys.unraisablehook = _unraisable
     try:
         signal(SIGINT, before)
         entry()

@@ -17,8 +17,8 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "menu": ("lookup", "menu_head", "commands", "entries", "paths"),
     "kernel": ("kernels", "kernel_config", "inferred"),
     "aws": ("registration", "akis"),
-    "outside": ("attached", "instances", "initrds", "root_device", "next_stage", "root_volume"),
-    "machine": ("pvgrub_itself",),
+    "outside": ("instances", "initrds", "root_device", "next_stage", "root_volume"),
+    "machine": ("attached", "pvgrub_itself"),
 }
 """Family and the modules of rules/ that hold its rules, in the order of the report."""
 

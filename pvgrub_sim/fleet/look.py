@@ -53,11 +53,15 @@ def is_image(source: str, access: Access, image_format: str = "auto") -> bool:
     access, image_format: as for open_image().
     """
     from pvgrub_sim.image import inspect_image, open_image
+    from pvgrub_sim.media.formats.table import NoImage
 
     path = Path(source)
     if path.is_file() and path.stat().st_size < SECTOR:
         return False
-    disk = open_image(source, image_format=image_format, access=access)
+    try:
+        disk = open_image(source, image_format=image_format, access=access)
+    except NoImage:
+        return False
     try:
         if known_size(disk) < SECTOR:
             return False

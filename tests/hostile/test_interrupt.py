@@ -47,3 +47,26 @@ def test_at_any_moment(words: list[str], hostile: Unpack) -> None:
         assert status in (0, 1, 130), (delay, status)
         interrupted += status == 130
     assert interrupted > len(DELAYS) // 2
+
+
+LOST = """
+import sys, time, weakref
+import pvgrub_sim.cli, pvgrub_sim.__main__ as m
+
+def lose(reference):
+    raise KeyboardInterrupt
+
+def entry():
+    thing = type("Thing", (), {})()
+    reference = weakref.ref(thing, lose)
+    del thing
+    time.sleep(60)
+
+pvgrub_sim.cli.entry = entry
+m.start()
+"""
+
+
+def test_one_that_a_callback_has_lost_comes_once_more() -> None:
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -71,11 +71,11 @@ def test_what_is_no_disk_does_not_stand_for_the_disk_behind_it(pack: Pack, tmp_p
     cpio = run("cpio", "-D", tmp_path, "-H", "newc", "-o", stdin=b"OVMF_VARS.bin")
     (tmp_path / "live.img").write_bytes(run("gzip", "-c", stdin=cpio))
     (tmp_path / "stage2.bin").write_bytes(Path(sys.executable).resolve().read_bytes()[:50_000])
-    (tmp_path / "notes.raw").write_text("notes on it\n" * 1000)
+    (tmp_path / "page.raw").write_text("<html>" + "notes on it\n" * 1000)
     others = [
         tmp_path / "live.img",
         tmp_path / "stage2.bin",
-        tmp_path / "notes.raw",
+        tmp_path / "page.raw",
         tmp_path / "OVMF_VARS.bin",
         tmp_path / "swap.img",
         iso(tmp_path / "cloud-init.iso"),
@@ -85,7 +85,7 @@ def test_what_is_no_disk_does_not_stand_for_the_disk_behind_it(pack: Pack, tmp_p
     assert content(pack(tmp_path / "archive", [*others, inner])) == disk.read_bytes()
     alone = pack(tmp_path / "archive", others[3:4])
     assert content(alone) == others[3].read_bytes()
-    with pytest.raises(ImageError, match="is a text, not a disk"):
+    with pytest.raises(ImageError, match="is a web page"):
         content(pack(tmp_path / "archive", others[2:3]))
 
 

@@ -61,12 +61,13 @@ def test_members_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("clock")
-def test_what_is_unpacked_to_know_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_unpacked_to_know_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is called a VHD, which has its footer there."""
     seen: list[None] = []
     unpack = Spool._unpack_piece
     monkeypatch.setattr(Spool, "_unpack_piece", lambda spool, stream: seen.append(None) or unpack(spool, stream))
-    (tmp_path / "d.img.gz").write_bytes(gzip.compress(bytes(200 * MIB), 1))
-    verdict = boot(tmp_path / "d.img.gz", timeout=20, pvgrub="xen-4.17", arch="i386")
+    (tmp_path / "d.vhd.gz").write_bytes(gzip.compress(bytes(200 * MIB), 1))
+    verdict = boot(tmp_path / "d.vhd.gz", timeout=20, pvgrub="xen-4.17", arch="i386")
     assert verdict.outcome is Outcome.TIMEOUT and verdict.reason.endswith("still being opened")
     assert (verdict.profile.name, verdict.profile.arch) == ("xen-4.17", "i386")
     assert len(seen) < 30

@@ -14,7 +14,7 @@ from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, cast, runtime_check
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.disk import Disk
-    from pvgrub_sim.media.formats.spool import Forward
+    from pvgrub_sim.media.formats.forward import Forward
 
 AT_FIRST: Final = 32
 """Pieces, of a MiB at most, that are unpacked before anybody asks for them when a stream is opened: what a verdict

@@ -123,19 +123,12 @@ def recognised(head: bytes) -> str:
 
 
 def _kind_of_text(head: bytes) -> str:
-    """The kind of a text, empty for what is none."""
-    if len(head) < 16 or head.translate(None, _TEXT_BYTES):
+    """The kind of a text that may be taken for an image by mistake, empty for anything else."""
+    if head.translate(None, _TEXT_BYTES):
         return ""
     if re.match(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype html|html)\b", head, re.I | re.S):
         return "html"
-    if re.search(rb"<(?:\w+:)?Envelope\b", head):
-        return "ovf"
-    try:
-        # A letter may be cut at the end.
-        head[:-3].decode()
-    except UnicodeDecodeError:
-        return ""
-    return "text" if b"\n" in head else ""
+    return "ovf" if re.search(rb"<(?:\w+:)?Envelope\b|<VirtualBox\b|(?m:^config\.version\s*=)", head) else ""
 
 
 def _is_skipped(head: bytes) -> bool:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from pvgrub_sim.errors import ImageError
 from pvgrub_sim.media.deadline import check_time
 from pvgrub_sim.media.disk import ForwardOnly, finish, layers_of
+from pvgrub_sim.media.formats.forward import Forward, ReadsAhead, Told
 from pvgrub_sim.media.formats.unlinked import UnlinkedFile
-from pvgrub_sim.typed import TYPE_CHECKING, Final, Protocol, runtime_checkable
-from pvgrub_sim.values import NamedTuple
+from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pvgrub_sim.media.access import Context
@@ -33,35 +33,6 @@ PROGRESS_EVERY: Final = 0.1
 """Seconds between two calls of the caller's progress function."""
 WRITTEN_AT_ONCE: Final = 1 << 20
 """Bytes that become a hole in the temporary file where they are all zeros."""
-
-
-class Told(NamedTuple):
-    """What a stream unpacks to, in bytes. sure: whether anything else is damage; else it is only likely."""
-
-    size: int
-    sure: bool
-
-
-class Forward(Protocol):
-    """Bytes one after another, which cannot be gone back to."""
-
-    def read(self) -> bytes | memoryview:
-        """The next bytes, at most a few MiB; none at the end. They may be overwritten by the next call.
-
-        Raises ImageError when they cannot be had.
-        """
-
-    def close(self) -> None:
-        """Release what is below."""
-
-
-@runtime_checkable
-class ReadsAhead(Forward, Protocol):
-    """A stream that goes on by itself."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether the next read() gives its bytes without waiting and without an error of the stream."""
 
 
 class Spool:

@@ -9,8 +9,9 @@ from pvgrub_sim.media.disk import Expects, ForwardOnly, Layer, read_upto
 from pvgrub_sim.media.extent import used_bytes
 from pvgrub_sim.media.formats.ahead import ahead
 from pvgrub_sim.media.formats.decoders import Input, ZstdStream, bzip2_stream, gzip_stream, lz4_stream, xz_stream
+from pvgrub_sim.media.formats.forward import Forward, Told
 from pvgrub_sim.media.formats.frames import ZSTD_HEAD, ZstdWalk, xz_size, zstd_size
-from pvgrub_sim.media.formats.spool import Forward, Spool, Told
+from pvgrub_sim.media.formats.spool import Spool
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:

@@ -91,8 +91,7 @@ FORMATS: Final[dict[str, Format]] = {
     "package": Format("a Debian or RPM package, or a static library", remedy=_NO_DISK),
     "ovf": Format("the description of a virtual machine", remedy="name the OVA, or the disk image that lies beside it"),
     "html": Format("a web page", remedy="what the address leads to is no image: look at it in a browser"),
-    "text": Format("a text, not a disk", remedy=_NO_DISK),
 }
 """Name: what it is. The names are those that --image-format takes, where there is an opener."""
-NO_IMAGES: Final = ("kernel", "elf", "package", "ovf", "html", "text", "cpio")
+NO_IMAGES: Final = ("kernel", "elf", "package", "ovf", "html", "cpio")
 """Those that are no image, whatever is around them."""
