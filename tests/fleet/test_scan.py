@@ -72,6 +72,17 @@ def test_files_of_folders_that_are_no_images_are_told_apart_by_content(scanned: 
     assert len(errors) == 1 and "LUKS" in errors.pop(), "the whole of it is encrypted"
 
 
+def test_what_is_known_to_be_no_image_is_none(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "index.html").write_text("<!DOCTYPE html>" + "words\n" * 500)
+    (tmp_path / "images" / "program").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(5000))
+    scan([tmp_path / "images"], store=tmp_path / "scan.db", engine=local_engine(1))
+    assert {one.name: one.state for one in stored(tmp_path / "scan.db")} == {
+        "index.html": ScanState.NO_IMAGE,
+        "program": ScanState.NO_IMAGE,
+    }
+
+
 def test_names_are_those_below_the_folder(scanned: Path, fleet: Path) -> None:
     for result in stored(scanned):
         assert result.source == str(fleet / result.name)
