@@ -34,6 +34,7 @@ class Digest:
     """
 
     _computing: LockType | None = None
+    _error: BaseException | None = None
 
     def __init__(self, data: bytes | bytearray | memoryview, *, sha256: bool = True) -> None:
         self._crc = 0
@@ -55,6 +56,8 @@ class Digest:
             try:
                 self._crc = crc32(data)
                 self._hex = openssl(data).hexdigest()
+            except BaseException as error:  # whatever it is, want of memory above all: for whoever asks
+                self._error = error
             finally:
                 computing.release()
 
@@ -65,12 +68,12 @@ class Digest:
             compute()
 
     def crc32(self) -> int:
-        """The CRC-32; waits for it."""
+        """The CRC-32; waits for it, and raises what went wrong, as MemoryError."""
         self._wait()
         return self._crc
 
     def hex(self) -> str:
-        """The SHA-256 in 64 hexadecimal digits, empty where it was not wanted; waits for it."""
+        """The SHA-256 in 64 hexadecimal digits, empty where it was not wanted; waits for it, and raises as crc32()."""
         self._wait()
         return self._hex
 
@@ -78,6 +81,8 @@ class Digest:
         if self._computing is not None:
             with self._computing:
                 pass
+            if self._error is not None:
+                raise self._error
 
 
 def openssl_sha256() -> Any:

@@ -88,3 +88,19 @@ def test_a_module_behind_a_kernel_that_was_refused_does_not_change_what_was_hand
         assert verdict.initrd.size == len(packed)
         assert verdict.initrd.crc32 == zlib.crc32(packed)
         assert verdict.initrd.sha256 == hashlib.sha256(packed).hexdigest()
+
+
+def test_want_of_memory_in_the_thread_is_for_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A checksum of 0 would be a wrong one."""
+
+    def starved(data: bytes) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr("pvgrub_sim.digest.openssl_sha256", lambda: starved)
+    made = Digest(bytes(SMALL + 1))
+    for ask in (made.hex, made.crc32):
+        with pytest.raises(MemoryError):
+            ask()
+    assert capfd.readouterr() == ("", "")

@@ -35,7 +35,7 @@ def kept(disk: object, upto: int) -> int:
     assert isinstance(disk, Unpacks)
     assert isinstance(disk, ForwardOnly)
     end, still = time.monotonic() + PATIENCE, 0
-    while disk.unpacked < upto and still < 20:
+    while disk.unpacked < upto and still < 300:
         assert time.monotonic() < end
         before = disk.unpacked
         disk.store_ready()
