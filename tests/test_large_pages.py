@@ -100,8 +100,10 @@ for _ in range(50):
 after = resource.getrusage(resource.RUSAGE_SELF)
 print(after.ru_minflt - before.ru_minflt, after.ru_maxrss)
 """
+    # Of a few processes: where chance lays a mapping behind the heap, that cannot grow, and glibc does as usual.
     (faults, most), (usual_faults, usual_most) = (
-        map(int, run(sys.executable, "-c", code, way).split()) for way in ("keep", "usual")
+        min(tuple(map(int, run(sys.executable, "-c", code, way).split())) for _ in range(3))
+        for way in ("keep", "usual")
     )
     assert faults < usual_faults / 4
     assert most < usual_most + 4096, "kilobytes: nothing of the buffer that is freed was ever there"
