@@ -8,7 +8,7 @@ from pvgrub_sim.errors import ImageError, UsageError
 from pvgrub_sim.media.access import DEEPEST, Context
 from pvgrub_sim.media.disk import Disk, Machine, read_upto
 from pvgrub_sim.media.formats.detect import HEAD, contested, detect, recognised, seen_by_grub
-from pvgrub_sim.media.formats.table import FORMATS, NO_IMAGES, Format, NoImage
+from pvgrub_sim.media.formats.table import FORMATS, Format, NoImage
 
 __all__ = ["FORMATS", "Format", "detect", "unwrap"]
 
@@ -78,7 +78,7 @@ def readable() -> list[str]:
 
 def _open(row: Format, below: Disk, context: Context) -> Disk:
     if not row.opener:
-        kind = NoImage if any(row is FORMATS[name] for name in NO_IMAGES) else ImageError
+        kind = ImageError if row.image else NoImage
         raise kind(below.name, f"is {row.words}, which is not read here: {row.remedy}; --image-format raw insists")
     module, _, function = row.opener.partition(":")
     disk: Disk = getattr(import_module(f"{__name__}.{module}"), function)(below, context)

@@ -11,7 +11,7 @@ from pvgrub_sim.media.formats.choice import choose
 from pvgrub_sim.media.formats.inside import ArchiveFile
 from pvgrub_sim.media.formats.members import shown
 from pvgrub_sim.media.formats.pieces import member_disk
-from pvgrub_sim.media.formats.tar import BLOCK, MOST_PIECES, Member, Piece, TarReader
+from pvgrub_sim.media.formats.tar import BLOCK, Member, Piece, TarReader
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -95,7 +95,6 @@ class TarArchive:
         self._reader = iter(TarReader(below))
         self._members: list[Member] = []
         self._files: dict[bytes, ArchiveFile] = {}
-        self._pieces = 0
 
     def walk(self) -> Iterator[tuple[Member, ArchiveFile | None]]:
         """The members that were not seen before, and what each is, if it is a file; raises ImageError."""
@@ -103,9 +102,6 @@ class TarArchive:
             if not member.is_file:
                 yield member, None
                 continue
-            self._pieces += len(member.pieces)
-            if self._pieces > MOST_PIECES:
-                raise ImageError(self.below.name, f"has sparse tar members of more than {MOST_PIECES} pieces")
             file = ArchiveFile(member.name.removeprefix(b"./"), member.size, len(self._members))
             self._members.append(member)
             self._files.setdefault(file.name, file)

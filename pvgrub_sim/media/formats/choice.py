@@ -11,7 +11,7 @@ from pvgrub_sim.media.disk import read_upto
 from pvgrub_sim.media.formats.detect import HEAD, recognised, seen_by_grub
 from pvgrub_sim.media.formats.inside import Inside, Tally
 from pvgrub_sim.media.formats.members import shown
-from pvgrub_sim.media.formats.table import NO_IMAGES, NoImage
+from pvgrub_sim.media.formats.table import NoImage
 from pvgrub_sim.typed import TYPE_CHECKING, Final
 from pvgrub_sim.values import NamedTuple
 
@@ -129,7 +129,7 @@ def _by_content(archive: Archive, files: Sequence[ArchiveFile]) -> list[ArchiveF
     for file in sorted(files, key=lambda one: -one.size)[:MOST_UNNAMED]:
         head = archive.head(file, HEAD)
         name = recognised(head)
-        if name in NO_IMAGES or (file.size < SMALLEST and name not in _DESCRIPTIONS):
+        if (name and not formats.FORMATS[name].image) or (file.size < SMALLEST and name not in _DESCRIPTIONS):
             continue
         if seen_by_grub(head) or name in _DISKS:
             ranked[0].append(file)

@@ -17,13 +17,14 @@ class Format(NamedTuple):
     words: what a file of it is, after "is". opener: `module:function` below pvgrub_sim.media.formats, which takes the
     disk below and the context and gives the disk inside; empty where the format is recognised and not read. wraps: what
     is inside may be an image of another format again (a compressed qcow2); the disk of a hypervisor's format is a disk.
-    remedy: how to get a raw image by other means.
+    remedy: how to get a raw image by other means. image: False for what is no image, whatever is around it.
     """
 
     words: str
     opener: str = ""
     wraps: bool = False
     remedy: str = ""
+    image: bool = True
 
 
 _QEMU: Final = "`qemu-img convert -O raw IMAGE disk.raw` makes a raw image of it"
@@ -75,7 +76,9 @@ FORMATS: Final[dict[str, Format]] = {
     "android-sparse": Format("an Android sparse image", remedy="`simg2img IMAGE disk.raw` makes a raw image of it"),
     "lzma": Format("lzma-compressed, as xz's forerunner did it", remedy=_STREAM.format("xz -dc --format=lzma")),
     "compress": Format("packed by compress", remedy=_STREAM.format("gzip -dc")),
-    "cpio": Format("a cpio archive, as an initrd is", remedy="no disk is in one; name the disk that it goes with"),
+    "cpio": Format(
+        "a cpio archive, as an initrd is", remedy="no disk is in one; name the disk that it goes with", image=False
+    ),
     "zip-split": Format(
         "a part of a split zip archive", remedy="`zip -s 0 ARCHIVE.zip --out whole.zip` joins the parts"
     ),
@@ -86,12 +89,14 @@ FORMATS: Final[dict[str, Format]] = {
     "rar": Format("a RAR archive", remedy=_UNPACK.format("unrar x") + "; boot the image in it"),
     "lrzip": Format("lrzip-compressed", remedy=_UNPACK.format("lrzip -d")),
     # No images at all.
-    "kernel": Format("a Linux kernel, not a disk", remedy=_KERNEL),
-    "elf": Format("an ELF file, not a disk", remedy=_KERNEL),
-    "package": Format("a Debian or RPM package, or a static library", remedy=_NO_DISK),
-    "ovf": Format("the description of a virtual machine", remedy="name the OVA, or the disk image that lies beside it"),
-    "html": Format("a web page", remedy="what the address leads to is no image: look at it in a browser"),
+    "kernel": Format("a Linux kernel, not a disk", remedy=_KERNEL, image=False),
+    "elf": Format("an ELF file, not a disk", remedy=_KERNEL, image=False),
+    "package": Format("a Debian or RPM package, or a static library", remedy=_NO_DISK, image=False),
+    "ovf": Format(
+        "the description of a virtual machine",
+        remedy="name the OVA, or the disk image that lies beside it",
+        image=False,
+    ),
+    "html": Format("a web page", remedy="what the address leads to is no image: look at it in a browser", image=False),
 }
 """Name: what it is. The names are those that --image-format takes, where there is an opener."""
-NO_IMAGES: Final = ("kernel", "elf", "package", "ovf", "html", "cpio")
-"""Those that are no image, whatever is around them."""
